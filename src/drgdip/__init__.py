@@ -1,0 +1,64 @@
+"""Grouping and settlement for China's hospital payment reform (DRG / DIP).
+
+The public names are imported when first used, so that ``import drgdip`` is light: grouping one case needs neither
+pyarrow nor numba nor pandas.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from drgdip.cases import Case, case_schema
+    from drgdip.codes import normalise_code
+    from drgdip.errors import CaseError, DrgdipError, RuleError, SchemeError, UnknownNameError
+    from drgdip.grouper.explain import Explanation, explain
+    from drgdip.grouper.reference import group_one
+    from drgdip.grouper.result import REASONS, STATUSES, GroupResult
+    from drgdip.grouper.scheme import Scheme, SchemeInfo, list_schemes, load_scheme
+    from drgdip.readers import read_cases
+    from drgdip.synthetic import sample_cases
+
+#: Public names and the modules that hold them.
+_PUBLIC = {
+    "Case": "drgdip.cases",
+    "CaseError": "drgdip.errors",
+    "DrgdipError": "drgdip.errors",
+    "Explanation": "drgdip.grouper.explain",
+    "GroupResult": "drgdip.grouper.result",
+    "REASONS": "drgdip.grouper.result",
+    "RuleError": "drgdip.errors",
+    "STATUSES": "drgdip.grouper.result",
+    "Scheme": "drgdip.grouper.scheme",
+    "SchemeError": "drgdip.errors",
+    "SchemeInfo": "drgdip.grouper.scheme",
+    "UnknownNameError": "drgdip.errors",
+    "case_schema": "drgdip.cases",
+    "explain": "drgdip.grouper.explain",
+    "group_one": "drgdip.grouper.reference",
+    "list_schemes": "drgdip.grouper.scheme",
+    "load_scheme": "drgdip.grouper.scheme",
+    "normalise_code": "drgdip.codes",
+    "read_cases": "drgdip.readers",
+    "sample_cases": "drgdip.synthetic",
+}
+
+__all__ = [  # noqa: PLE0604 - built from one list so that it cannot drift
+    "__version__",
+    *_PUBLIC,
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        value = getattr(importlib.import_module(_PUBLIC[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'drgdip' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,116 @@
+"""Doors: any table in as Arrow, and the same kind of table out.
+
+Nothing is imported that the caller did not bring: a container is recognised by the module of its type.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from drgdip.errors import CaseError
+
+__all__ = ["kind_of", "to_arrow", "to_kind", "with_columns"]
+
+_KINDS = "a pyarrow Table or RecordBatch, a pandas or Polars frame, a DuckDB relation, a list of dicts, or any object with __arrow_c_stream__"
+
+
+def kind_of(data: object) -> str:
+    """The kind of a table: pyarrow, batch, pandas, polars, lazy, duckdb, records or capsule."""
+    module = type(data).__module__.partition(".")[0]
+    name = type(data).__name__
+    if isinstance(data, pa.Table):
+        return "pyarrow"
+    if isinstance(data, pa.RecordBatch):
+        return "batch"
+    if module == "pandas" and name == "DataFrame":
+        return "pandas"
+    if module == "polars" and name in {"DataFrame", "LazyFrame"}:
+        return "polars" if name == "DataFrame" else "lazy"
+    if "duckdb" in module and name == "DuckDBPyRelation":
+        return "duckdb"
+    if isinstance(data, list | tuple) and all(isinstance(row, dict) for row in data):
+        return "records"
+    if hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__"):
+        return "capsule"
+    raise CaseError(f"a {type(data).__name__} is no table: give {_KINDS}")
+
+
+def to_arrow(data: Any, columns: list[str] | None = None) -> pa.Table:
+    """A table as Arrow, of all columns or of those named (which must be there)."""
+    kind = kind_of(data)
+    if kind == "pandas":
+        names = list(data.columns) if columns is None else columns
+        return pa.table({str(name): _from_pandas(data[name], str(name)) for name in names})
+    if kind == "lazy":
+        data = data.collect()
+    if kind == "records":
+        names = list(dict.fromkeys(name for row in data for name in row)) if columns is None else columns
+        table = pa.table({name: from_values([row.get(name) for row in data], name) for name in names})
+    elif kind == "batch":
+        table = pa.Table.from_batches([data])
+    elif kind == "duckdb":
+        table = pa.table(data.to_arrow_table() if hasattr(data, "to_arrow_table") else data.arrow())
+    else:
+        table = data if kind == "pyarrow" else pa.table(data)
+    return table if columns is None else table.select(columns)
+
+
+def from_values(values: list[Any], name: str) -> pa.Array:
+    """Python values as an Arrow array; values of mixed types as their texts."""
+    try:
+        return pa.array(values, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+        pass
+    try:
+        return pa.array([None if value is None or value != value else str(value) for value in values], pa.string())
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise CaseError(f"column {name!r} holds values that are no table's: {error}") from error
+
+
+def _from_pandas(series: Any, name: str) -> pa.Array | pa.ChunkedArray:
+    if series.dtype == object:
+        return from_values(series.tolist(), name)
+    return pa.array(series, from_pandas=True)
+
+
+def to_kind(table: pa.Table, like: Any) -> Any:
+    """An Arrow table as the kind of container that another table is."""
+    kind = kind_of(like)
+    if kind == "batch":
+        return table.combine_chunks().to_batches()[0] if len(table) else pa.RecordBatch.from_pylist([], table.schema)
+    if kind == "pandas":
+        return table.to_pandas()
+    if kind in {"polars", "lazy"}:
+        import polars as pl
+
+        frame = pl.DataFrame(table)
+        return frame if kind == "polars" else frame.lazy()
+    if kind == "duckdb":
+        import duckdb
+
+        return duckdb.from_arrow(table)
+    if kind == "records":
+        return table.to_pylist()
+    return table
+
+
+def with_columns(data: Any, new: pa.Table) -> Any:
+    """The caller's table with columns added on the right; rows, index and other columns as they were."""
+    kind = kind_of(data)
+    if kind == "pandas":
+        added = new.to_pandas()
+        added.index = data.index
+        return data.assign(**{name: added[name] for name in added.columns})
+    if kind == "records":
+        return [{**row, **more} for row, more in zip(data, new.to_pylist(), strict=True)]
+    if kind in {"polars", "lazy"}:
+        import polars as pl
+
+        return data.with_columns(pl.DataFrame(new).get_columns())
+    table = to_arrow(data)
+    for name in new.column_names:
+        table = table.append_column(new.schema.field(name), new[name])
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **(new.schema.metadata or {})})
+    return to_kind(table, data)

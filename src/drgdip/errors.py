@@ -1,0 +1,85 @@
+"""The errors of the library: each says what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["CaseError", "DrgdipError", "RuleError", "SchemeError", "UnknownNameError"]
+
+
+class DrgdipError(Exception):
+    """Parent of every error that the library raises on purpose."""
+
+
+class CaseError(DrgdipError):
+    """A table, file or record of cases that cannot be read as cases.
+
+    A single bad value is no error: its row gets the status ``invalid`` with a reason.
+    """
+
+
+class SchemeError(DrgdipError):
+    """A scheme's files that contradict the format or each other.
+
+    Attributes
+    ----------
+    problem
+        What kind of fault it is, for programs: ``missing_file``, ``unknown_column``, ``missing_column``,
+        ``wrong_length``, ``unsorted``, ``duplicate``, ``unknown_value``, ``bad_number``, ``bad_order``,
+        ``unknown_set``, ``unknown_variable``, ``unknown_exclusion``, ``unknown_parent``, ``bad_rule``,
+        ``unreachable``, ``wrong_count``, ``wrong_digest``, ``bad_toml``.
+    file
+        The file, as given.
+    row
+        The line of the file, the header being line 1; None where the whole file is meant.
+    """
+
+    def __init__(self, problem: str, what: str, *, file: object, row: int | None = None, fix: str) -> None:
+        where = f"{file}" if row is None else f"{file}, line {row}"
+        super().__init__(f"{where}: {what}. {fix}.")
+        self.problem = problem
+        self.file = str(file)
+        self.row = row
+
+
+class RuleError(DrgdipError):
+    """A rule that is not in the grammar.
+
+    Attributes
+    ----------
+    rule
+        The text of the rule.
+    position
+        The index of the character that cannot be read, from 0; the length of the text for a missing end.
+    """
+
+    def __init__(self, rule: str, position: int, what: str) -> None:
+        start = max(0, position - 60)
+        shown = rule[start : position + 30].replace("\n", " ")
+        pointer = " " * (position - start) + "^"
+        super().__init__(f"{what} (character {position + 1})\n    {shown}\n    {pointer}")
+        self.rule = rule
+        self.position = position
+
+
+class UnknownNameError(DrgdipError):
+    """A name (of a scheme, a column, a case …) that does not exist.
+
+    Attributes
+    ----------
+    name
+        The name that was asked for.
+    nearest
+        Existing names like it, the likest first.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str = "") -> None:
+        known = list(known)
+        self.name = name
+        self.nearest = tuple(difflib.get_close_matches(name, known, n=3, cutoff=0.5))
+        meant = f" Did you mean {' or '.join(map(repr, self.nearest))}?" if self.nearest else ""
+        super().__init__(f"there is no {kind} {name!r}.{meant}{' ' + hint if hint else ''}")

@@ -1,0 +1,1 @@
+"""Schemes and the engines that group cases under them."""

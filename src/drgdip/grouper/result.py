@@ -1,0 +1,75 @@
+"""What grouping a case gives: the same words for one case and for columns."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["REASONS", "STATUSES", "GroupResult"]
+
+#: Every status with its Chinese name.
+STATUSES = {
+    "grouped": "分组成功",
+    "ambiguous": "歧义病案",
+    "ungrouped": "未入组",
+    "invalid": "信息校验不通过",
+    "excluded": "不纳入分组",
+}
+
+#: Every reason for a status other than grouped, in English and Chinese.
+REASONS = {
+    "missing_sex": ("sex is missing", "缺性别"),
+    "invalid_sex": ("sex is neither 1 (male) nor 2 (female)", "性别不是1（男）或2（女）"),
+    "missing_age": ("age in years is missing", "缺年龄"),
+    "missing_age_days": ("age in days of an infant (age 0) is missing", "不足1周岁而缺日龄"),
+    "missing_newborn_weight": (
+        "weight of a newborn (28 days or less) is missing",
+        "新生儿（28天及以内）缺体重",
+    ),
+    "missing_principal_diagnosis": ("principal diagnosis is missing", "缺主要诊断"),
+    "missing_principal_procedure": ("principal procedure is missing", "缺主要手术操作"),
+    "missing_los": ("length of stay is missing", "缺住院天数"),
+    "missing_discharge": ("discharge mode is missing", "缺离院方式"),
+    "missing_dept": ("department is missing", "缺科室"),
+    "missing_icu_hours": ("hours in intensive care are missing", "缺重症监护小时数"),
+    "unreadable_sex": ("sex cannot be read: give 1/2, 男/女 or M/F", "性别无法识别：应为1/2、男/女或M/F"),
+    "unreadable_age": ("age in years is not a whole number", "年龄不是整数"),
+    "unreadable_age_days": ("age in days is not a whole number", "日龄不是整数"),
+    "unreadable_newborn_weight": ("weight of the newborn is not a whole number of grams", "新生儿体重不是整数克"),
+    "unreadable_los": ("length of stay is not a whole number of days", "住院天数不是整数"),
+    "unreadable_discharge": ("discharge mode is not a number", "离院方式不是数字"),
+    "unreadable_icu_hours": ("hours in intensive care are not a whole number", "重症监护小时数不是整数"),
+    "unreadable_dx": ("diagnoses are not a list of codes", "诊断不是编码列表"),
+    "unreadable_procs": ("procedures are not a list of codes", "手术操作不是编码列表"),
+    "no_mdc": ("no MDC takes the case", "没有可进入的主要诊断大类"),
+    "no_group": ("an MDC takes the case, but none of its groups does", "可进入主要诊断大类，但无病组可入"),
+    "unrelated_procedure": (
+        "the principal procedure is valid, but no surgical or procedure ADRG of the MDC has it",
+        "主要手术操作有效，但与主要诊断所在大类的手术操作组均不符",
+    ),
+}
+
+
+class GroupResult(NamedTuple):
+    """The group of a case, and why.
+
+    Attributes
+    ----------
+    mdc, adrg, group
+        Codes; None where there is none. A group code is an opaque text.
+    status
+        One of `STATUSES`.
+    reason
+        Why the status is not grouped, one of `REASONS`; None if it is.
+    severity
+        Gravest level among the other diagnoses that is not cancelled by its exclusion table: MCC or CC, or None.
+    severity_code
+        The diagnosis that has it; of several, the first in order of code. None without severity.
+    """
+
+    mdc: str | None
+    adrg: str | None
+    group: str | None
+    status: str
+    reason: str | None
+    severity: str | None
+    severity_code: str | None

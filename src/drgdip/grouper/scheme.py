@@ -1,0 +1,544 @@
+"""Grouping schemes (分组方案): what is in them, and loading them strictly from data."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from drgdip.errors import RuleError, SchemeError, UnknownNameError
+from drgdip.grouper.grammar import (
+    ALWAYS,
+    CODE_VARIABLES,
+    LEVELS,
+    VALUE_VARIABLES,
+    Compare,
+    Count,
+    In,
+    Rule,
+    parse,
+    walk,
+)
+from drgdip.grouper.tables import OPTIONAL, Table, read_folder, read_toml
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Iterator, Mapping
+
+__all__ = [
+    "Adrg",
+    "Drg",
+    "Evaluation",
+    "Mdc",
+    "Scheme",
+    "SchemeInfo",
+    "SeverityCode",
+    "list_schemes",
+    "load_scheme",
+]
+
+DATA = Path(__file__).parent.parent / "data"
+
+#: Kinds of core group (ADRG); an ungroupable one (x00) takes what the other ADRGs of its MDC leave.
+KINDS = ("surgical", "procedure", "medical", "ambiguous", "ungroupable")
+
+#: Counts that a scheme may state, with what its tables give for them.
+_COUNTS = {
+    "mdc": lambda s: len(s.mdcs),
+    "adrg": lambda s: len({a.code for a in s.adrgs if a.kind in KINDS[:3]}),
+    "drg": lambda s: len({d.code for a in s.adrgs if a.kind in KINDS[:3] for d in a.drgs}),
+    "ambiguous_groups": lambda s: len({a.code for a in s.adrgs if a.kind == "ambiguous"}),
+    "ungroupable_groups": lambda s: len({a.code for a in s.adrgs if a.kind == "ungroupable"}),
+    "mcc": lambda s: sum(c.level == "MCC" for c in s.severity.values()),
+    "cc": lambda s: sum(c.level == "CC" for c in s.severity.values()),
+    "exclusion_tables": lambda s: len(s.exclusions),
+    "exclusion_rows": lambda s: sum(map(len, s.exclusions.values())),
+    "sets": lambda s: len(s.sets),
+    "set_rows": lambda s: sum(map(len, s.sets.values())),
+    "valid_procedures": lambda s: len(s.sets.get("OP_VALID", ())),
+}
+#: Older names of the same counts, as the published tables of 1.0 and 1.1 have them.
+_COUNT_ALIASES = {
+    "ambiguous": "ambiguous_groups",
+    "exclusion_codes": "exclusion_rows",
+    "valid_surgery": "valid_procedures",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Drg:
+    """A group (细分组): the last step of grouping."""
+
+    code: str
+    name: str
+    adrg: str
+    order: int
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Adrg:
+    """A core group (核心组) with its groups in order. ``kind`` is one of `KINDS`."""
+
+    code: str
+    name: str
+    mdc: str
+    order: int
+    kind: str
+    rule: Rule
+    drgs: tuple[Drg, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mdc:
+    """A major diagnostic category (主要诊断大类) with its core groups in order."""
+
+    code: str
+    name: str
+    order: int
+    rule: Rule
+    adrgs: tuple[Adrg, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityCode:
+    """What a diagnosis counts as when it is not the principal one.
+
+    ``level`` is MCC or CC; ``exclusion`` names the table of principal diagnoses that cancel it, "" for none.
+    """
+
+    level: str
+    exclusion: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The options of a scheme's order of evaluation.
+
+    Attributes
+    ----------
+    mdc_fallthrough
+        After an MDC whose rule holds but none of whose ADRGs does: go on with the next MDC.
+    adrg_fallthrough
+        After an ADRG whose rule holds but none of whose DRGs does: true, go on with the next ADRG;
+        false, the code of the ADRG is the group.
+    ungroupable
+        The group of a case that nothing took.
+    required
+        Variables without which a case is invalid. Sex (XB) must be 1 or 2. With age (NL) among them, infants
+        (age 0) need an age in days, and newborns (28 days or less) a weight.
+    retry_other_procedures
+        When nothing took a case with several procedures: try again with each other procedure alone.
+    blank_principal_diagnosis
+        With a principal diagnosis required, a case that has diagnoses but a blank principal one is: false,
+        invalid; true, evaluated, the blank being in no set.
+    """
+
+    mdc_fallthrough: bool
+    adrg_fallthrough: bool
+    ungroupable: str
+    required: tuple[str, ...]
+    retry_other_procedures: bool = False
+    blank_principal_diagnosis: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SchemeInfo:
+    """What is known about a scheme without loading it.
+
+    Dates are text (YYYY, YYYY-MM or YYYY-MM-DD); "" where the source does not give one.
+    """
+
+    id: str
+    title: str
+    issuer: str
+    place: str
+    published: str
+    effective_from: str
+    effective_to: str
+    revision: int
+    diagnosis_codes: str
+    procedure_codes: str
+    counts: Mapping[str, int]
+    provenance: Mapping[str, str]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scheme:
+    """A grouping scheme, immutable.
+
+    Attributes
+    ----------
+    info
+        Id, title, issuer, revision, digest and the like.
+    evaluation
+        The options of the order of evaluation.
+    mdcs
+        The MDCs in order, each with its ADRGs, each with its DRGs.
+    sets
+        Codes by name of set.
+    severity
+        CC and MCC by diagnosis code.
+    exclusions
+        Principal diagnoses by exclusion table (排除表).
+    notes
+        What the source says that matters when reading results.
+    names
+        Name by code, of MDCs, ADRGs and DRGs.
+    variables
+        The variables that the rules or the requirements read.
+    annexes
+        The optional files: ``unreachable.csv``, ``differences.csv``, ``set_sources.csv``, as far as there.
+    folder
+        Where the scheme was read from.
+    """
+
+    info: SchemeInfo
+    evaluation: Evaluation
+    mdcs: tuple[Mdc, ...]
+    sets: Mapping[str, frozenset[str]]
+    severity: Mapping[str, SeverityCode]
+    exclusions: Mapping[str, frozenset[str]]
+    notes: Mapping[str, str]
+    names: Mapping[str, str]
+    variables: frozenset[str]
+    annexes: Mapping[str, Table]
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """The scheme's id, for example ``chs-drg-2.0``."""
+        return self.info.id
+
+    @property
+    def adrgs(self) -> Iterator[Adrg]:
+        """The ADRGs in the order of evaluation."""
+        return (adrg for mdc in self.mdcs for adrg in mdc.adrgs)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{self.info.counts[name]} {name.upper()}" for name in ("mdc", "adrg", "drg"))
+        return f"<Scheme {self.id} revision {self.info.revision}: {counts}>"
+
+
+def _names(mdcs: Iterable[Mdc]) -> Mapping[str, str]:
+    adrgs = [adrg for mdc in mdcs for adrg in mdc.adrgs]
+    names = {adrg.code: adrg.name for adrg in adrgs}
+    names |= {drg.code: drg.name for adrg in adrgs for drg in adrg.drgs}
+    return MappingProxyType(names | {mdc.code: mdc.name for mdc in mdcs})
+
+
+def _variables(mdcs: Iterable[Mdc], required: tuple[str, ...]) -> frozenset[str]:
+    adrgs = [adrg for mdc in mdcs for adrg in mdc.adrgs]
+    found = set(required)
+    for row in (*mdcs, *adrgs, *(drg for adrg in adrgs for drg in adrg.drgs)):
+        for node in walk(row.rule):
+            if isinstance(node, Compare):
+                found.add(node.variable)
+            elif isinstance(node, In | Count):
+                found.update(node.variables)
+    if "NL" in required:
+        found |= {"XSRTL", "XSRTZ"}
+    return frozenset(found)
+
+
+def list_schemes() -> list[SchemeInfo]:
+    """The schemes in the package, in order of id.
+
+    Returns
+    -------
+    One `SchemeInfo` a scheme, read from ``data/index.toml`` without loading the scheme.
+
+    Examples
+    --------
+    >>> [info.id for info in list_schemes()][:2]
+    ['chs-drg-1.0-revised', 'chs-drg-1.1']
+    """
+    return list(_index().values())
+
+
+def load_scheme(scheme: str | os.PathLike[str] | Scheme) -> Scheme:
+    """A scheme by its id, or from a folder.
+
+    Parameters
+    ----------
+    scheme
+        The id of a scheme in the package (`list_schemes`), loaded once per process; the path of a folder in the
+        format of ``docs/scheme-format.md`` (a text with a path separator, or a path object); or a `Scheme`,
+        which comes back as it is.
+
+    Returns
+    -------
+    The scheme, after its counts, its digest (of schemes in the package) and every cross-reference are checked.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such scheme; the message has the nearest ids.
+    SchemeError
+        A file breaks the format: the message says which, where, and what to do.
+
+    Examples
+    --------
+    >>> load_scheme("chs-drg-2.0")
+    <Scheme chs-drg-2.0 revision 1: 26 MDC, 409 ADRG, 634 DRG>
+    """
+    if isinstance(scheme, Scheme):
+        return scheme
+    if isinstance(scheme, str) and not any(sign in scheme for sign in "/\\"):
+        return _load_packaged(scheme)
+    folder = Path(scheme)
+    if not folder.is_dir():
+        raise SchemeError("missing_file", "there is no such folder", file=folder, fix="Give a scheme's folder or id")
+    return _load_folder(folder)
+
+
+_loaded: dict[str, Scheme] = {}
+_loading = threading.Lock()
+
+
+def _load_packaged(scheme_id: str) -> Scheme:
+    if scheme_id not in _loaded:
+        index = _index()
+        if scheme_id not in index:
+            hint = "`drgdip schemes` lists all; a folder of your own is named by a path, such as ./" + scheme_id
+            raise UnknownNameError("scheme", scheme_id, index, hint=hint)
+        with _loading:
+            if scheme_id not in _loaded:
+                _loaded[scheme_id] = _load_folder(DATA / "drg" / scheme_id, index[scheme_id])
+    return _loaded[scheme_id]
+
+
+@cache
+def _index() -> dict[str, SchemeInfo]:
+    entries = read_toml(DATA / "index.toml")["scheme"]
+    return {entry["id"]: _info(entry) for entry in entries}
+
+
+def _info(entry: Mapping[str, Any]) -> SchemeInfo:
+    defaults = {"place": "", "effective_from": "", "effective_to": "", "revision": 1, "sha256": "", "provenance": {}}
+    fields = [field.name for field in dataclasses.fields(SchemeInfo)]
+    values = {name: entry[name] if name in entry else defaults[name] for name in fields}
+    values["counts"] = MappingProxyType({_COUNT_ALIASES.get(k, k): v for k, v in values["counts"].items()})
+    values["provenance"] = MappingProxyType(values["provenance"])
+    return SchemeInfo(**values)
+
+
+def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Scheme:
+    tables, digest = read_folder(folder)
+    head_path = folder / "scheme.toml"
+    head = read_toml(head_path)
+    for key in ("id", "title", "issuer", "published", "diagnosis_codes", "procedure_codes", "counts", "evaluation"):
+        if key not in head:
+            raise SchemeError("missing_key", f"{key!r} is missing", file=head_path, fix="Add it")
+    info = dataclasses.replace(_info(head), sha256=digest)
+    if expected is not None and expected.sha256 != digest:
+        what = f"the digest of the files is {digest}, the index says {expected.sha256}"
+        fix = "Install the package anew; a published scheme is never edited, a correction is a new revision"
+        raise SchemeError("wrong_digest", what, file=folder, fix=fix)
+
+    sets = _grouped_codes(tables["sets.csv"])
+    exclusions = _grouped_codes(tables["exclusions.csv"])
+    evaluation = _evaluation(head_path, head["evaluation"])
+    mdcs = _mdcs(tables, sets)
+    scheme = Scheme(
+        info=info,
+        evaluation=evaluation,
+        mdcs=mdcs,
+        sets=sets,
+        severity=_severity(tables["severity.csv"], exclusions),
+        exclusions=exclusions,
+        notes=MappingProxyType(head.get("notes", {})),
+        names=_names(mdcs),
+        variables=_variables(mdcs, evaluation.required),
+        annexes=MappingProxyType({name: tables[name] for name in OPTIONAL if name in tables}),
+        folder=folder,
+    )
+    _check_variables(head_path, scheme, head["evaluation"].get("variables"))
+    _check_reachable(scheme)
+    _check_counts(head_path, scheme)
+    return scheme
+
+
+def _evaluation(path: Path, options: Mapping[str, Any]) -> Evaluation:
+    types = {
+        "mdc_fallthrough": bool,
+        "adrg_fallthrough": bool,
+        "ungroupable": str,
+        "required": list,
+        "retry_other_procedures": bool,
+        "blank_principal_diagnosis": bool,
+    }
+    for key, value in options.items():
+        if key == "variables":
+            continue
+        if key not in types:
+            fix = f"The options are {', '.join(types)} and variables"
+            raise SchemeError("unknown_key", f"unknown option {key!r} in [evaluation]", file=path, fix=fix)
+        if not isinstance(value, types[key]):
+            what = f"{key} in [evaluation] is {value!r}"
+            raise SchemeError("bad_value", what, file=path, fix=f"Give a {types[key].__name__}")
+    for key in list(types)[:4]:
+        if key not in options:
+            raise SchemeError("missing_key", f"{key!r} is missing in [evaluation]", file=path, fix="Add it")
+    for variable in options["required"]:
+        if variable not in ("ZYZD", "ZYSS", *VALUE_VARIABLES):
+            what = f"unknown variable {variable!r} among the required ones"
+            fix = f"The variables are ZYZD, ZYSS, {', '.join(VALUE_VARIABLES)}"
+            raise SchemeError("unknown_variable", what, file=path, fix=fix)
+    values = {key: value for key, value in options.items() if key in types}
+    return Evaluation(**(values | {"required": tuple(options["required"])}))
+
+
+def _grouped_codes(table: Table) -> Mapping[str, frozenset[str]]:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name, code in table.rows:
+        groups[name].append(code)
+    return MappingProxyType({name: frozenset(codes) for name, codes in groups.items()})
+
+
+def _severity(table: Table, exclusions: Mapping[str, frozenset[str]]) -> Mapping[str, SeverityCode]:
+    kept: dict[tuple[str, str], SeverityCode] = {}
+    codes = {}
+    for index, (code, level, exclusion) in enumerate(table.rows):
+        if level not in LEVELS:
+            what = f"level {level!r} of {code}"
+            raise table.error("unknown_value", index, what, f"The levels are {' and '.join(LEVELS)}")
+        if exclusion and exclusion not in exclusions:
+            what = f"{code} names exclusion table {exclusion!r}, which has no row in exclusions.csv"
+            raise table.error("unknown_exclusion", index, what, "Add the table, or leave the cell empty")
+        codes[code] = kept.setdefault((level, exclusion), SeverityCode(level, exclusion))
+    return MappingProxyType(codes)
+
+
+def _mdcs(tables: Mapping[str, Table], sets: Mapping[str, frozenset[str]]) -> tuple[Mdc, ...]:
+    """The three rule tables as a tree, children in order."""
+    mdc_table, adrg_table, drg_table = (tables[name] for name in ("mdc.csv", "adrg.csv", "drg.csv"))
+    adrg_codes = set(adrg_table.columns["code"])
+    mdc_codes = set(mdc_table.columns["code"])
+    rules = _Rules(sets)
+
+    drgs: dict[str, list[tuple[int, Drg]]] = {}
+    for index, (code, name, adrg, order, text) in enumerate(drg_table.rows):
+        if adrg not in adrg_codes:
+            what = f"DRG {code} belongs to ADRG {adrg!r}, which is not in adrg.csv"
+            raise drg_table.error("unknown_parent", index, what, "Add the ADRG or mend the code")
+        row = Drg(code, name, adrg, _order(drg_table, index, order), rules.read(drg_table, index, text))
+        drgs.setdefault(adrg, []).append((index, row))
+    children = {adrg: _in_order(drg_table, adrg, rows) for adrg, rows in drgs.items()}
+
+    adrgs: dict[str, list[tuple[int, Adrg]]] = {}
+    for index, (code, name, mdc, order, kind, text) in enumerate(adrg_table.rows):
+        if mdc not in mdc_codes:
+            what = f"ADRG {code} belongs to MDC {mdc!r}, which is not in mdc.csv"
+            raise adrg_table.error("unknown_parent", index, what, "Add the MDC or mend the code")
+        if kind not in KINDS:
+            what = f"kind {kind!r} of ADRG {code}"
+            raise adrg_table.error("unknown_value", index, what, f"The kinds are {', '.join(KINDS)}")
+        number = _order(adrg_table, index, order)
+        rule = rules.read(adrg_table, index, text)
+        adrgs.setdefault(mdc, []).append((index, Adrg(code, name, mdc, number, kind, rule, children.get(code, ()))))
+    under = {mdc: _in_order(adrg_table, mdc, rows) for mdc, rows in adrgs.items()}
+
+    mdcs = []
+    for index, (code, name, order, text) in enumerate(mdc_table.rows):
+        if code not in under:
+            what = f"MDC {code} has no ADRG"
+            raise mdc_table.error("unknown_parent", index, what, "Add its ADRGs to adrg.csv or drop the row")
+        rule = rules.read(mdc_table, index, text)
+        mdcs.append((index, Mdc(code, name, _order(mdc_table, index, order), rule, under[code])))
+    return _in_order(mdc_table, "the scheme", mdcs)
+
+
+class _Rules:
+    """Reads rules, each text once, and checks the sets they name."""
+
+    def __init__(self, sets: Mapping[str, frozenset[str]]) -> None:
+        self.sets = sets
+        self.read_already: dict[str, Rule] = {}
+
+    def read(self, table: Table, index: int, text: str) -> Rule:
+        if text in self.read_already:
+            return self.read_already[text]
+        code = table.columns["code"][index]
+        try:
+            rule = parse(text)
+        except RuleError as error:
+            what = f"the rule of {code} cannot be read: {error}\n"
+            raise table.error("bad_rule", index, what, "Mend the rule; the language is in docs/scheme-format.md") from error
+        for node in walk(rule):
+            for name in node.sets if isinstance(node, In) else (node.set,) if isinstance(node, Count) else ():
+                if name not in self.sets:
+                    what = f"the rule of {code} names set {name!r}, which has no row in sets.csv"
+                    raise table.error("unknown_set", index, what, "Add the set or mend the name")
+        self.read_already[text] = rule
+        return rule
+
+
+def _order(table: Table, index: int, text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise table.error("bad_number", index, f"order {text!r} is not a whole number", "Count from 1 in the parent")
+    return int(text)
+
+
+_Row = TypeVar("_Row", Mdc, Adrg, Drg)
+
+
+def _in_order(table: Table, parent: str, rows: list[tuple[int, _Row]]) -> tuple[_Row, ...]:
+    rows = sorted(rows, key=lambda item: item[1].order)
+    for expected, (index, row) in enumerate(rows, start=1):
+        if row.order != expected:
+            what = f"order {row.order} in {parent} where {expected} should be"
+            raise table.error("bad_order", index, what, "Count the rows of a parent from 1 without gaps")
+    return tuple(row for _, row in rows)
+
+
+def _check_variables(path: Path, scheme: Scheme, stated: list[str] | None) -> None:
+    if stated is None:
+        return
+    used = scheme.variables & VALUE_VARIABLES.keys()
+    if set(stated) != used:
+        what = f"[evaluation] states the variables {', '.join(sorted(stated))}; the rules use {', '.join(sorted(used))}"
+        raise SchemeError("unknown_variable", what, file=path, fix="State what the rules use, or leave the key out")
+
+
+def _check_reachable(scheme: Scheme) -> None:
+    """Refuse rows behind an unconditional one, unless they are listed in unreachable.csv."""
+    annex = scheme.annexes.get("unreachable.csv")
+    listed = {row[:3] for row in annex.rows} if annex else set()
+
+    def check(name: str, parent: str, rows: Iterable[Adrg | Drg], *, ends: Any) -> None:
+        closed = ""
+        for row in rows:
+            if closed and (name, parent, str(row.order)) not in listed:
+                what = f"{row.code} can never be reached: {closed} before it in {parent} takes every case"
+                fix = f"Mend the order or the rules, or list it in unreachable.csv as {name},{parent},{row.order}"
+                raise SchemeError("unreachable", what, file=scheme.folder / f"{name}.csv", fix=fix)
+            if ends(row):
+                closed = row.code
+
+    def takes_all(adrg: Adrg) -> bool:
+        if adrg.rule != ALWAYS:
+            return False
+        return not scheme.evaluation.adrg_fallthrough or any(drg.rule == ALWAYS for drg in adrg.drgs)
+
+    for mdc in scheme.mdcs:
+        check("adrg", mdc.code, mdc.adrgs, ends=takes_all)
+    for adrg in {adrg.code: adrg for adrg in scheme.adrgs}.values():
+        check("drg", adrg.code, adrg.drgs, ends=lambda drg: drg.rule == ALWAYS)
+
+
+def _check_counts(path: Path, scheme: Scheme) -> None:
+    for name, stated in scheme.info.counts.items():
+        if name not in _COUNTS:
+            fix = f"The counts are {', '.join(_COUNTS)}"
+            raise SchemeError("unknown_key", f"unknown count {name!r} in [counts]", file=path, fix=fix)
+        found = _COUNTS[name](scheme)
+        if found != stated:
+            fix = "Restore the lost or added rows, or mend the count"
+            raise SchemeError("wrong_count", f"[counts] says {name} = {stated}, the tables have {found}", file=path, fix=fix)

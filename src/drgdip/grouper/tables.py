@@ -1,0 +1,162 @@
+"""The files of a scheme, read strictly: every fault is an error that names the file and the line."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from drgdip.errors import SchemeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Table", "read_folder", "read_toml"]
+
+#: Columns of each file of a scheme folder, in order. The first six must be there.
+COLUMNS = {
+    "mdc.csv": ("code", "name", "order", "rule"),
+    "adrg.csv": ("code", "name", "mdc", "order", "kind", "rule"),
+    "drg.csv": ("code", "name", "adrg", "order", "rule"),
+    "sets.csv": ("set", "code"),
+    "severity.csv": ("code", "level", "exclusion"),
+    "exclusions.csv": ("exclusion", "code"),
+    "unreachable.csv": ("table", "parent", "order", "code", "reason"),
+    "differences.csv": (),  # what the sources disagree on: columns as its provenance needs
+    "set_sources.csv": ("set", "source"),
+}
+OPTIONAL = ("unreachable.csv", "differences.csv", "set_sources.csv")
+#: Columns that tell the rows of a table apart.
+KEYS = {
+    "mdc.csv": ("code",),
+    "adrg.csv": ("mdc", "order"),
+    "drg.csv": ("code",),
+    "sets.csv": ("set", "code"),
+    "severity.csv": ("code",),
+    "exclusions.csv": ("exclusion", "code"),
+    "unreachable.csv": ("table", "parent", "order"),
+    "set_sources.csv": ("set",),
+}
+#: Columns that may be empty.
+_MAY_BE_EMPTY = {"name", "rule", "exclusion", "parent"}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One CSV file: its path and its columns as read."""
+
+    path: Path
+    columns: dict[str, list[str]]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    @property
+    def rows(self) -> Iterator[tuple[str, ...]]:
+        """The rows, in the order of the file."""
+        return zip(*self.columns.values(), strict=True)
+
+    def error(self, problem: str, row: int, what: str, fix: str) -> SchemeError:
+        """An error about the row of this index; the header is line 1 of the file."""
+        return SchemeError(problem, what, file=self.path, row=row + 2, fix=fix)
+
+
+def read_folder(folder: Path) -> tuple[dict[str, Table], str]:
+    """The tables of a scheme folder by file name, and the SHA-256 over its files.
+
+    The digest is that of the names and the contents of ``scheme.toml`` and the tables, in order of name.
+    """
+    contents: dict[str, bytes] = {}
+    for name in ("scheme.toml", *COLUMNS):
+        path = folder / name
+        if path.is_file():
+            contents[name] = path.read_bytes()
+        elif name not in OPTIONAL:
+            fix = "A scheme folder holds scheme.toml, " + ", ".join(n for n in COLUMNS if n not in OPTIONAL)
+            raise SchemeError("missing_file", "the file is missing", file=path, fix=fix)
+    digest = hashlib.sha256()
+    for name in sorted(contents):
+        digest.update(f"{name}\n{len(contents[name])}\n".encode())
+        digest.update(contents[name])
+    tables = {name: _read_table(folder / name, contents[name]) for name in COLUMNS if name in contents}
+    return tables, digest.hexdigest()
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as a dictionary."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SchemeError("bad_toml", f"not a TOML file: {error}", file=path, fix="Mend the line named") from error
+
+
+def _read_table(path: Path, content: bytes) -> Table:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        what = f"not UTF-8 (byte {error.start})"
+        raise SchemeError("bad_encoding", what, file=path, fix="Save the file as UTF-8") from error
+    text = text.replace("\r\n", "\n")
+    header_line, _, body = text.partition("\n")
+    header = next(csv.reader([header_line]), [])
+    _check_header(path, tuple(header))
+    table = Table(path, _columns(path, header, body))
+    _check_cells(table)
+    return table
+
+
+def _check_header(path: Path, header: tuple[str, ...]) -> None:
+    expected = COLUMNS[path.name]
+    if not expected:
+        return
+    fix = f"The columns are {','.join(expected)}"
+    for column in header:
+        if column not in expected:
+            raise SchemeError("unknown_column", f"unknown column {column!r}", file=path, row=1, fix=fix)
+    for column in expected:
+        if column not in header:
+            raise SchemeError("missing_column", f"column {column!r} is missing", file=path, row=1, fix=fix)
+    if header != expected:
+        raise SchemeError("unknown_column", f"columns stand as {','.join(header)}", file=path, row=1, fix=fix)
+
+
+def _columns(path: Path, header: list[str], body: str) -> dict[str, list[str]]:
+    """The cells by column. Files without quotes, the long ones, are cut without a list for each row."""
+    width = len(header)
+    body = body.removesuffix("\n")
+    if '"' in body:
+        rows = list(csv.reader(io.StringIO(body, newline="")))
+        widths = list(map(len, rows))
+        cells = [cell for row in rows for cell in row]
+    else:
+        lines = body.split("\n") if body else []
+        widths = [line.count(",") + 1 for line in lines]
+        cells = body.replace("\n", ",").split(",") if body else []
+    if not set(widths) <= {width}:
+        row = next(i for i, found in enumerate(widths) if found != width)
+        what = f"{widths[row]} cells where there are {width} columns"
+        fix = "Quote a cell that holds a comma, and leave no blank line"
+        raise SchemeError("wrong_length", what, file=path, row=row + 2, fix=fix)
+    return {column: cells[position::width] for position, column in enumerate(header)}
+
+
+def _check_cells(table: Table) -> None:
+    name = table.path.name
+    for column, cells in table.columns.items():
+        if COLUMNS[name] and column not in _MAY_BE_EMPTY and "" in cells:
+            raise table.error("empty_cell", cells.index(""), f"column {column!r} is empty", "Fill it or drop the row")
+    if name not in KEYS:
+        return
+    keys = list(zip(*(table.columns[column] for column in KEYS[name]), strict=True))
+    if len(set(keys)) == len(keys):
+        return
+    first: dict[tuple[str, ...], int] = {}
+    for row, key in enumerate(keys):
+        if key in first:
+            what = f"{' and '.join(KEYS[name])} {', '.join(key)} stand already on line {first[key] + 2}"
+            raise table.error("duplicate", row, what, "Keep one of the two rows")
+        first[key] = row
