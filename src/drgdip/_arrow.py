@@ -10,10 +10,14 @@ from typing import Any
 import pyarrow as pa
 
 from drgdip.errors import CaseError
+from drgdip.fields import is_missing
 
-__all__ = ["kind_of", "to_arrow", "to_kind", "with_columns"]
+__all__ = ["from_values", "kind_of", "names_of", "to_arrow", "to_kind", "with_columns"]
 
-_KINDS = "a pyarrow Table or RecordBatch, a pandas or Polars frame, a DuckDB relation, a list of dicts, or any object with __arrow_c_stream__"
+_KINDS = (
+    "a pyarrow Table or RecordBatch, a pandas or Polars frame, a DuckDB relation, a list of dicts, "
+    "or any object with __arrow_c_stream__"
+)
 
 
 def kind_of(data: object) -> str:
@@ -37,6 +41,18 @@ def kind_of(data: object) -> str:
     raise CaseError(f"a {type(data).__name__} is no table: give {_KINDS}")
 
 
+def names_of(data: Any) -> list[str]:
+    """The column names of a table of any kind."""
+    kind = kind_of(data)
+    if kind in {"pandas", "polars", "duckdb"}:
+        return [str(name) for name in data.columns]
+    if kind == "lazy":
+        return list(data.collect_schema().names())
+    if kind == "records":
+        return list(dict.fromkeys(str(name) for row in data for name in row))
+    return list((data if kind in {"pyarrow", "batch"} else pa.table(data)).schema.names)
+
+
 def to_arrow(data: Any, columns: list[str] | None = None) -> pa.Table:
     """A table as Arrow, of all columns or of those named (which must be there)."""
     kind = kind_of(data)
@@ -58,15 +74,26 @@ def to_arrow(data: Any, columns: list[str] | None = None) -> pa.Table:
 
 
 def from_values(values: list[Any], name: str) -> pa.Array:
-    """Python values as an Arrow array; values of mixed types as their texts."""
+    """Python values as an Arrow array; values of mixed types as their texts, or as lists of texts."""
     try:
         return pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+    except (pa.ArrowException, OverflowError, TypeError, ValueError):
         pass
+    listed = any(isinstance(value, list | tuple) for value in values)
     try:
-        return pa.array([None if value is None or value != value else str(value) for value in values], pa.string())
+        texts = [_texts(value, listed=listed) for value in values]
+        return pa.array(texts, pa.list_(pa.string()) if listed else pa.string())
     except (pa.ArrowException, TypeError, ValueError) as error:
-        raise CaseError(f"column {name!r} holds values that are no table's: {error}") from error
+        raise CaseError(f"column {name!r} holds values that no table can hold: {error}") from error
+
+
+def _texts(value: Any, *, listed: bool) -> Any:
+    if is_missing(value):
+        return None
+    if not listed:
+        return str(value)
+    items = value.split("|") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
+    return [None if is_missing(item) else str(item) for item in items]
 
 
 def _from_pandas(series: Any, name: str) -> pa.Array | pa.ChunkedArray:

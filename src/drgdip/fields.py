@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from drgdip.codes import fold_width, normalise_code
 from drgdip.errors import CaseError
@@ -19,8 +19,20 @@ from drgdip.errors import CaseError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-__all__ = ["CODE_COLUMNS", "GROUPING_COLUMNS", "READERS", "Resolved", "Unreadable", "read_record", "resolve"]
+__all__ = [
+    "CODE_COLUMNS",
+    "GROUPING_COLUMNS",
+    "READERS",
+    "UNREADABLE",
+    "Resolved",
+    "Unreadable",
+    "Wide",
+    "read_record",
+    "resolve",
+]
 
+#: The column that names what could not be read in a row: columns joined by blanks, or null.
+UNREADABLE = "unreadable"
 #: The two list columns: element 0 is the principal code and may be null.
 CODE_COLUMNS = ("dx", "procs")
 #: Texts that hospital systems write for a missing value.
@@ -102,28 +114,20 @@ def read_text(value: object) -> str | None:
 def read_codes(value: object) -> list[str | None]:
     """Codes from a list or from text joined by ``|``: the principal one first, null where there is none.
 
-    Missing codes among the others are left out.
+    Missing codes among the others are left out. Whatever is no text is taken by its text: no code is lost, and one
+    that no code set has is merely unknown.
     """
-    if value is None:
-        return []
     if isinstance(value, str):
         items: Iterable[object] = value.split("|")
     elif hasattr(value, "__iter__") and not isinstance(value, bytes | dict):
         items = value
-    elif is_missing(value):
-        return []
     else:
-        raise Unreadable("not a list of codes")
+        items = (value,)
     codes: list[str | None] = []
     for item in items:
-        if isinstance(item, str):
-            code = normalise_code(item)
-            if code not in MISSING:
-                codes.append(code)
-            elif not codes:
-                codes.append(None)
-        elif not is_missing(item):
-            raise Unreadable("a code that is not text")
+        code = "" if is_missing(item) else normalise_code(item if isinstance(item, str) else str(item))
+        if code not in MISSING:
+            codes.append(code)
         elif not codes:
             codes.append(None)
     return codes if codes != [None] else []
@@ -145,6 +149,19 @@ READERS: dict[str, Callable[[object], Any]] = {
 GROUPING_COLUMNS = tuple(READERS)
 
 
+class Wide(NamedTuple):
+    """The columns that hold one list: the principal code, each numbered other code, a list of the others."""
+
+    principal: str | None
+    numbered: tuple[str, ...]
+    listed: str | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns that are there."""
+        return tuple(name for name in (self.principal, *self.numbered, self.listed) if name is not None)
+
+
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """Which names of a table or record hold which column.
@@ -154,16 +171,11 @@ class Resolved:
     single
         Name by column.
     wide
-        For dx and procs that stand in several columns: the principal's name (or None) and the others' in order.
+        For dx and procs that stand in several columns: those columns.
     """
 
     single: Mapping[str, str]
-    wide: Mapping[str, tuple[str | None, tuple[str, ...]]] = field(default_factory=dict)
-
-    @property
-    def found(self) -> set[str]:
-        """The columns that are there."""
-        return {*self.single, *self.wide}
+    wide: Mapping[str, Wide] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=256)
@@ -178,7 +190,7 @@ def resolve(names: tuple[str, ...]) -> Resolved:
     CaseError
         Two names are aliases of one column, so that it must be said which is meant.
     """
-    plain, numbered = _aliases()
+    plain, patterns = _aliases()
     candidates: dict[str, list[str]] = {}
     series: dict[str, list[tuple[int, str]]] = {}
     for name in names:
@@ -186,21 +198,18 @@ def resolve(names: tuple[str, ...]) -> Resolved:
         if folded in plain:
             candidates.setdefault(plain[folded], []).append(name)
             continue
-        for pattern, column in numbered:
+        for pattern, column in patterns:
             match = pattern.fullmatch(folded)
             if match:
                 series.setdefault(column, []).append((int(match[1]), name))
                 break
     single = {column: _choose(column, found) for column, found in candidates.items()}
-    wide: dict[str, tuple[str | None, tuple[str, ...]]] = {}
+    wide: dict[str, Wide] = {}
     for column in CODE_COLUMNS:
-        principal = single.pop(f"{column}_principal", None)
-        others = tuple(name for _, name in sorted(series.get(f"{column}_other", ())))
-        listed = single.pop(f"{column}_other", None)
-        if listed is not None:
-            others = (*others, listed)
-        if column not in single and (principal or others):
-            wide[column] = (principal, others)
+        numbered = tuple(name for _, name in sorted(series.get(f"{column}_other", ())))
+        parts = Wide(single.pop(f"{column}_principal", None), numbered, single.pop(f"{column}_other", None))
+        if column not in single and parts.names:
+            wide[column] = parts
     return Resolved(single, wide)
 
 
@@ -211,7 +220,9 @@ def _choose(column: str, found: Sequence[str]) -> str:
     why = ""
     if column == "newborn_weight":
         why = " (schemes up to CHS-DRG 2.0 name the weight at birth, 3.0 the weight at admission)"
-    raise CaseError(f"columns {both} both stand for {column!r}{why}; say which with columns={{{column!r}: {found[0]!r}}}")
+    raise CaseError(
+        f"columns {both} both stand for {column!r}{why}; say which with columns={{{column!r}: {found[0]!r}}}"
+    )
 
 
 @cache
@@ -240,33 +251,25 @@ def read_record(record: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[st
     """
     resolved = resolve(tuple(record))
     values: dict[str, Any] = {}
-    unreadable = None
+    unreadable = set((record.get(UNREADABLE) or "").split())
     for column, read in READERS.items():
         name = resolved.single.get(column)
         if name is not None:
             value = record[name]
         elif column in resolved.wide:
-            principal, others = resolved.wide[column]
-            value = _join(record, principal, others)
+            value = _join(record, resolved.wide[column])
         else:
             value = None
         try:
             values[column] = read(value)
         except Unreadable:
-            values[column] = [] if column in CODE_COLUMNS else None
-            unreadable = {column} if unreadable is None else unreadable | {column}
-    return values, frozenset(unreadable or ())
+            values[column] = None
+            unreadable.add(column)
+    return values, frozenset(unreadable)
 
 
-def _join(record: Mapping[str, Any], principal: str | None, others: tuple[str, ...]) -> list[object]:
+def _join(record: Mapping[str, Any], wide: Wide) -> list[object]:
     """The codes of a wide record as one list."""
-    codes: list[object] = [None if principal is None else record[principal]]
-    for name in others:
-        value = record[name]
-        if isinstance(value, str):
-            codes += value.split("|")
-        elif hasattr(value, "__iter__"):
-            codes += value
-        else:
-            codes.append(value)
-    return codes
+    codes = [None if wide.principal is None else record[wide.principal]]
+    codes += [record[name] for name in wide.numbered]
+    return codes if wide.listed is None else [*codes, *read_codes(record[wide.listed])]

@@ -178,7 +178,7 @@ class _Token:
 
 
 def _tokens(text: str) -> list[_Token]:
-    tokens = []
+    tokens: list[_Token] = []
     at = 0
     while not tokens or tokens[-1].kind != "end":
         match = _TOKEN.match(text, at)

@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from drgdip.errors import CaseError
 from drgdip.fields import read_record
-from drgdip.grouper.grammar import ALWAYS, LEVELS, VALUE_VARIABLES, And, Compare, Count, In, Not, Or, Rule, Severity
+from drgdip.grouper.grammar import (
+    ALWAYS,
+    LEVELS,
+    VALUE_VARIABLES,
+    And,
+    Compare,
+    Count,
+    In,
+    Not,
+    Or,
+    Rule,
+    Severity,
+)
 from drgdip.grouper.result import GroupResult
 from drgdip.grouper.scheme import load_scheme
 
@@ -85,8 +97,8 @@ def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme) -> GroupResu
 
     Examples
     --------
-    >>> group_one({"sex": 2, "age": 59, "dx": ["K22.301", "J94.801"], "procs": ["42.0902"]}, "chs-drg-2.0")
-    GroupResult(mdc='MDCG', adrg='GZ1', group='GZ13', status='grouped', reason=None, severity='CC', severity_code='J94.801')
+    >>> group_one({"sex": 2, "age": 59, "dx": ["K22.301", "J94.801"], "procs": ["42.0902"]}, "chs-drg-2.0")[:4]
+    ('MDCG', 'GC1', 'GC19', 'grouped')
     """
     scheme = load_scheme(scheme)
     facts, unreadable = facts_of(case, scheme)
@@ -147,11 +159,10 @@ def severity_findings(codes: dict[str, tuple[str, ...]], scheme: Scheme) -> list
 def refusal(facts: Facts, unreadable: frozenset[str], scheme: Scheme) -> str | None:
     """The reason why the scheme cannot take the case at all, or None."""
     values, required = facts.values, scheme.evaluation.required
+    if "row" in unreadable:
+        return "unreadable_row"
     for variable, column in VALUE_VARIABLES.items():
         if column in unreadable and variable in scheme.variables:
-            return f"unreadable_{column}"
-    for column in ("dx", "procs"):
-        if column in unreadable:
             return f"unreadable_{column}"
     for variable in required:
         if variable in values:

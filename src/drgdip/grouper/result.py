@@ -31,15 +31,20 @@ REASONS = {
     "missing_discharge": ("discharge mode is missing", "缺离院方式"),
     "missing_dept": ("department is missing", "缺科室"),
     "missing_icu_hours": ("hours in intensive care are missing", "缺重症监护小时数"),
+    "unreadable_row": (
+        "the row has another number of cells than the header, or is no record",
+        "该行列数与表头不符或不是记录",
+    ),
     "unreadable_sex": ("sex cannot be read: give 1/2, 男/女 or M/F", "性别无法识别：应为1/2、男/女或M/F"),
     "unreadable_age": ("age in years is not a whole number", "年龄不是整数"),
     "unreadable_age_days": ("age in days is not a whole number", "日龄不是整数"),
-    "unreadable_newborn_weight": ("weight of the newborn is not a whole number of grams", "新生儿体重不是整数克"),
+    "unreadable_newborn_weight": (
+        "weight of the newborn is not a whole number of grams",
+        "新生儿体重不是整数克",
+    ),
     "unreadable_los": ("length of stay is not a whole number of days", "住院天数不是整数"),
     "unreadable_discharge": ("discharge mode is not a number", "离院方式不是数字"),
     "unreadable_icu_hours": ("hours in intensive care are not a whole number", "重症监护小时数不是整数"),
-    "unreadable_dx": ("diagnoses are not a list of codes", "诊断不是编码列表"),
-    "unreadable_procs": ("procedures are not a list of codes", "手术操作不是编码列表"),
     "no_mdc": ("no MDC takes the case", "没有可进入的主要诊断大类"),
     "no_group": ("an MDC takes the case, but none of its groups does", "可进入主要诊断大类，但无病组可入"),
     "unrelated_procedure": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import threading
 from collections import defaultdict
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from drgdip.errors import RuleError, SchemeError, UnknownNameError
 from drgdip.grouper.grammar import (
     ALWAYS,
-    CODE_VARIABLES,
     LEVELS,
     VALUE_VARIABLES,
     Compare,
@@ -28,7 +28,7 @@ from drgdip.grouper.tables import OPTIONAL, Table, read_folder, read_toml
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 __all__ = [
     "Adrg",
@@ -40,6 +40,7 @@ __all__ = [
     "SeverityCode",
     "list_schemes",
     "load_scheme",
+    "mdc_names",
 ]
 
 DATA = Path(__file__).parent.parent / "data"
@@ -48,7 +49,7 @@ DATA = Path(__file__).parent.parent / "data"
 KINDS = ("surgical", "procedure", "medical", "ambiguous", "ungroupable")
 
 #: Counts that a scheme may state, with what its tables give for them.
-_COUNTS = {
+_COUNTS: dict[str, Callable[[Scheme], int]] = {
     "mdc": lambda s: len(s.mdcs),
     "adrg": lambda s: len({a.code for a in s.adrgs if a.kind in KINDS[:3]}),
     "drg": lambda s: len({d.code for a in s.adrgs if a.kind in KINDS[:3] for d in a.drgs}),
@@ -226,7 +227,7 @@ class Scheme:
         return f"<Scheme {self.id} revision {self.info.revision}: {counts}>"
 
 
-def _names(mdcs: Iterable[Mdc]) -> Mapping[str, str]:
+def _names(mdcs: tuple[Mdc, ...]) -> Mapping[str, str]:
     adrgs = [adrg for mdc in mdcs for adrg in mdc.adrgs]
     names = {adrg.code: adrg.name for adrg in adrgs}
     names |= {drg.code: drg.name for adrg in adrgs for drg in adrg.drgs}
@@ -236,8 +237,9 @@ def _names(mdcs: Iterable[Mdc]) -> Mapping[str, str]:
 def _variables(mdcs: Iterable[Mdc], required: tuple[str, ...]) -> frozenset[str]:
     adrgs = [adrg for mdc in mdcs for adrg in mdc.adrgs]
     found = set(required)
-    for row in (*mdcs, *adrgs, *(drg for adrg in adrgs for drg in adrg.drgs)):
-        for node in walk(row.rule):
+    drgs = [drg for adrg in adrgs for drg in adrg.drgs]
+    for rule in (*(m.rule for m in mdcs), *(a.rule for a in adrgs), *(d.rule for d in drgs)):
+        for node in walk(rule):
             if isinstance(node, Compare):
                 found.add(node.variable)
             elif isinstance(node, In | Count):
@@ -298,6 +300,13 @@ def load_scheme(scheme: str | os.PathLike[str] | Scheme) -> Scheme:
     return _load_folder(folder)
 
 
+@cache
+def mdc_names() -> Mapping[str, str]:
+    """English names of the MDCs, by code; a translation of ours, for display only."""
+    with (DATA / "names" / "mdc.csv").open(encoding="utf-8", newline="") as file:
+        return MappingProxyType({row["code"]: row["english"] for row in csv.DictReader(file)})
+
+
 _loaded: dict[str, Scheme] = {}
 _loading = threading.Lock()
 
@@ -321,9 +330,16 @@ def _index() -> dict[str, SchemeInfo]:
 
 
 def _info(entry: Mapping[str, Any]) -> SchemeInfo:
-    defaults = {"place": "", "effective_from": "", "effective_to": "", "revision": 1, "sha256": "", "provenance": {}}
+    defaults: dict[str, Any] = {
+        "place": "",
+        "effective_from": "",
+        "effective_to": "",
+        "revision": 1,
+        "sha256": "",
+        "provenance": {},
+    }
     fields = [field.name for field in dataclasses.fields(SchemeInfo)]
-    values = {name: entry[name] if name in entry else defaults[name] for name in fields}
+    values: dict[str, Any] = {name: entry[name] if name in entry else defaults[name] for name in fields}
     values["counts"] = MappingProxyType({_COUNT_ALIASES.get(k, k): v for k, v in values["counts"].items()})
     values["provenance"] = MappingProxyType(values["provenance"])
     return SchemeInfo(**values)
@@ -333,7 +349,16 @@ def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Scheme:
     tables, digest = read_folder(folder)
     head_path = folder / "scheme.toml"
     head = read_toml(head_path)
-    for key in ("id", "title", "issuer", "published", "diagnosis_codes", "procedure_codes", "counts", "evaluation"):
+    for key in (
+        "id",
+        "title",
+        "issuer",
+        "published",
+        "diagnosis_codes",
+        "procedure_codes",
+        "counts",
+        "evaluation",
+    ):
         if key not in head:
             raise SchemeError("missing_key", f"{key!r} is missing", file=head_path, fix="Add it")
     info = dataclasses.replace(_info(head), sha256=digest)
@@ -470,7 +495,9 @@ class _Rules:
             rule = parse(text)
         except RuleError as error:
             what = f"the rule of {code} cannot be read: {error}\n"
-            raise table.error("bad_rule", index, what, "Mend the rule; the language is in docs/scheme-format.md") from error
+            raise table.error(
+                "bad_rule", index, what, "Mend the rule; the language is in docs/scheme-format.md"
+            ) from error
         for node in walk(rule):
             for name in node.sets if isinstance(node, In) else (node.set,) if isinstance(node, Count) else ():
                 if name not in self.sets:
@@ -541,4 +568,6 @@ def _check_counts(path: Path, scheme: Scheme) -> None:
         found = _COUNTS[name](scheme)
         if found != stated:
             fix = "Restore the lost or added rows, or mend the count"
-            raise SchemeError("wrong_count", f"[counts] says {name} = {stated}, the tables have {found}", file=path, fix=fix)
+            raise SchemeError(
+                "wrong_count", f"[counts] says {name} = {stated}, the tables have {found}", file=path, fix=fix
+            )

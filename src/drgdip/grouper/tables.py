@@ -7,13 +7,13 @@ import hashlib
 import io
 import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drgdip.errors import SchemeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 __all__ = ["Table", "read_folder", "read_toml"]
 

@@ -1,0 +1,273 @@
+"""Cases: one as a model, many as an Arrow table under canonical names."""
+
+from __future__ import annotations
+
+import datetime  # noqa: TC003 - pydantic reads the annotations of Case when it runs
+from decimal import Decimal  # noqa: TC003
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from drgdip import fields
+from drgdip._arrow import names_of, to_arrow
+from drgdip.errors import CaseError, UnknownNameError
+from drgdip.fields import (
+    CODE_COLUMNS,
+    MISSING,
+    READERS,
+    UNREADABLE,
+    Resolved,
+    Unreadable,
+    read_codes,
+    resolve,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from drgdip.fields import Wide
+
+__all__ = ["Case", "case_schema", "clean_codes", "to_cases"]
+
+_TYPES: dict[str, pa.DataType] = {
+    "case_id": pa.string(),
+    "sex": pa.int64(),
+    "age": pa.int64(),
+    "age_days": pa.int64(),
+    "newborn_weight": pa.int64(),
+    "los": pa.int64(),
+    "discharge": pa.int64(),
+    "dx": pa.list_(pa.string()),
+    "procs": pa.list_(pa.string()),
+    "dept": pa.string(),
+    "icu_hours": pa.float64(),
+    "hospital": pa.string(),
+    "pool": pa.string(),
+    "admitted": pa.date32(),
+    "discharged": pa.date32(),
+    "total_cost": pa.decimal128(18, 2),
+}
+
+Whole = Annotated[int | None, BeforeValidator(fields.read_whole)]
+Codes = Annotated[list[str | None], BeforeValidator(fields.read_codes)]
+
+
+class Case(BaseModel):
+    """One discharge, for `drgdip.group_one` and `drgdip.explain`.
+
+    Values are read as at every door: texts of numbers, sex as 1/2, 男/女 or M/F, codes trimmed and with full-width
+    characters folded. A field that is no field of a case, or a value of the wrong kind, is a
+    ``pydantic.ValidationError``; pass a plain mapping to `group_one` to get the status ``invalid`` instead.
+
+    Examples
+    --------
+    >>> Case(sex="女", age="59", dx=" Ｋ22.301|J94.801").dx
+    ['K22.301', 'J94.801']
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    case_id: str | None = Field(None, description="number of the case")
+    sex: Annotated[int | None, BeforeValidator(fields.read_sex)] = Field(None, description="1 male, 2 female")
+    age: Whole = Field(None, description="age in full years")
+    age_days: Whole = Field(None, description="age in days, of infants (age 0)")
+    newborn_weight: Whole = Field(None, description="weight in grams, of newborns (28 days or less)")
+    los: Whole = Field(None, description="length of stay in days")
+    discharge: Whole = Field(
+        None,
+        description="1 on medical advice, 2 to another hospital, 3 to primary care, 4 against advice, 5 died, 9 other",
+    )
+    dx: Codes = Field([], description="diagnoses, the principal one first")
+    procs: Codes = Field([], description="procedures, the principal one first")
+    dept: Annotated[str | None, BeforeValidator(fields.read_text)] = Field(None, description="department")
+    icu_hours: Annotated[float | None, BeforeValidator(fields.read_number)] = Field(
+        None, description="hours in intensive care"
+    )
+    hospital: str | None = Field(None, description="code of the hospital")
+    pool: str | None = Field(None, description="the pool that pays: region and kind of insurance")
+    admitted: datetime.date | None = Field(None, description="day of admission")
+    discharged: datetime.date | None = Field(None, description="day of discharge")
+    total_cost: Decimal | None = Field(None, description="total cost of the stay in yuan")
+
+
+def case_schema() -> pa.Schema:
+    """The Arrow schema of cases under canonical names.
+
+    Returns
+    -------
+    One field a column of `Case`; ``dx`` and ``procs`` are lists, everything may be null. A field's metadata
+    ``description`` says what it holds.
+
+    Examples
+    --------
+    >>> case_schema().field("dx").type
+    ListType(list<item: string>)
+    """
+    described = {name: {"description": field.description or ""} for name, field in Case.model_fields.items()}
+    return pa.schema([pa.field(name, kind, metadata=described[name]) for name, kind in _TYPES.items()])
+
+
+def to_cases(data: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
+    """Any table of cases as Arrow under canonical names.
+
+    Parameters
+    ----------
+    data
+        A table of any kind (`drgdip._arrow`), with case columns under canonical names or aliases
+        (``docs/cases.md``), codes as lists, as text joined by ``|`` or in numbered columns.
+    columns
+        Name in the table by case column, for names that are no alias.
+
+    Returns
+    -------
+    The case columns that the table has, those that grouping reads with the types of `case_schema`, others as they
+    are; and ``unreadable``, the names of the columns whose value in a row cannot be read (null there).
+
+    Raises
+    ------
+    CaseError
+        No table; two columns for one; a column of ``columns`` that is not there; no diagnoses.
+    """
+    names = names_of(data)
+    resolved = _resolve(names, columns or {})
+    wide = [name for parts in resolved.wide.values() for name in parts.names]
+    marked = [UNREADABLE] if UNREADABLE in names else []
+    table = to_arrow(data, [*resolved.single.values(), *wide, *marked])
+    result: dict[str, Any] = {}
+    failures: list[tuple[str, np.ndarray]] = []
+    for column in _TYPES:
+        if column in resolved.wide:
+            result[column] = _gather(table, resolved.wide[column])
+        elif column in resolved.single:
+            given = table[resolved.single[column]].combine_chunks()
+            if column in CODE_COLUMNS:
+                given = as_lists(given)
+            elif column in READERS:
+                given, failed = _read_column(given, column)
+                if failed.any():
+                    failures.append((column, failed))
+            result[column] = given
+    before = table[UNREADABLE].combine_chunks() if marked else pa.nulls(len(table), pa.string())
+    result[UNREADABLE] = _unreadable(before, failures)
+    return pa.table(result)
+
+
+def _resolve(names: list[str], columns: Mapping[str, str]) -> Resolved:
+    for column, name in columns.items():
+        if column not in _TYPES:
+            raise UnknownNameError("case column", column, _TYPES, hint=f"The columns are {', '.join(_TYPES)}.")
+        if name not in names:
+            raise UnknownNameError("column in the table", name, names)
+    given = set(columns.values())
+    found = resolve(tuple(name for name in names if name not in given and name not in columns))
+    single = {**found.single, **columns}
+    wide = {column: parts for column, parts in found.wide.items() if column not in columns}
+    if "dx" not in single and "dx" not in wide:
+        raise CaseError(
+            f"no column holds diagnoses; the columns are {', '.join(map(repr, names)) or 'none'}. Name it dx, use one "
+            "of the aliases in docs/cases.md, or say which it is with columns={'dx': ...}"
+        )
+    return Resolved(single, wide)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return kind in {pa.string(), pa.large_string(), pa.string_view()}
+
+
+def as_lists(column: pa.Array) -> pa.Array:
+    """Codes in any layout as lists of texts; text is cut at ``|``. Codes stay as they are written."""
+    kind = column.type
+    if pa.types.is_fixed_size_list(kind):
+        column = column.cast(pa.list_(kind.value_type))
+    elif pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
+        column = column.cast(pa.large_list(kind.value_type))
+    elif not pa.types.is_list(kind) and not pa.types.is_large_list(kind):
+        texts = column.cast(pa.string()) if not pa.types.is_string(kind) else column
+        return pc.split_pattern(texts, "|")
+    inner = column.type.value_type
+    if pa.types.is_string(inner) or pa.types.is_large_string(inner) or pa.types.is_dictionary(inner):
+        return column
+    return column.cast((pa.large_list if pa.types.is_large_list(column.type) else pa.list_)(pa.string()))
+
+
+def _gather(table: pa.Table, wide: Wide) -> pa.Array:
+    """Codes that stand in several columns as lists, without the empty cells behind the principal one."""
+    rows = len(table)
+    names = [*([wide.principal] if wide.principal is not None else []), *wide.numbered]
+    cells = [table[name].combine_chunks().cast(pa.string()) for name in names]
+    if wide.principal is None:
+        cells.insert(0, pa.nulls(rows, pa.string()))
+    empty = pa.array([*sorted(MISSING), None])
+    kept = np.empty((rows, len(cells)), dtype=bool)
+    for place, column in enumerate(cells):
+        missing = pc.is_in(pc.utf8_trim_whitespace(column), empty)
+        kept[:, place] = ~missing.to_numpy(zero_copy_only=False)
+    kept[:, 0] |= kept.any(axis=1)
+    row, position = np.nonzero(kept)
+    values = pa.concat_arrays(cells).take(pa.array(position * rows + row))
+    offsets = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
+    lists = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), values)
+    if wide.listed is None:
+        return lists
+    more = as_lists(table[wide.listed].combine_chunks()).to_pylist()
+    both = zip(lists.to_pylist(), more, strict=True)
+    return pa.array([[*(one or [None]), *(other or [])] for one, other in both], pa.list_(pa.string()))
+
+
+def _read_column(column: pa.Array, name: str) -> tuple[pa.Array, np.ndarray]:
+    """A column by its reader, and which rows it cannot read. Whole columns of plain numbers take the short way."""
+    kind, wanted = column.type, _TYPES[name]
+    plain = pa.types.is_integer(kind) or pa.types.is_null(kind)
+    if plain or (wanted == pa.int64() and _is_text(kind) and name != "sex"):
+        try:
+            return column.cast(wanted), np.zeros(len(column), dtype=bool)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            pass
+    if pa.types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+    if pa.types.is_string_view(column.type):
+        column = column.cast(pa.string())
+    try:
+        encoded = column.dictionary_encode()
+        distinct, where = encoded.dictionary.to_pylist(), encoded.indices
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
+        distinct, where = column.to_pylist(), pa.array(range(len(column)))
+    read, failed = [], []
+    for value in distinct:
+        try:
+            read.append(READERS[name](value))
+            failed.append(False)
+        except Unreadable:
+            read.append(None)
+            failed.append(True)
+    bad = pc.fill_null(pa.array(failed, pa.bool_()).take(where), False)
+    return pa.array(read, wanted).take(where), bad.to_numpy(zero_copy_only=False)
+
+
+def _unreadable(before: pa.Array, failures: list[tuple[str, np.ndarray]]) -> pa.Array:
+    if not failures:
+        return before.cast(pa.string())
+    names = np.array([f"{name or ''} " for name in before.to_pylist()], dtype=object)
+    for column, failed in failures:
+        names[failed] += column + " "
+    return pa.array([" ".join(dict.fromkeys(name.split())) or None for name in names], pa.string())
+
+
+def clean_codes(lists: pa.Array) -> pa.Array:
+    """Lists of codes with every code normalised and without missing ones behind the first."""
+    codes = lists.flatten()
+    if pa.types.is_dictionary(codes.type):
+        codes = codes.cast(codes.type.value_type)
+    encoded = codes.dictionary_encode()
+    cleaned = [read_codes(code) for code in encoded.dictionary.to_pylist()]
+    if codes.null_count or any(len(found) != 1 for found in cleaned):
+        return pa.array([read_codes(row) for row in lists.to_pylist()], pa.list_(pa.string()))
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    values = pa.array([found[0] for found in cleaned], pa.string()).take(encoded.indices)
+    return pa.ListArray.from_arrays(pa.array(offsets), values)

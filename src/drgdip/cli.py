@@ -1,0 +1,372 @@
+"""The command line: ``drgdip group``, ``explain`` and ``schemes``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from drgdip import __version__
+from drgdip.errors import CaseError, DrgdipError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pyarrow as pa
+
+    from drgdip.grouper.scheme import Scheme
+
+__all__ = ["main"]
+
+_CHUNK = 20_000
+_SHOWN = 5
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments
+        The words after the command's name; None takes those of the process.
+
+    Returns
+    -------
+    0 when done, 1 when an input or a scheme cannot be used. Wrong words of the command line end the process with 2.
+
+    Examples
+    --------
+    >>> main(["explain", "--scheme", "chs-drg-2.0", "--sex", "2", "--age", "59", "--dx", "Z99", "--brief"])
+    case · chs-drg-2.0 · ungrouped
+    group: 0000
+    reason: no MDC takes the case
+    diagnoses: Z99
+    CC, MCC: none
+    0
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except DrgdipError as error:
+        print(f"drgdip: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of our output has seen enough
+        sys.stderr.close()
+    except KeyboardInterrupt:
+        print("drgdip: stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="drgdip", description="Group hospital discharges under China's DRG payment schemes."
+    )
+    parser.add_argument("--version", action="version", version=f"drgdip {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    group = commands.add_parser("group", help="group a file of cases", description="Group a file of cases.")
+    group.add_argument("file", metavar="FILE", type=Path, help="CSV, JSON, JSON lines or Parquet")
+    group.add_argument("--scheme", required=True, metavar="ID", help="a scheme's id, or the path of its folder")
+    group.add_argument(
+        "-o", "--output", metavar="OUT", help="where to write the cases with their groups; - for the screen"
+    )
+    group.add_argument(
+        "--format", choices=("csv", "json", "jsonl", "parquet"), help="format of OUT, else by its ending"
+    )
+    group.add_argument("--prefix", default="", metavar="TEXT", help="put before the names of the result's columns")
+    _add_reading(group)
+    group.set_defaults(run=_group)
+
+    explain = commands.add_parser(
+        "explain",
+        help="say why a case is in its group",
+        description="Say why a case is in its group: a case of a file by its number, or one from the options.",
+    )
+    explain.add_argument("file", metavar="FILE", type=Path, nargs="?", help="the file that has the case")
+    explain.add_argument("--scheme", required=True, metavar="ID", help="a scheme's id, or the path of its folder")
+    explain.add_argument("--case", metavar="CASE_ID", help="the number of the case in FILE")
+    for name, text in _CASE_OPTIONS.items():
+        explain.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="VALUE", help=text)
+    explain.add_argument("--language", choices=("en", "zh"), default="en", help="language of the words (default: en)")
+    explain.add_argument("--brief", action="store_true", help="the result without the rules tried")
+    explain.add_argument("--json", action="store_true", help="the whole trace as JSON")
+    _add_reading(explain)
+    explain.set_defaults(run=_explain)
+
+    schemes = commands.add_parser("schemes", help="list the schemes, or show one", description="List the schemes.")
+    schemes.set_defaults(run=_schemes)
+    show = schemes.add_subparsers(metavar="").add_parser("show", help="show one scheme with its notes")
+    show.add_argument("scheme", metavar="ID", help="a scheme's id, or the path of its folder")
+    show.set_defaults(run=_show_scheme)
+    return parser
+
+
+_CASE_OPTIONS = {
+    "sex": "1 male, 2 female",
+    "age": "age in full years",
+    "age_days": "age in days, of infants",
+    "newborn_weight": "weight in grams, of newborns",
+    "los": "length of stay in days",
+    "discharge": "discharge mode, 1 to 5 or 9",
+    "dept": "department",
+    "icu_hours": "hours in intensive care",
+    "dx": "diagnoses joined by |, the principal one first",
+    "procs": "procedures joined by |, the principal one first",
+}
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--input-format", choices=("csv", "json", "jsonl", "parquet"), default="auto", help="format of FILE"
+    )
+    parser.add_argument(
+        "--columns",
+        action="append",
+        default=[],
+        metavar="COLUMN=NAME",
+        help="the name in FILE of a case column",
+    )
+
+
+def _columns(options: argparse.Namespace) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in options.columns]
+    for column, sign, name in pairs:
+        if not sign or not column or not name:
+            raise CaseError(f"--columns {column}{sign}{name}: say it as COLUMN=NAME, such as dx=诊断编码")
+    return {column: name for column, _, name in pairs}
+
+
+def _group(options: argparse.Namespace) -> None:
+    from drgdip.grouper.scheme import load_scheme
+    from drgdip.readers import read_table
+
+    scheme = load_scheme(options.scheme)
+    table = read_table(options.file, format=options.input_format)
+    _check_free(table, options)
+    summary = _Summary(scheme)
+    with _output(options) as writer:
+        for part in _parts(table):
+            results = _group_part(part, scheme, options, summary)
+            if writer is not None:
+                writer.write(results)
+    _report(options, summary)
+
+
+def _group_part(part: pa.Table, scheme: Scheme, options: argparse.Namespace, summary: _Summary) -> pa.Table:
+    from drgdip._arrow import with_columns
+    from drgdip.cases import to_cases
+    from drgdip.grouper.drg import group_cases
+
+    cases = to_cases(part, _columns(options))
+    results = group_cases(cases, scheme)
+    summary.add(part, cases, results)
+    return with_columns(part, results.rename_columns([options.prefix + name for name in results.column_names]))
+
+
+def _check_free(table: pa.Table, options: argparse.Namespace) -> None:
+    from drgdip.grouper.result import GroupResult
+
+    taken = [name for name in GroupResult._fields if options.prefix + name in table.column_names]
+    if taken:
+        raise CaseError(
+            f"{options.file} has columns {', '.join(options.prefix + name for name in taken)} already; "
+            "give --prefix new_ to name the result's columns otherwise"
+        )
+
+
+def _parts(table: pa.Table) -> Iterator[pa.Table]:
+    """The rows in chunks, with progress on a terminal if there are many."""
+    show = sys.stderr.isatty() and len(table) > _CHUNK
+    for start in range(0, max(len(table), 1), _CHUNK):
+        yield table.slice(start, _CHUNK)
+        if show:
+            done = min(start + _CHUNK, len(table))
+            end = "\n" if done == len(table) else ""
+            print(f"\r{done:,} of {len(table):,} cases", end=end, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _output(options: argparse.Namespace) -> Iterator[Any]:
+    """The writer that the options ask for, or None."""
+    from drgdip.readers import encoding_of, format_of
+    from drgdip.writers import TableWriter
+
+    if options.output is None:
+        if options.format:
+            raise CaseError("--format says how to write, but there is no -o to say where")
+        yield None
+        return
+    if options.output == "-":
+        with TableWriter(sys.stdout.buffer, options.format or "csv") as writer:
+            yield writer
+        return
+    path = Path(options.output)
+    form = options.format or format_of(path)
+    if path.exists() and path.samefile(options.file):
+        raise CaseError(f"{path}: is the input; write to another file")
+    mark = (
+        form == "csv"
+        and format_of(options.file, options.input_format) == "csv"
+        and encoding_of(options.file) != "utf-8"
+    )
+    try:
+        file: IO[bytes] = path.open("wb")
+    except OSError as error:
+        raise CaseError(f"{path}: cannot be written: {error.strerror}") from error
+    with file, TableWriter(file, form, mark=mark) as writer:
+        yield writer
+
+
+class _Summary:
+    """What grouping a file did, added up part by part."""
+
+    def __init__(self, scheme: Scheme) -> None:
+        self.scheme = scheme
+        self.cases = 0
+        self.statuses: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self.groups: Counter[str] = Counter()
+        self.ids: Counter[str] = Counter()
+        self.broken: list[str] = []
+        self.absent: list[str] = []
+
+    def add(self, part: pa.Table, cases: pa.Table, results: pa.Table) -> None:
+        """Count a part."""
+        from drgdip.grouper.grammar import VALUE_VARIABLES
+
+        wanted = [
+            "dx",
+            "procs",
+            *(VALUE_VARIABLES[name] for name in VALUE_VARIABLES if name in self.scheme.variables),
+        ]
+        self.absent = [column for column in wanted if column not in cases.column_names]
+        self.statuses.update(results["status"].to_pylist())
+        self.reasons.update(reason for reason in results["reason"].to_pylist() if reason)
+        taken = zip(results["status"].to_pylist(), results["group"].to_pylist(), strict=True)
+        self.groups.update(group for status, group in taken if status == "grouped")
+        if "case_id" in cases.column_names:
+            self.ids.update(str(number) for number in cases["case_id"].to_pylist() if number is not None)
+        for row, columns in enumerate(cases["unreadable"].to_pylist()):
+            if columns and len(self.broken) < _SHOWN:
+                self.broken.append(f"case {self.cases + row + 1}: {columns.replace(' ', ', ')} cannot be read")
+        self.cases += len(part)
+
+    def lines(self) -> Iterator[str]:
+        """The summary for a reader."""
+        from drgdip.grouper.result import REASONS, STATUSES
+
+        info = self.scheme.info
+        yield f"{self.cases:,} cases under {info.id} revision {info.revision} ({info.title})"
+        for status in STATUSES:
+            number = self.statuses[status]
+            if number or status in {"grouped", "ambiguous", "ungrouped", "invalid"}:
+                groups = f" in {len(self.groups):,} groups" if status == "grouped" else ""
+                yield f"  {status:<10}{number:>10,}  {number / max(self.cases, 1):8.2%}{groups}"
+        if self.reasons:
+            yield "commonest reasons"
+            for reason, number in self.reasons.most_common(_SHOWN):
+                yield f"  {number:>8,}  {reason}: {REASONS[reason][0]}"
+        if self.groups:
+            yield "commonest groups"
+            for group, number in sorted(self.groups.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN]:
+                yield f"  {number:>8,}  {group} {self.scheme.names[group]}"
+
+    def warnings(self) -> Iterator[str]:
+        """What a reader should know of the input."""
+        if self.absent:
+            yield f"no column for {', '.join(self.absent)}: taken as missing (the names known are in docs/cases.md)"
+        doubled = [number for number, times in self.ids.items() if times > 1]
+        if doubled:
+            yield f"{len(doubled):,} case numbers stand more than once, the first {doubled[0]!r}; each row is grouped"
+        yield from self.broken
+        more = sum(number for reason, number in self.reasons.items() if reason.startswith("unreadable_"))
+        if more > len(self.broken):
+            yield f"… and {more - len(self.broken):,} more that cannot be read; their status is invalid"
+
+
+def _report(options: argparse.Namespace, summary: _Summary) -> None:
+    screen = sys.stderr if options.output == "-" else sys.stdout
+    print(f"{options.file}: ", end="", file=screen)
+    for line in summary.lines():
+        print(line, file=screen)
+    if options.output not in {None, "-"}:
+        print(f"wrote {options.output}", file=screen)
+    for line in summary.warnings():
+        print(f"note: {line}", file=sys.stderr)
+
+
+def _explain(options: argparse.Namespace) -> None:
+    from drgdip.grouper.explain import explain
+
+    case = _case_of_file(options) if options.file is not None else _case_of_options(options)
+    trace = explain(case, options.scheme)
+    if options.json:
+        print(trace.to_json(indent=2))
+    else:
+        print(trace.text(options.language, steps=not options.brief))
+
+
+def _case_of_options(options: argparse.Namespace) -> dict[str, Any]:
+    case = {name: getattr(options, name) for name in _CASE_OPTIONS if getattr(options, name) is not None}
+    if "dx" not in case:
+        raise CaseError("name a FILE and --case, or give the case's --dx and other values")
+    return case
+
+
+def _case_of_file(options: argparse.Namespace) -> dict[str, Any]:
+    from drgdip.readers import read_cases
+
+    cases = read_cases(options.file, format=options.input_format, columns=_columns(options))
+    if "case_id" not in cases.column_names:
+        raise CaseError(f"{options.file} has no column of case numbers; say which it is with --columns case_id=NAME")
+    numbers = [str(number) for number in cases["case_id"].to_pylist()]
+    if options.case is None:
+        raise CaseError(
+            f"say which case with --case; the first of {options.file} is {numbers[0] if numbers else 'missing'}"
+        )
+    if options.case not in numbers:
+        raise UnknownNameError("case", options.case, numbers, hint=f"{options.file} has {len(numbers):,} cases.")
+    if numbers.count(options.case) > 1:
+        print(
+            f"note: case {options.case} stands {numbers.count(options.case)} times; the first is shown",
+            file=sys.stderr,
+        )
+    case: dict[str, Any] = cases.slice(numbers.index(options.case), 1).to_pylist()[0]
+    return case
+
+
+def _schemes(_: argparse.Namespace) -> None:
+    from drgdip.grouper.scheme import list_schemes
+
+    for info in list_schemes():
+        counts = " ".join(f"{info.counts[name]:>4} {name.upper()}" for name in ("mdc", "adrg", "drg"))
+        print(f"{info.id:<24} revision {info.revision}  {counts}  {info.title}")
+
+
+def _show_scheme(options: argparse.Namespace) -> None:
+    from drgdip.grouper.scheme import load_scheme
+
+    scheme = load_scheme(options.scheme)
+    info = scheme.info
+    print(f"{info.id}: {info.title}")
+    for label, value in (
+        ("issuer", info.issuer),
+        ("place", info.place),
+        ("published", info.published or "not stated in the sources"),
+        (
+            "in force",
+            " to ".join(filter(None, (info.effective_from, info.effective_to))) or "not stated in the sources",
+        ),
+        ("revision", info.revision),
+        ("codes", f"{info.diagnosis_codes}, {info.procedure_codes}"),
+        ("sha256", info.sha256),
+    ):
+        print(f"  {label:<10} {value}")
+    for title, table in (("counts", info.counts), ("where from", info.provenance), ("notes", scheme.notes)):
+        print(f"{title}:")
+        for name, value in table.items():
+            print(f"  {name}: {value}")

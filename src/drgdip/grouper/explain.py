@@ -1,0 +1,308 @@
+"""Why a case is in its group: every rule tried, and in each the condition that decided."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from drgdip.grouper.grammar import VALUE_VARIABLES, And, Count, In, Not, Or, Rule, Severity
+from drgdip.grouper.reference import (
+    Facts,
+    Visit,
+    counted,
+    facts_of,
+    group_facts,
+    holds,
+    refusal,
+    severity_findings,
+)
+from drgdip.grouper.result import REASONS, STATUSES, GroupResult
+from drgdip.grouper.scheme import Adrg, Mdc, Scheme, load_scheme, mdc_names
+
+if TYPE_CHECKING:
+    from drgdip.cases import Case
+
+__all__ = ["Condition", "Explanation", "SeverityFinding", "Step", "explain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition that decided a rule.
+
+    Attributes
+    ----------
+    text
+        The condition as the rule has it.
+    holds
+        Whether it holds for the case.
+    membership
+        Whether it asks for codes in sets (or severity levels); if not, it compares a value.
+    codes
+        The codes of the case that it found.
+    value
+        What the case has, for a comparison; the number of distinct codes, for a count.
+    """
+
+    text: str
+    holds: bool
+    membership: bool
+    codes: tuple[str, ...]
+    value: int | float | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A rule that was tried: of an MDC, an ADRG or a DRG (``level``)."""
+
+    level: str
+    code: str
+    name: str
+    rule: str
+    holds: bool
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityFinding:
+    """A CC or MCC among the other diagnoses, and the principal diagnosis that cancels it, if it does."""
+
+    code: str
+    level: str
+    exclusion: str
+    cancelled_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A case, its result, and every step to it.
+
+    ``str`` of it (or `text`) is for a terminal, ``_repr_html_`` for a notebook, `to_json` for storing.
+    """
+
+    scheme: str
+    revision: int
+    sha256: str
+    case: dict[str, Any]
+    result: GroupResult
+    names: dict[str, str]
+    severity: tuple[SeverityFinding, ...]
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self, language: str = "en", *, steps: bool = True) -> str:
+        """The trace as text, with or without the steps.
+
+        In English (``"en"``) or Chinese (``"zh"``); names of ADRGs and DRGs stay Chinese.
+        """
+        lines = self._lines(_WORDS[language], language, steps=steps)
+        return "\n".join(f"{'  ' * depth}{line}" for depth, line in lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The explanation as plain dictionaries and lists."""
+        plain = dataclasses.asdict(self)
+        return plain | {"result": self.result._asdict()}
+
+    def to_json(self, **options: Any) -> str:
+        """The explanation as JSON; options are those of `json.dumps`."""
+        return json.dumps(self.to_dict(), **({"ensure_ascii": False} | options))
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{'✓' if step.holds else '✗'}</td><td>{html.escape(step.level)}</td>"
+            f"<td>{html.escape(step.code)}</td><td>{html.escape(step.name)}</td>"
+            f"<td>{'<br>'.join(html.escape(_describe(c, _WORDS['en'])) for c in step.conditions)}</td></tr>"
+            for step in self.steps
+        )
+        lines = [html.escape(line) for depth, line in self._lines(_WORDS["en"], "en", steps=False)]
+        return (
+            f"<div><b>{lines[0]}</b><br>{'<br>'.join(lines[1:])}</div>"
+            "<table><thead><tr><th></th><th>level</th><th>code</th><th>name</th><th>decided by</th></tr></thead>"
+            f"<tbody>{rows}</tbody></table>"
+        )
+
+    def _lines(self, words: Mapping[str, str], language: str, *, steps: bool = True) -> list[tuple[int, str]]:
+        result = self.result
+        status = STATUSES[result.status] if language == "zh" else result.status
+        path = " → ".join(code for code in dict.fromkeys((result.mdc, result.adrg, result.group)) if code)
+        lines = [
+            (
+                0,
+                f"{words['case']} {self.case.get('case_id') or ''} · {self.scheme} · {status}".replace("  ", " "),
+            )
+        ]
+        if path:
+            lines.append((0, f"{words['group']}: {path}  {self.names.get(result.group or '', '')}".rstrip()))
+        if result.reason:
+            lines.append((0, f"{words['reason']}: {REASONS[result.reason][language == 'zh']}"))
+        lines += [(0, f"{words[name]}: {shown}") for name, shown in self._codes()]
+        for finding in self.severity:
+            cancelled = ""
+            if finding.cancelled_by:
+                cancelled = words["cancelled"].format(table=finding.exclusion, code=finding.cancelled_by)
+            lines.append((0, f"{finding.level}: {finding.code}{cancelled}"))
+        if not self.severity:
+            lines.append((0, f"CC, MCC: {words['none']}"))
+        for step in self.steps if steps else ():
+            depth = {"mdc": 1, "adrg": 2, "drg": 3}[step.level]
+            name = step.name
+            if language == "en" and step.level == "mdc":
+                name = mdc_names().get(step.code, name)
+            decided = "; ".join(_describe(condition, words) for condition in step.conditions)
+            lines.append((depth, f"{'✓' if step.holds else '✗'} {step.code} {name}: {decided or words['always']}"))
+        return lines
+
+    def _codes(self) -> list[tuple[str, str]]:
+        lists = [(column, self.case.get(column) or []) for column in ("dx", "procs")]
+        return [(column, " | ".join(code or "–" for code in codes)) for column, codes in lists if codes]
+
+
+_WORDS = {
+    "en": {
+        "case": "case",
+        "group": "group",
+        "reason": "reason",
+        "dx": "diagnoses",
+        "procs": "procedures",
+        "none": "none",
+        "always": "no condition",
+        "cancelled": ", cancelled: exclusion table {table} has {code}",
+        "yes": "yes",
+        "no": "no",
+        "missing": "missing",
+    },
+    "zh": {
+        "case": "病例",
+        "group": "病组",
+        "reason": "原因",
+        "dx": "诊断",
+        "procs": "手术操作",
+        "none": "无",
+        "always": "无条件",
+        "cancelled": "，被排除：排除表{table}含{code}",
+        "yes": "是",
+        "no": "否",
+        "missing": "缺",
+    },
+}
+
+
+def _describe(condition: Condition, words: Mapping[str, str]) -> str:
+    found = ", ".join(condition.codes)
+    if not found and not condition.membership:
+        found = words["missing"] if condition.value is None else str(condition.value)
+    answer = words["yes"] if condition.holds else words["no"]
+    return f"{condition.text}: {answer}{f' ({found})' if found else ''}"
+
+
+def explain(case: Case | Mapping[str, Any], scheme: str | Scheme) -> Explanation:
+    """Group one case and say why.
+
+    Parameters
+    ----------
+    case, scheme
+        As for `drgdip.group_one`.
+
+    Returns
+    -------
+    An `Explanation`: the result, every CC and MCC found with what cancelled it, and in order every MDC, ADRG and
+    DRG rule that was tried, each with the conditions that decided it and the codes they found.
+
+    Raises
+    ------
+    UnknownNameError, CaseError
+        As for `drgdip.group_one`.
+
+    Examples
+    --------
+    >>> trace = explain({"sex": 2, "age": 59, "dx": ["K22.301", "J94.801"]}, "chs-drg-2.0")
+    >>> trace.result.group
+    'GZ15'
+    >>> [step.code for step in trace.steps if step.holds]
+    ['MDCA', 'MDCG', 'GZ1', 'GZ15']
+    >>> print(trace.text("zh").splitlines()[0])
+    病例 · chs-drg-2.0 · 分组成功
+    """
+    scheme = load_scheme(scheme)
+    facts, unreadable = facts_of(case, scheme)
+    visits: list[Visit] = []
+    reason = refusal(facts, unreadable, scheme)
+    if reason is None:
+        result = group_facts(facts, scheme, visits)
+    else:
+        result = GroupResult(None, None, None, "invalid", reason, None, None)
+    principal = facts.codes["ZYZD"][0] if facts.codes["ZYZD"] else None
+    findings = (
+        SeverityFinding(code, level, exclusion, principal if cancelled else None)
+        for code, level, exclusion, cancelled in severity_findings(facts.codes, scheme)
+    )
+    return Explanation(
+        scheme=scheme.id,
+        revision=scheme.info.revision,
+        sha256=scheme.info.sha256,
+        case=_record(case, facts),
+        result=result,
+        names={
+            code: scheme.names[code]
+            for code in (result.mdc, result.adrg, result.group)
+            if code is not None and code in scheme.names
+        },
+        severity=tuple(findings),
+        steps=tuple(_step(visit, scheme) for visit in visits),
+    )
+
+
+def _record(case: Case | Mapping[str, Any], facts: Facts) -> dict[str, Any]:
+    given = case if isinstance(case, Mapping) else vars(case)
+    record: dict[str, Any] = {"case_id": None if given.get("case_id") is None else str(given["case_id"])}
+    record |= {column: facts.values[variable] for variable, column in VALUE_VARIABLES.items()}
+    for column, principal, others in (("dx", "ZYZD", "QTZD"), ("procs", "ZYSS", "QTSS")):
+        codes = [*(facts.codes[principal] or (None,)), *facts.codes[others]]
+        record[column] = [] if codes == [None] else codes
+    return record
+
+
+def _step(visit: Visit, scheme: Scheme) -> Step:
+    row = visit.row
+    level = "mdc" if isinstance(row, Mdc) else "adrg" if isinstance(row, Adrg) else "drg"
+    conditions = tuple(decide(row.rule, visit.facts, scheme)[1])
+    return Step(level, row.code, row.name, str(row.rule), visit.holds, conditions)
+
+
+def decide(rule: Rule, facts: Facts, scheme: Scheme) -> tuple[bool, list[Condition]]:
+    """Whether a rule holds, and the conditions without which it would be otherwise.
+
+    Of an ``and`` that fails, the first part that fails; of one that holds, every part; of an ``or`` the other way
+    round.
+    """
+    if isinstance(rule, Not):
+        value, conditions = decide(rule.part, facts, scheme)
+        return not value, conditions
+    if isinstance(rule, And | Or):
+        stops = isinstance(rule, Or)
+        gathered: list[Condition] = []
+        for part in rule.parts:
+            value, conditions = decide(part, facts, scheme)
+            if value is stops:
+                return value, conditions
+            gathered += conditions
+        return not stops, gathered
+    value = holds(rule, facts, scheme)
+    codes: tuple[str, ...] = ()
+    compared = None
+    if isinstance(rule, In):
+        present = (code for variable in rule.variables for code in facts.codes[variable])
+        codes = tuple(dict.fromkeys(c for c in present if any(c in scheme.sets[name] for name in rule.sets)))
+    elif isinstance(rule, Severity):
+        codes = tuple(facts.levels[level] for level in rule.levels if level in facts.levels)
+    elif isinstance(rule, Count):
+        codes = tuple(sorted(counted(rule, facts, scheme)))
+        compared = len(codes)
+    else:
+        compared = facts.values[rule.variable]
+    return value, [Condition(str(rule), value, isinstance(rule, In | Severity), codes, compared)]

@@ -1,0 +1,266 @@
+"""Synthetic discharges, for demonstrations, tests and benchmarks. No case is a real patient's.
+
+Shares, ages and costs are assumptions made to look plausible (``data/synthetic/``); nothing may be concluded from them
+about any hospital or place.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from drgdip import __version__
+from drgdip.cases import case_schema
+from drgdip.errors import CaseError
+from drgdip.grouper.reference import group_one
+from drgdip.grouper.scheme import load_scheme
+from drgdip.grouper.witness import targets, witness
+
+if TYPE_CHECKING:
+    from drgdip.grouper.scheme import Scheme
+
+__all__ = ["sample_cases"]
+
+_DATA = Path(__file__).parent / "data" / "synthetic"
+_KIND_SHARE = {"medical": 6.0, "surgical": 2.5, "procedure": 1.5, "ambiguous": 0.15, "ungroupable": 0.05}
+#: Typical cost in yuan and stay in days by kind of ADRG.
+_COST = {
+    "medical": 6500.0,
+    "surgical": 24000.0,
+    "procedure": 15000.0,
+    "ambiguous": 18000.0,
+    "ungroupable": 6000.0,
+}
+_STAY = {"medical": 7.0, "surgical": 10.0, "procedure": 6.0, "ambiguous": 9.0, "ungroupable": 5.0}
+#: Every discharge mode and its share.
+_DISCHARGE = ((1, 0.945), (2, 0.015), (3, 0.01), (4, 0.018), (5, 0.008), (9, 0.004))
+_FIRST_DAY, _DAYS = np.datetime64("2025-01-01"), 365
+_HOSPITALS = 24
+
+
+def sample_cases(n: int, scheme: str | Scheme, seed: int = 0) -> pa.Table:
+    """Make synthetic discharges, skewed as in hospitals: few groups are frequent, most are rare.
+
+    Parameters
+    ----------
+    n
+        Number of cases, 0 or more.
+    scheme
+        The scheme whose groups the cases are made for. Most cases are in the group they were made for; comorbidities
+        move some, as they do in life.
+    seed
+        Equal numbers, schemes and seeds give equal cases.
+
+    Returns
+    -------
+    A table of `drgdip.case_schema`: newborns have an age in days and a weight, stays and costs follow the kind of
+    group, hospitals and pools differ in size. The schema's metadata says ``synthetic``.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such scheme.
+    CaseError
+        ``n`` is negative.
+
+    Examples
+    --------
+    >>> cases = sample_cases(1000, "chs-drg-2.0", seed=7)
+    >>> len(cases), cases.equals(sample_cases(1000, "chs-drg-2.0", seed=7))
+    (1000, True)
+    """
+    if n < 0:
+        raise CaseError(f"n is {n}; give a number of cases, 0 or more")
+    scheme = load_scheme(scheme)
+    templates = _templates(scheme)
+    draw = _Draw(n, seed)
+    chosen = draw.choose(templates.share)
+    sex = np.where(templates.sex[chosen] > 0, templates.sex[chosen], 1 + (draw.uniform() < templates.female[chosen]))
+    age = np.clip(np.rint(templates.age_mean[chosen] + templates.age_sd[chosen] * draw.normal()), 1, 99)
+    age = np.where(templates.age[chosen] >= 0, templates.age[chosen], age).astype(np.int64)
+
+    more = draw.poisson(np.clip((age - 20) / 22, 0.2, 3.2))
+    dx = _lists(draw, templates.dx, chosen, more, "comorbidities.csv")
+    done = templates.procs.lengths[chosen] > 0
+    procs = _lists(draw, templates.procs, chosen, draw.poisson(np.where(done, 0.9, 0.35)), "procedures.csv")
+
+    los = np.maximum(1, np.rint(templates.stay[chosen] * np.exp(0.55 * draw.normal()))).astype(np.int64)
+    ratio = (los / templates.stay[chosen]) ** 0.6 * (1 + 0.06 * more) * np.exp(0.3 * draw.normal())
+    fen = np.rint(templates.cost[chosen] * ratio * 100).astype(np.int64)
+    discharged = _FIRST_DAY + np.floor(draw.uniform() * _DAYS).astype("timedelta64[D]")
+    hospital = draw.choose(1 / np.arange(1, _HOSPITALS + 1))
+    modes, shares = zip(*_DISCHARGE, strict=True)
+    columns = {
+        "case_id": [f"SYN{number:08d}" for number in range(1, n + 1)],
+        "sex": sex,
+        "age": age,
+        "age_days": pa.array(templates.age_days[chosen], mask=templates.age_days[chosen] < 0),
+        "newborn_weight": pa.array(templates.weight[chosen], mask=templates.weight[chosen] < 0),
+        "los": los,
+        "discharge": np.array(modes)[draw.choose(np.array(shares))],
+        "dx": dx,
+        "procs": procs,
+        "dept": pa.nulls(n, pa.string()),
+        "icu_hours": pa.nulls(n, pa.float64()),
+        "hospital": pa.array([f"H{number:02d}" for number in range(1, _HOSPITALS + 1)]).take(pa.array(hospital)),
+        "pool": pa.array(["职工", "居民"]).take(pa.array((draw.uniform() < 0.55).astype(np.int64))),
+        "admitted": discharged - los.astype("timedelta64[D]"),
+        "discharged": discharged,
+        "total_cost": _yuan(fen),
+    }
+    schema = case_schema()
+    arrays = [pa.array(columns[name]).cast(schema.field(name).type) for name in schema.names]
+    note = f"made by drgdip {__version__} sample_cases({n}, {scheme.id!r}, seed={seed}); no real patients"
+    return pa.Table.from_arrays(arrays, schema=schema.with_metadata({"synthetic": note}))
+
+
+class _Draw:
+    """Random numbers by inversion from uniform ones, whose stream numpy keeps from version to version."""
+
+    def __init__(self, n: int, seed: int) -> None:
+        self.n = n
+        self.bits = np.random.Generator(np.random.PCG64(seed))
+
+    def uniform(self) -> np.ndarray:
+        return self.bits.random(self.n)
+
+    def normal(self) -> np.ndarray:
+        radius = np.sqrt(-2 * np.log1p(-self.uniform()))
+        return np.asarray(radius * np.cos(2 * np.pi * self.uniform()))
+
+    def choose(self, share: np.ndarray) -> np.ndarray:
+        edges = np.cumsum(share / share.sum())
+        edges[-1] = 1
+        return np.searchsorted(edges, self.uniform(), side="right")
+
+    def poisson(self, mean: np.ndarray, most: int = 12) -> np.ndarray:
+        left, term, count = self.uniform(), np.exp(-mean), np.zeros(self.n, dtype=np.int64)
+        for k in range(1, most + 1):
+            left = left - term
+            term = term * mean / k
+            count += left > 0
+        return count
+
+
+@dataclass(frozen=True, slots=True)
+class _CodeLists:
+    """Lists of codes one behind the other."""
+
+    codes: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class _Templates:
+    """Cases that each reach one group; -1 stands for a value that the group leaves open."""
+
+    share: np.ndarray
+    sex: np.ndarray
+    female: np.ndarray
+    age: np.ndarray
+    age_mean: np.ndarray
+    age_sd: np.ndarray
+    age_days: np.ndarray
+    weight: np.ndarray
+    stay: np.ndarray
+    cost: np.ndarray
+    dx: _CodeLists
+    procs: _CodeLists
+
+
+@cache
+def _templates(scheme: Scheme) -> _Templates:
+    """Up to three cases for each way through the scheme, with how frequent and how dear they are."""
+    mdcs = {row["mdc"]: row for row in _rows("mdc.csv")}
+    random = Random(scheme.id)  # noqa: S311 - not for secrets
+    rank: dict[str, float] = {}
+    for mdc in scheme.mdcs:
+        shuffled = random.sample([adrg.code for adrg in mdc.adrgs], len(mdc.adrgs))
+        rank |= {code: place for place, code in enumerate(shuffled, start=1)}
+    rows = []
+    for target in targets(scheme):
+        adrg = target.adrg
+        plain = mdcs.get(target.mdc.code, {"share": "1", "age_mean": "50", "age_sd": "18", "female": "0.5"})
+        usual = float(plain["share"]) * _KIND_SHARE[adrg.kind] / rank[adrg.code] / max(1, len(adrg.drgs))
+        dear = np.exp(0.5 * random.gauss(0, 1)) * (1.35 if target.drg and target.drg.order == 1 else 1.0)
+        for place in range(1, 4):
+            case = witness(target, scheme, random, tries=40)
+            if case is not None:
+                free = _open_values(case, scheme)
+                rows.append(
+                    {
+                        "share": usual / place,
+                        "sex": -1 if "sex" in free else case["sex"],
+                        "female": float(plain["female"]),
+                        "age": -1 if "age" in free else case["age"],
+                        "age_mean": float(plain["age_mean"]),
+                        "age_sd": float(plain["age_sd"]),
+                        "age_days": -1 if case["age_days"] is None else case["age_days"],
+                        "weight": -1 if case["newborn_weight"] is None else case["newborn_weight"],
+                        "stay": _STAY[adrg.kind] * dear**0.4,
+                        "cost": _COST[adrg.kind] * dear,
+                        "dx": case["dx"],
+                        "procs": case["procs"],
+                    }
+                )
+    numbers: dict[str, Any] = {
+        name: np.array([row[name] for row in rows]) for name in rows[0] if name not in {"dx", "procs"}
+    }
+    dx, procs = (_code_lists([row[name] for row in rows]) for name in ("dx", "procs"))
+    return _Templates(**numbers, dx=dx, procs=procs)
+
+
+def _open_values(case: dict[str, object], scheme: Scheme) -> set[str]:
+    """The values of a case that may change without moving it."""
+    group = group_one(case, scheme).group
+    free = set()
+    if group_one(case | {"sex": 3 - case["sex"]}, scheme).group == group:  # type: ignore[operator]
+        free.add("sex")
+    ages = (1, 3, 6, 8, 16, 18, 40, 69, 71, 90)
+    if case["age_days"] is None and all(group_one(case | {"age": age}, scheme).group == group for age in ages):
+        free.add("age")
+    return free
+
+
+def _code_lists(lists: list[list[str | None]]) -> _CodeLists:
+    lengths = np.array([len(codes) for codes in lists])
+    codes = np.array([code for codes in lists for code in codes], dtype=object)
+    return _CodeLists(codes, np.cumsum(lengths) - lengths, lengths)
+
+
+def _lists(draw: _Draw, base: _CodeLists, chosen: np.ndarray, more: np.ndarray, pool_file: str) -> pa.Array:
+    """The templates' codes, each list followed by some of a pool."""
+    pool = _rows(pool_file)
+    shares = np.array([float(row["share"]) for row in pool])
+    table = np.concatenate([base.codes, np.array([row["code"] for row in pool], dtype=object)])
+    own = base.lengths[chosen]
+    lengths = own + more
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    place = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+    from_pool = place >= np.repeat(own, lengths)
+    index = np.repeat(base.starts[chosen], lengths) + place
+    added = _Draw(int(from_pool.sum()), 0)
+    added.bits = draw.bits
+    index[from_pool] = len(base.codes) + added.choose(shares)
+    values = pa.array(table, pa.string()).take(pa.array(index))
+    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values)
+
+
+def _yuan(fen: np.ndarray) -> pa.Array:
+    """Amounts in fen as decimals of yuan, exactly: a decimal is its 128-bit number of fen."""
+    words = np.stack([fen, fen >> 63], axis=1)
+    return pa.Array.from_buffers(pa.decimal128(18, 2), len(fen), [None, pa.py_buffer(words.tobytes())])
+
+
+@cache
+def _rows(name: str) -> list[dict[str, str]]:
+    with (_DATA / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
