@@ -12,7 +12,7 @@ import pyarrow as pa
 from drgdip.errors import CaseError
 from drgdip.fields import is_missing
 
-__all__ = ["from_values", "kind_of", "names_of", "to_arrow", "to_kind", "with_columns"]
+__all__ = ["from_values", "kind_of", "names_of", "one_chunk", "to_arrow", "to_kind", "with_columns"]
 
 _KINDS = (
     "a pyarrow Table or RecordBatch, a pandas or Polars frame, a DuckDB relation, a list of dicts, "
@@ -50,7 +50,7 @@ def names_of(data: Any) -> list[str]:
         return list(data.collect_schema().names())
     if kind == "records":
         return list(dict.fromkeys(str(name) for row in data for name in row))
-    return list((data if kind in {"pyarrow", "batch"} else pa.table(data)).schema.names)
+    return list((data if kind in {"pyarrow", "batch"} else _from_capsule(data)).schema.names)
 
 
 def to_arrow(data: Any, columns: list[str] | None = None) -> pa.Table:
@@ -69,8 +69,22 @@ def to_arrow(data: Any, columns: list[str] | None = None) -> pa.Table:
     elif kind == "duckdb":
         table = pa.table(data.to_arrow_table() if hasattr(data, "to_arrow_table") else data.arrow())
     else:
-        table = data if kind == "pyarrow" else pa.table(data)
+        table = data if kind == "pyarrow" else _from_capsule(data)
     return table if columns is None else table.select(columns)
+
+
+def _from_capsule(data: Any) -> pa.Table:
+    """A table from an Arrow capsule. (``pa.table`` would ask pandas whether it knows the object.)"""
+    if hasattr(data, "__arrow_c_stream__"):
+        return pa.RecordBatchReader.from_stream(data).read_all()
+    return pa.Table.from_batches([pa.record_batch(data)])
+
+
+def one_chunk(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """A column as one array, copied only where it has several chunks."""
+    if isinstance(column, pa.Array):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def from_values(values: list[Any], name: str) -> pa.Array:

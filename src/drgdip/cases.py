@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from drgdip import fields
-from drgdip._arrow import names_of, to_arrow
+from drgdip._arrow import names_of, one_chunk, to_arrow
 from drgdip.errors import CaseError, UnknownNameError
 from drgdip.fields import (
     CODE_COLUMNS,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from drgdip.fields import Wide
 
-__all__ = ["Case", "case_schema", "clean_codes", "to_cases"]
+__all__ = ["Case", "case_columns", "case_schema", "clean_codes", "to_cases"]
 
 _TYPES: dict[str, pa.DataType] = {
     "case_id": pa.string(),
@@ -142,7 +142,7 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
         if column in resolved.wide:
             result[column] = _gather(table, resolved.wide[column])
         elif column in resolved.single:
-            given = table[resolved.single[column]].combine_chunks()
+            given = one_chunk(table[resolved.single[column]])
             if column in CODE_COLUMNS:
                 given = as_lists(given)
             elif column in READERS:
@@ -150,9 +150,17 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
                 if failed.any():
                     failures.append((column, failed))
             result[column] = given
-    before = table[UNREADABLE].combine_chunks() if marked else pa.nulls(len(table), pa.string())
+    before = one_chunk(table[UNREADABLE]) if marked else pa.nulls(len(table), pa.string())
     result[UNREADABLE] = _unreadable(before, failures)
     return pa.table(result)
+
+
+def case_columns(names: list[str], columns: Mapping[str, str] | None = None) -> dict[str, tuple[str, ...]]:
+    """The names in a table that hold each case column (and ``unreadable``), as `to_cases` finds them."""
+    resolved = _resolve(names, columns or {})
+    found = {column: (name,) for column, name in resolved.single.items()}
+    found |= {column: parts.names for column, parts in resolved.wide.items()}
+    return found | ({UNREADABLE: (UNREADABLE,)} if UNREADABLE in names else {})
 
 
 def _resolve(names: list[str], columns: Mapping[str, str]) -> Resolved:
@@ -199,7 +207,7 @@ def _gather(table: pa.Table, wide: Wide) -> pa.Array:
     """Codes that stand in several columns as lists, without the empty cells behind the principal one."""
     rows = len(table)
     names = [*([wide.principal] if wide.principal is not None else []), *wide.numbered]
-    cells = [table[name].combine_chunks().cast(pa.string()) for name in names]
+    cells = [one_chunk(table[name]).cast(pa.string()) for name in names]
     if wide.principal is None:
         cells.insert(0, pa.nulls(rows, pa.string()))
     empty = pa.array([*sorted(MISSING), None])
@@ -214,7 +222,7 @@ def _gather(table: pa.Table, wide: Wide) -> pa.Array:
     lists = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), values)
     if wide.listed is None:
         return lists
-    more = as_lists(table[wide.listed].combine_chunks()).to_pylist()
+    more = as_lists(one_chunk(table[wide.listed])).to_pylist()
     both = zip(lists.to_pylist(), more, strict=True)
     return pa.array([[*(one or [None]), *(other or [])] for one, other in both], pa.list_(pa.string()))
 

@@ -159,10 +159,10 @@ def _group(options: argparse.Namespace) -> None:
 def _group_part(part: pa.Table, scheme: Scheme, options: argparse.Namespace, summary: _Summary) -> pa.Table:
     from drgdip._arrow import with_columns
     from drgdip.cases import to_cases
-    from drgdip.grouper.drg import group_cases
+    from drgdip.grouper.group import group
 
     cases = to_cases(part, _columns(options))
-    results = group_cases(cases, scheme)
+    results = group(cases, scheme).select(GroupResult._fields)
     summary.add(part, cases, results)
     return with_columns(part, results.rename_columns([options.prefix + name for name in results.column_names]))
 

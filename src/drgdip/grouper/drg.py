@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,11 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from drgdip._arrow import one_chunk
 from drgdip.codes import normalise_code
-from drgdip.errors import CaseError
 from drgdip.fields import GROUPING_COLUMNS, MISSING, UNREADABLE
+from drgdip.grouper.compile import compile_scheme
 from drgdip.grouper.grammar import VALUE_VARIABLES
-from drgdip.grouper.reference import group_one
+from drgdip.grouper.kernels import group_rows
 from drgdip.grouper.result import GroupResult
 
 if TYPE_CHECKING:
@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     from drgdip.grouper.compile import Compiled, Numbering
     from drgdip.grouper.scheme import Scheme
 
-__all__ = ["CHUNK", "Encoded", "encode_cases", "group_cases", "group_encoded", "group_with_reference"]
-
-#: Rows that are encoded and grouped at a time, by one thread.
-CHUNK = 131_072
+__all__ = ["Encoded", "encode_cases", "group_cases", "group_encoded"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,62 +72,22 @@ class Encoded:
         )
 
 
-def group_with_reference(cases: pa.Table, scheme: Scheme) -> pa.Table:
-    """The result columns of cases (`drgdip.cases.to_cases`) by the reference engine."""
-    results = [group_one(case, scheme) for batch in cases.to_batches(10_000) for case in batch.to_pylist()]
-    columns = zip(*results, strict=True) if results else [()] * len(GroupResult._fields)
-    kind = pa.dictionary(pa.int32(), pa.string())
-    named = zip(GroupResult._fields, columns, strict=True)
-    return pa.table({name: pa.array(values, pa.string()).cast(kind) for name, values in named})
-
-
-def group_cases(cases: pa.Table, scheme: Scheme, threads: int) -> pa.Table:
+def group_cases(cases: pa.Table, scheme: Scheme) -> dict[str, pa.Array]:
     """The result columns of cases (`drgdip.cases.to_cases`) by the kernels."""
-    from drgdip.grouper.compile import compile_scheme
-
     compiled = compile_scheme(scheme)
-    parts = [cases.slice(start, CHUNK) for start in range(0, len(cases), CHUNK)]
-
-    def task(part: pa.Table) -> dict[str, pa.Array]:
-        return _group_part(encode_cases(part, scheme, compiled), scheme, compiled)
-
-    return _gathered([task(part) for part in parts] if threads == 1 else _in_order(task, parts, threads), compiled)
+    return group_encoded(encode_cases(cases, scheme), scheme, compiled)
 
 
-def group_encoded(encoded: Encoded, scheme: Scheme, threads: int) -> pa.Table:
-    """The result columns of encoded cases."""
-    from drgdip.grouper.compile import compile_scheme
-
-    compiled = compile_scheme(scheme)
-    if encoded.codes_sha256 != compiled.codes_sha256:
-        raise CaseError(f"the cases were encoded for a scheme with other codes than {scheme.id}; encode them for it")
-    parts = [encoded.slice(start, CHUNK) for start in range(0, encoded.rows, CHUNK)]
-    results = _in_order(lambda part: _group_part(part, scheme, compiled), parts, threads)
-    return _gathered(results, compiled)
-
-
-def _in_order(task, parts, threads):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    if threads == 1 or len(parts) == 1:
-        return [task(part) for part in parts]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(task, parts))
-
-
-def _gathered(results: list[dict[str, pa.Array]], compiled: Compiled) -> pa.Table:
-    if not results:
-        return pa.table({name: compiled.results[name].slice(0, 0) for name in GroupResult._fields})
-    return pa.table({name: pa.chunked_array([part[name] for part in results]) for name in GroupResult._fields})
-
-
-def encode_cases(cases: pa.Table, scheme: Scheme, compiled: Compiled) -> Encoded:
+def encode_cases(cases: pa.Table, scheme: Scheme) -> Encoded:
     """Numbers for the codes of cases (`drgdip.cases.to_cases`), and the values that the scheme reads as floats."""
+    compiled = compile_scheme(scheme)
     values = {}
     for variable, column in VALUE_VARIABLES.items():
         if column != "dept" and column in cases.column_names and variable in scheme.variables:
-            values[column] = _one(cases[column]).to_numpy(zero_copy_only=False)
-    dept = _one(cases["dept"]) if "dept" in cases.column_names and compiled.words else None
-    dx, dx_offsets = _encode_lists(_one(cases["dx"]), compiled.dx)
-    procs, proc_offsets = _encode_lists(_one(cases["procs"]), compiled.procs)
+            values[column] = one_chunk(cases[column]).to_numpy(zero_copy_only=False)
+    dept = one_chunk(cases["dept"]) if "dept" in cases.column_names and compiled.words else None
+    dx, dx_offsets = _encode_lists(one_chunk(cases["dx"]), compiled.dx)
+    procs, proc_offsets = _encode_lists(one_chunk(cases["procs"]), compiled.procs)
     return Encoded(
         rows=len(cases),
         dx=dx,
@@ -139,13 +96,9 @@ def encode_cases(cases: pa.Table, scheme: Scheme, compiled: Compiled) -> Encoded
         proc_offsets=proc_offsets,
         values=values,
         dept=dept,
-        unreadable=_one(cases[UNREADABLE]),
+        unreadable=one_chunk(cases[UNREADABLE]),
         codes_sha256=compiled.codes_sha256,
     )
-
-
-def _one(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _encode_lists(lists: pa.Array, numbering: Numbering) -> tuple[np.ndarray, np.ndarray]:
@@ -179,7 +132,8 @@ def _encode(codes: pa.Array, numbering: Numbering) -> np.ndarray:
     missed = found.is_null()
     distinct = codes.filter(missed).dictionary_encode()
     numbers = np.array([_second_look(code, numbering) for code in distinct.dictionary.to_pylist()], dtype=np.int32)
-    result = pc.fill_null(found, 0).to_numpy().copy()
+    # What stands in the places of nulls does not matter: they are written next.
+    result = np.frombuffer(found.buffers()[1], dtype=np.int32, count=len(found), offset=4 * found.offset).copy()
     result[missed.to_numpy(zero_copy_only=False)] = numbers[distinct.indices.to_numpy()]
     return result
 
@@ -189,9 +143,8 @@ def _second_look(code: str, numbering: Numbering) -> int:
     return numbering.missing if code in MISSING else numbering.number_of.get(code, numbering.unknown)
 
 
-def _group_part(encoded: Encoded, scheme: Scheme, compiled: Compiled) -> dict[str, pa.Array]:
-    from drgdip.grouper.kernels import group_rows
-
+def group_encoded(encoded: Encoded, scheme: Scheme, compiled: Compiled) -> dict[str, pa.Array]:
+    """The result columns of encoded cases."""
     outcome = _refusals(encoded, scheme, compiled)
     severity = np.zeros(encoded.rows, dtype=np.uint8)
     severity_code = np.empty(encoded.rows, dtype=np.int32)
