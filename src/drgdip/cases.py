@@ -168,7 +168,8 @@ def _resolve(names: list[str], columns: Mapping[str, str]) -> Resolved:
     if "dx" not in single and "dx" not in wide:
         raise CaseError(
             f"no column holds diagnoses; the columns are {', '.join(map(repr, names)) or 'none'}. Name it dx, use one "
-            "of the aliases in docs/cases.md, or say which it is with columns={'dx': ...}"
+            "of the aliases in docs/cases.md, or say which it is with columns={'dx': ...} (--columns dx=NAME on the "
+            "command line)"
         )
     return Resolved(single, wide)
 

@@ -28,10 +28,11 @@ class SchemeError(DrgdipError):
     Attributes
     ----------
     problem
-        What kind of fault it is, for programs: ``missing_file``, ``unknown_column``, ``missing_column``,
-        ``wrong_length``, ``unsorted``, ``duplicate``, ``unknown_value``, ``bad_number``, ``bad_order``,
-        ``unknown_set``, ``unknown_variable``, ``unknown_exclusion``, ``unknown_parent``, ``bad_rule``,
-        ``unreachable``, ``wrong_count``, ``wrong_digest``, ``bad_toml``.
+        What kind of fault it is, for programs: ``missing_file``, ``bad_encoding``, ``bad_toml``, ``missing_key``,
+        ``unknown_key``, ``bad_value``, ``unknown_column``, ``missing_column``, ``wrong_length``, ``empty_cell``,
+        ``duplicate``, ``unknown_value``, ``bad_number``, ``bad_order``, ``unknown_parent``, ``unknown_set``,
+        ``unknown_exclusion``, ``unknown_variable``, ``bad_rule``, ``unreachable``, ``wrong_count``,
+        ``wrong_digest`` (``docs/scheme-format.md`` says what to do about each).
     file
         The file, as given.
     row
