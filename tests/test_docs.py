@@ -1,6 +1,7 @@
 """The pages are true: every snippet runs, every table equals the data, every link leads somewhere."""
 
 import argparse
+import contextlib
 import csv
 import doctest
 import importlib.util
@@ -134,7 +135,8 @@ def printed(words):
     before = sys.stdout, sys.stderr
     sys.stdout = sys.stderr = screen
     try:
-        main(words)
+        with contextlib.suppress(SystemExit):  # argparse ends --version and wrong words so
+            main(words)
     finally:
         sys.stdout, sys.stderr = before
     return screen.buffer.getvalue().decode()

@@ -41,7 +41,8 @@ class SchemeError(DrgdipError):
 
     def __init__(self, problem: str, what: str, *, file: object, row: int | None = None, fix: str) -> None:
         where = f"{file}" if row is None else f"{file}, line {row}"
-        super().__init__(f"{where}: {what}. {fix}.")
+        end = "" if what.endswith("\n") else ". "  # a rule with its pointer ends its own line
+        super().__init__(f"{where}: {what}{end}{fix}.")
         self.problem = problem
         self.file = str(file)
         self.row = row

@@ -94,7 +94,8 @@ def format_of(path: Path, format: str = "auto") -> str:  # noqa: A002
         suffix = path.suffix.lower()
         if suffix not in FORMATS:
             raise CaseError(
-                f"{path}: the format of a file {suffix or 'without ending'} is not known; say it with format="
+                f"{path}: the format of a file {suffix or 'without ending'} is not known; say it with format= "
+                "(on the command line --input-format, for what is written --format)"
             )
         return FORMATS[suffix]
     if format not in FORMATS.values():
