@@ -5,6 +5,7 @@ import contextlib
 import csv
 import doctest
 import importlib.util
+import inspect
 import io
 import re
 import shlex
@@ -18,7 +19,7 @@ from typing import NamedTuple
 
 import pytest
 
-from drgdip import REASONS, STATUSES, __all__, case_schema, list_schemes
+from drgdip import REASONS, STATUSES, SchemeError, __all__, case_schema, list_schemes
 from drgdip.cli import _parser, main
 from drgdip.grouper.grammar import CODE_VARIABLES, VALUE_VARIABLES
 from drgdip.grouper.scheme import _COUNTS, KINDS, Evaluation
@@ -272,7 +273,10 @@ def test_every_fault_of_a_scheme_is_on_its_page():
     for path in (ROOT / "src" / "drgdip" / "grouper").glob("*.py"):
         raised |= set(re.findall(r"(?:SchemeError|\.error)\(\s*\"([a-z_]+)\"", path.read_text(encoding="utf-8")))
     rows = table_of(ROOT / "docs" / "scheme-format.md", "problem", "what is wrong", "what to do")
-    assert sorted(row[0].strip("`") for row in rows) == sorted(raised)
+    told = [row[0].strip("`") for row in rows]
+    documented = inspect.getdoc(SchemeError).partition("problem\n")[2].partition("\nfile\n")[0]
+    assert raised <= set(told)
+    assert sorted(told) == sorted(re.findall(r"``([a-z_]+)``", documented))
 
 
 def test_every_option_of_the_command_line_is_on_its_page():
