@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from drgdip.fields import Wide
 
-__all__ = ["Case", "case_schema", "clean_codes", "to_cases"]
+__all__ = ["Case", "case_schema", "clean_codes", "resolve_columns", "to_cases"]
 
 _TYPES: dict[str, pa.DataType] = {
     "case_id": pa.string(),
@@ -132,7 +132,7 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
         No table; two columns for one; a column of ``columns`` that is not there; no diagnoses.
     """
     names = names_of(data)
-    resolved = _resolve(names, columns or {})
+    resolved = resolve_columns(names, columns or {})
     wide = [name for parts in resolved.wide.values() for name in parts.names]
     marked = [UNREADABLE] if UNREADABLE in names else []
     table = to_arrow(data, [*resolved.single.values(), *wide, *marked])
@@ -155,7 +155,8 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
     return pa.table(result)
 
 
-def _resolve(names: list[str], columns: Mapping[str, str]) -> Resolved:
+def resolve_columns(names: list[str], columns: Mapping[str, str]) -> Resolved:
+    """Which names of a table hold which case column, those that the caller names before all others."""
     for column, name in columns.items():
         if column not in _TYPES:
             raise UnknownNameError("case column", column, _TYPES, hint=f"The columns are {', '.join(_TYPES)}.")
