@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numba
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 __all__ = ["inlined", "kernel"]
 
 
-_OPTIONS = {"nogil": True, "error_model": "numpy"}
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
-def kernel(function: Callable[..., object]) -> Callable[..., object]:
+def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function when it is first called: serial, without the interpreter's lock, cached on disk.
 
     Numba's disk cache takes no account of options, so that every kernel has the same ones and a body is decorated
@@ -23,14 +23,14 @@ def kernel(function: Callable[..., object]) -> Callable[..., object]:
     each process compiles for itself.
     """
     try:
-        return numba.njit(cache=True, **_OPTIONS)(function)  # type: ignore[no-any-return]
+        return numba.njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:
-        return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
+        return numba.njit(**_OPTIONS)(function)
 
 
-def inlined(function: Callable[..., object]) -> Callable[..., object]:
+def inlined(function: Callable[..., Any]) -> Any:
     """Compile a function into the kernels that call it.
 
     A call with many arrays counts the references of each; in the innermost loop that costs more than the work.
     """
-    return numba.njit(inline="always", **_OPTIONS)(function)  # type: ignore[no-any-return]
+    return numba.njit(inline="always", **_OPTIONS)(function)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from drgdip import fields
-from drgdip._arrow import names_of, one_chunk, to_arrow
+from drgdip._arrow import filled, flags, from_list, from_lists, from_numpy, names_of, one_chunk, to_arrow
 from drgdip.errors import CaseError, UnknownNameError
 from drgdip.fields import (
     CODE_COLUMNS,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from drgdip.fields import Wide
 
-__all__ = ["Case", "case_columns", "case_schema", "clean_codes", "to_cases"]
+__all__ = ["Case", "case_columns", "case_schema", "clean_codes", "resolve_columns", "to_cases"]
 
 _TYPES: dict[str, pa.DataType] = {
     "case_id": pa.string(),
@@ -132,7 +132,7 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
         No table; two columns for one; a column of ``columns`` that is not there; no diagnoses.
     """
     names = names_of(data)
-    resolved = _resolve(names, columns or {})
+    resolved = resolve_columns(names, columns or {})
     wide = [name for parts in resolved.wide.values() for name in parts.names]
     marked = [UNREADABLE] if UNREADABLE in names else []
     table = to_arrow(data, [*resolved.single.values(), *wide, *marked])
@@ -157,13 +157,14 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
 
 def case_columns(names: list[str], columns: Mapping[str, str] | None = None) -> dict[str, tuple[str, ...]]:
     """The names in a table that hold each case column (and ``unreadable``), as `to_cases` finds them."""
-    resolved = _resolve(names, columns or {})
-    found = {column: (name,) for column, name in resolved.single.items()}
+    resolved = resolve_columns(names, columns or {})
+    found: dict[str, tuple[str, ...]] = {column: (name,) for column, name in resolved.single.items()}
     found |= {column: parts.names for column, parts in resolved.wide.items()}
     return found | ({UNREADABLE: (UNREADABLE,)} if UNREADABLE in names else {})
 
 
-def _resolve(names: list[str], columns: Mapping[str, str]) -> Resolved:
+def resolve_columns(names: list[str], columns: Mapping[str, str]) -> Resolved:
+    """Which names of a table hold which case column, those that the caller names before all others."""
     for column, name in columns.items():
         if column not in _TYPES:
             raise UnknownNameError("case column", column, _TYPES, hint=f"The columns are {', '.join(_TYPES)}.")
@@ -176,7 +177,8 @@ def _resolve(names: list[str], columns: Mapping[str, str]) -> Resolved:
     if "dx" not in single and "dx" not in wide:
         raise CaseError(
             f"no column holds diagnoses; the columns are {', '.join(map(repr, names)) or 'none'}. Name it dx, use one "
-            "of the aliases in docs/cases.md, or say which it is with columns={'dx': ...}"
+            "of the aliases in docs/cases.md, or say which it is with columns={'dx': ...} (--columns dx=NAME on the "
+            "command line)"
         )
     return Resolved(single, wide)
 
@@ -210,21 +212,21 @@ def _gather(table: pa.Table, wide: Wide) -> pa.Array:
     cells = [one_chunk(table[name]).cast(pa.string()) for name in names]
     if wide.principal is None:
         cells.insert(0, pa.nulls(rows, pa.string()))
-    empty = pa.array([*sorted(MISSING), None])
+    empty = from_list([*sorted(MISSING), None], pa.string())
     kept = np.empty((rows, len(cells)), dtype=bool)
     for place, column in enumerate(cells):
         missing = pc.is_in(pc.utf8_trim_whitespace(column), empty)
-        kept[:, place] = ~missing.to_numpy(zero_copy_only=False)
+        kept[:, place] = ~flags(missing)
     kept[:, 0] |= kept.any(axis=1)
     row, position = np.nonzero(kept)
-    values = pa.concat_arrays(cells).take(pa.array(position * rows + row))
+    values = pa.concat_arrays(cells).take(from_numpy(position * rows + row))
     offsets = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
-    lists = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), values)
+    lists = pa.LargeListArray.from_arrays(from_numpy(offsets), values)
     if wide.listed is None:
         return lists
     more = as_lists(one_chunk(table[wide.listed])).to_pylist()
     both = zip(lists.to_pylist(), more, strict=True)
-    return pa.array([[*(one or [None]), *(other or [])] for one, other in both], pa.list_(pa.string()))
+    return from_lists([[*(one or [None]), *(other or [])] for one, other in both])
 
 
 def _read_column(column: pa.Array, name: str) -> tuple[pa.Array, np.ndarray]:
@@ -244,7 +246,7 @@ def _read_column(column: pa.Array, name: str) -> tuple[pa.Array, np.ndarray]:
         encoded = column.dictionary_encode()
         distinct, where = encoded.dictionary.to_pylist(), encoded.indices
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
-        distinct, where = column.to_pylist(), pa.array(range(len(column)))
+        distinct, where = column.to_pylist(), from_numpy(np.arange(len(column)))
     read, failed = [], []
     for value in distinct:
         try:
@@ -253,8 +255,8 @@ def _read_column(column: pa.Array, name: str) -> tuple[pa.Array, np.ndarray]:
         except Unreadable:
             read.append(None)
             failed.append(True)
-    bad = pc.fill_null(pa.array(failed, pa.bool_()).take(where), False)
-    return pa.array(read, wanted).take(where), bad.to_numpy(zero_copy_only=False)
+    bad = np.array([*failed, False])[filled(where, -1)]  # null is no failure
+    return from_list(read, wanted).take(where), bad
 
 
 def _unreadable(before: pa.Array, failures: list[tuple[str, np.ndarray]]) -> pa.Array:
@@ -263,7 +265,7 @@ def _unreadable(before: pa.Array, failures: list[tuple[str, np.ndarray]]) -> pa.
     names = np.array([f"{name or ''} " for name in before.to_pylist()], dtype=object)
     for column, failed in failures:
         names[failed] += column + " "
-    return pa.array([" ".join(dict.fromkeys(name.split())) or None for name in names], pa.string())
+    return from_list([" ".join(dict.fromkeys(name.split())) or None for name in names], pa.string())
 
 
 def clean_codes(lists: pa.Array) -> pa.Array:
@@ -274,8 +276,8 @@ def clean_codes(lists: pa.Array) -> pa.Array:
     encoded = codes.dictionary_encode()
     cleaned = [read_codes(code) for code in encoded.dictionary.to_pylist()]
     if codes.null_count or any(len(found) != 1 for found in cleaned):
-        return pa.array([read_codes(row) for row in lists.to_pylist()], pa.list_(pa.string()))
-    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+        return from_lists([read_codes(row) for row in lists.to_pylist()])
+    lengths = filled(pc.list_value_length(lists), 0)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    values = pa.array([found[0] for found in cleaned], pa.string()).take(encoded.indices)
-    return pa.ListArray.from_arrays(pa.array(offsets), values)
+    values = from_list([found[0] for found in cleaned], pa.string()).take(encoded.indices)
+    return pa.ListArray.from_arrays(from_numpy(offsets), values)

@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
 
     schemes = commands.add_parser("schemes", help="list the schemes, or show one", description="List the schemes.")
     schemes.set_defaults(run=_schemes)
-    show = schemes.add_subparsers(metavar="").add_parser("show", help="show one scheme with its notes")
+    show = schemes.add_subparsers(metavar="show").add_parser("show", help="show one scheme with its notes")
     show.add_argument("scheme", metavar="ID", help="a scheme's id, or the path of its folder")
     show.set_defaults(run=_show_scheme)
     return parser
@@ -160,6 +160,7 @@ def _group_part(part: pa.Table, scheme: Scheme, options: argparse.Namespace, sum
     from drgdip._arrow import with_columns
     from drgdip.cases import to_cases
     from drgdip.grouper.group import group
+    from drgdip.grouper.result import GroupResult
 
     cases = to_cases(part, _columns(options))
     results = group(cases, scheme).select(GroupResult._fields)

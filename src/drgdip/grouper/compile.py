@@ -1,10 +1,10 @@
 """Schemes as arrays: codes get numbers, rules become bits and short lists of remaining conditions.
 
-An *entrance* is one alternative of an MDC's rule together with one of an ADRG's; a *way* is an entrance together with one
-alternative of a DRG's rule, and leads to an outcome. An entrance's conditions on the principal diagnosis or the principal
-procedure alone are bits, looked up by code, and those that many ways share are bits looked up by their answers; what
-remains is asked only for the ways whose bits are left. Ways at the end, one for each MDC, catch the cases that an MDC but
-none of its groups takes.
+An *entrance* is one alternative of an MDC's rule together with one of an ADRG's; a *way* is an entrance together with
+one alternative of a DRG's rule, and leads to an outcome. An entrance's conditions on the principal diagnosis or the
+principal procedure alone are bits, looked up by code, and those that many ways share are bits looked up by their
+answers; what remains is asked only for the ways whose bits are left. Ways at the end, one for each MDC, catch the cases
+that an MDC but none of its groups takes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypeGuard, TypeVar
 import numpy as np
 import pyarrow as pa
 
+from drgdip._arrow import from_list, from_numpy
 from drgdip.fields import MISSING
 from drgdip.grouper import kernels
 from drgdip.grouper.grammar import ALWAYS, LEVELS, VALUE_VARIABLES, Compare, Count, In, Severity, walk
@@ -106,7 +107,7 @@ def compile_scheme(scheme: Scheme) -> Compiled:
 def _numbering(codes: Iterable[str]) -> Numbering:
     ordered = tuple(sorted(codes))
     blanks = [None, *sorted(MISSING)]
-    values = pa.array([*blanks, *ordered], pa.string())
+    values = from_list([*blanks, *ordered], pa.string())
     number_of = {code: number for number, code in enumerate(ordered, start=len(blanks))}
     return Numbering(ordered, len(blanks), values, values.cast(pa.large_string()), number_of)
 
@@ -116,7 +117,9 @@ class _Compiler:
 
     def __init__(self, scheme: Scheme) -> None:
         self.scheme = scheme
-        self.dx = _numbering(self._codes_of(_DX) | scheme.severity.keys() | frozenset().union(*scheme.exclusions.values()))
+        self.dx = _numbering(
+            self._codes_of(_DX) | scheme.severity.keys() | frozenset().union(*scheme.exclusions.values())
+        )
         self.procs = _numbering(self._codes_of(_PROC))
         self.numbers = {_DX: self.dx.number_of, _PROC: self.procs.number_of}
         self.members: dict[tuple[tuple[str, str], tuple[str, ...]], np.ndarray] = {}
@@ -252,27 +255,27 @@ class _Compiler:
         dx_allowed = np.ones((len(entrances), self.dx.size), dtype=bool)
         proc_allowed = np.ones((len(entrances), self.procs.size), dtype=bool)
         remaining: list[Way] = []
-        for number, entrance in enumerate(entrances):
+        for at, entrance in enumerate(entrances):
             remaining.append(tuple(literal for literal in entrance if not _is_principal(literal.atom)))
             for atom, wanted in entrance:
                 if _is_principal(atom):
                     kind, allowed = (_DX, dx_allowed) if atom.variables[0] in _DX else (_PROC, proc_allowed)
                     member = self._members(kind, atom.sets)
-                    allowed[number] &= member if wanted is not atom.negated else ~member
+                    allowed[at] &= member if wanted is not atom.negated else ~member
 
         conditions = [(*remaining[entrance], *more) for entrance, more, _ in ways]
         guards = _guards(conditions, [dx_allowed[entrance].all() for entrance, _, _ in ways])
         answers = np.arange(1 << len(guards))
         guard_allowed = np.ones((len(ways), len(answers)), dtype=bool)
         questions: list[Way] = [(Literal(guard, holds=True),) for guard in guards]
-        for number, way in enumerate(conditions):
+        for at, way in enumerate(conditions):
             questions.append(tuple(literal for literal in way if literal.atom not in guards))
             for atom, wanted in way:
                 if atom in guards:
-                    guard_allowed[number] &= (answers >> guards.index(atom) & 1 == 1) == wanted
+                    guard_allowed[at] &= (answers >> guards.index(atom) & 1 == 1) == wanted
 
         rows = [self._literal(literal) for question in questions for literal in question]
-        kind, scope, operator, wanted, word, bit, number = zip(*rows, strict=True)
+        kinds, scopes, operators, wanteds, words, bits, numbers = zip(*rows, strict=True)
         through = [entrance for entrance, _, _ in ways]
         dx_first, dx_class = _classes(dx_allowed)
         proc_first, proc_class = _classes(proc_allowed)
@@ -293,13 +296,13 @@ class _Compiler:
             dx_exclusion_class=dx_exclusion_class,
             dx_excludes=_packed(excludes[:, exclusion_first]),
             first=np.cumsum([0, *map(len, questions)], dtype=np.int32),
-            kind=np.array(kind, dtype=np.uint8),
-            scope=np.array(scope, dtype=np.uint8),
-            word=np.array(word, dtype=np.int32),
-            bit=np.array(bit, dtype=np.uint64),
-            operator=np.array(operator, dtype=np.uint8),
-            number=np.array(number, dtype=np.float64),
-            wanted=np.array(wanted, dtype=bool),
+            kind=np.array(kinds, dtype=np.uint8),
+            scope=np.array(scopes, dtype=np.uint8),
+            word=np.array(words, dtype=np.int32),
+            bit=np.array(bits, dtype=np.uint64),
+            operator=np.array(operators, dtype=np.uint8),
+            number=np.array(numbers, dtype=np.float64),
+            wanted=np.array(wanteds, dtype=bool),
         )
 
     def _sets(self, kind: tuple[str, str]) -> np.ndarray:
@@ -354,9 +357,9 @@ def _packed(member: np.ndarray) -> np.ndarray:
 def _classes(member: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Which columns differ, and the place among those of each column's like: few codes differ in what they allow."""
     words = _packed(member)
-    keys = words.view(np.dtype((np.void, words.dtype.itemsize * words.shape[1]))).ravel()
+    keys = [row.tobytes() for row in words]
     seen: dict[bytes, int] = {}
-    place = np.fromiter((seen.setdefault(key, len(seen)) for key in map(bytes, keys)), dtype=np.int32, count=len(keys))
+    place = np.fromiter((seen.setdefault(key, len(seen)) for key in keys), dtype=np.int32, count=len(keys))
     first = np.zeros(len(seen), dtype=np.int64)
     first[place[::-1]] = np.arange(len(place))[::-1]
     return first, place
@@ -383,5 +386,5 @@ def _result_columns(outcomes: Sequence[GroupResult], scheme: Scheme, dx: Numberi
 
 def _encoded(values: Sequence[str | None], dictionary: list[str]) -> pa.DictionaryArray:
     place = {value: index for index, value in enumerate(dictionary)}
-    indices = pa.array([None if value is None else place[value] for value in values], pa.int32())
-    return pa.DictionaryArray.from_arrays(indices, pa.array(dictionary, pa.string()))
+    numbers = np.array([-1 if value is None else place[value] for value in values], dtype=np.int32)
+    return pa.DictionaryArray.from_arrays(from_numpy(numbers, numbers >= 0), from_list(dictionary, pa.string()))

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import one_chunk
+from drgdip._arrow import filled, flags, from_list, from_numpy, one_chunk, valid
 from drgdip.codes import normalise_code
-from drgdip.fields import GROUPING_COLUMNS, MISSING, UNREADABLE
+from drgdip.fields import MISSING, UNREADABLE
 from drgdip.grouper.compile import compile_scheme
 from drgdip.grouper.grammar import VALUE_VARIABLES
 from drgdip.grouper.kernels import group_rows
@@ -84,7 +84,8 @@ def encode_cases(cases: pa.Table, scheme: Scheme) -> Encoded:
     values = {}
     for variable, column in VALUE_VARIABLES.items():
         if column != "dept" and column in cases.column_names and variable in scheme.variables:
-            values[column] = one_chunk(cases[column]).to_numpy(zero_copy_only=False)
+            numbers = one_chunk(cases[column])
+            values[column] = filled(numbers.cast(pa.float64(), safe=False), np.nan)
     dept = one_chunk(cases["dept"]) if "dept" in cases.column_names and compiled.words else None
     dx, dx_offsets = _encode_lists(one_chunk(cases["dx"]), compiled.dx)
     procs, proc_offsets = _encode_lists(one_chunk(cases["procs"]), compiled.procs)
@@ -104,11 +105,11 @@ def encode_cases(cases: pa.Table, scheme: Scheme) -> Encoded:
 def _encode_lists(lists: pa.Array, numbering: Numbering) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of all codes of the lists, and where those of a list start."""
     if lists.null_count:  # a null list may stand over codes that are not its own
-        lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+        lengths = filled(pc.list_value_length(lists), 0)
         offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
         codes = lists.flatten()
     else:
-        offsets = lists.offsets.to_numpy(zero_copy_only=False)
+        offsets = filled(lists.offsets, 0)
         first, last = int(offsets[0]), int(offsets[-1])
         codes = lists.values.slice(first, last - first)
         offsets = offsets - first if first else offsets
@@ -119,8 +120,8 @@ def _encode(codes: pa.Array, numbering: Numbering) -> np.ndarray:
     """Numbers of codes. Those that are not found as they stand are normalised and looked up once more."""
     if pa.types.is_dictionary(codes.type):
         dictionary = np.append(_encode(codes.dictionary, numbering), np.int32(numbering.missing))
-        places = pc.fill_null(codes.indices.cast(pa.int64()), len(dictionary) - 1)
-        return dictionary[places.to_numpy(zero_copy_only=False)]
+        numbers: np.ndarray = dictionary[filled(codes.indices, -1)]
+        return numbers
     if pa.types.is_string_view(codes.type):
         codes = codes.cast(pa.string())
     table = numbering.large_values if pa.types.is_large_string(codes.type) else numbering.values
@@ -128,13 +129,12 @@ def _encode(codes: pa.Array, numbering: Numbering) -> np.ndarray:
         return np.full(len(codes), numbering.missing, dtype=np.int32)
     found = pc.index_in(codes, table)
     if not found.null_count:
-        return found.to_numpy()
+        return filled(found, 0)
     missed = found.is_null()
     distinct = codes.filter(missed).dictionary_encode()
     numbers = np.array([_second_look(code, numbering) for code in distinct.dictionary.to_pylist()], dtype=np.int32)
-    # What stands in the places of nulls does not matter: they are written next.
-    result = np.frombuffer(found.buffers()[1], dtype=np.int32, count=len(found), offset=4 * found.offset).copy()
-    result[missed.to_numpy(zero_copy_only=False)] = numbers[distinct.indices.to_numpy()]
+    result = filled(found, 0)
+    result[flags(missed)] = numbers[filled(distinct.indices, 0)]
     return result
 
 
@@ -164,10 +164,10 @@ def group_encoded(encoded: Encoded, scheme: Scheme, compiled: Compiled) -> dict[
         severity_code,
     )
     severity_code[severity == 0] = 0  # the number of a missing code, whose entry is null
-    by_outcome = pa.array(outcome)
+    by_outcome = from_numpy(outcome)
     results = {name: compiled.results[name].take(by_outcome) for name in GroupResult._fields[:5]}
-    results["severity"] = compiled.results["severity"].take(pa.array(severity))
-    results["severity_code"] = compiled.results["severity_code"].take(pa.array(severity_code))
+    results["severity"] = compiled.results["severity"].take(from_numpy(severity))
+    results["severity_code"] = compiled.results["severity_code"].take(from_numpy(severity_code))
     return results
 
 
@@ -179,9 +179,8 @@ def _value_matrix(encoded: Encoded, compiled: Compiled) -> np.ndarray:
         if column in encoded.values:
             matrix[row] = encoded.values[column]
         elif column == "dept" and encoded.dept is not None:
-            place = pc.index_in(encoded.dept, pa.array(compiled.words, pa.string()))
-            number = pc.fill_null(place, -1).to_numpy(zero_copy_only=False).astype(np.float64)
-            matrix[row] = np.where(encoded.dept.is_valid().to_numpy(zero_copy_only=False), number, np.nan)
+            place = pc.index_in(encoded.dept, from_list(compiled.words, pa.string()))
+            matrix[row] = np.where(valid(encoded.dept), filled(place, -1), np.nan)
     return matrix
 
 
@@ -203,23 +202,21 @@ def _reasons(encoded: Encoded, scheme: Scheme, compiled: Compiled) -> Iterator[t
 
     def missing(variable: str) -> np.ndarray:
         if variable == "KS":
-            absent = encoded.dept is None
-            return np.full(encoded.rows, True) if absent else encoded.dept.is_null().to_numpy(zero_copy_only=False)
-        return np.isnan(value(variable))
+            return np.full(encoded.rows, True) if encoded.dept is None else np.asarray(~valid(encoded.dept))
+        return np.asarray(np.isnan(value(variable)))
 
     if encoded.unreadable.null_count < encoded.rows:
         words = [(text or "").split() for text in encoded.unreadable.to_pylist()]
-        for column in ("row", *GROUPING_COLUMNS):
-            uses = column == "row" or any(VALUE_VARIABLES[v] == column for v in scheme.variables & VALUE_VARIABLES.keys())
-            if uses:
-                yield f"unreadable_{column}", np.array([column in row for row in words])
+        used = (column for variable, column in VALUE_VARIABLES.items() if variable in scheme.variables)
+        for column in ("row", *used):
+            yield f"unreadable_{column}", np.array([column in row for row in words])
     for variable in required:
         if variable in VALUE_VARIABLES:
             yield f"missing_{VALUE_VARIABLES[variable]}", missing(variable)
         elif variable == "ZYZD":
             blank = _blank(encoded.dx, encoded.dx_offsets, compiled.dx)
             if scheme.evaluation.blank_principal_diagnosis:
-                blank[blank] = [not _has_other(encoded, row, compiled) for row in np.flatnonzero(blank)]
+                blank[blank] = [not _has_other(encoded, row, compiled) for row in np.flatnonzero(blank).tolist()]
             yield "missing_principal_diagnosis", blank
         elif variable == "ZYSS":
             yield "missing_principal_procedure", _blank(encoded.procs, encoded.proc_offsets, compiled.procs)
@@ -235,10 +232,10 @@ def _reasons(encoded: Encoded, scheme: Scheme, compiled: Compiled) -> Iterator[t
 def _blank(numbers: np.ndarray, offsets: np.ndarray, numbering: Numbering) -> np.ndarray:
     """Which cases have no principal code."""
     starts = offsets[:-1]
-    empty = starts == offsets[1:]
-    if not len(numbers):
-        return empty
-    return empty | (numbers[np.minimum(starts, len(numbers) - 1)] < numbering.first)
+    blank: np.ndarray = starts == offsets[1:]
+    if len(numbers):
+        blank |= numbers[np.minimum(starts, len(numbers) - 1)] < numbering.first
+    return blank
 
 
 def _has_other(encoded: Encoded, row: int, compiled: Compiled) -> bool:

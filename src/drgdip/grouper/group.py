@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from drgdip import __version__
-from drgdip._arrow import kind_of, names_of, to_arrow, to_kind, with_columns
+from drgdip._arrow import from_list, kind_of, names_of, to_arrow, to_kind, with_columns
 from drgdip.cases import case_columns, to_cases
 from drgdip.errors import CaseError
 from drgdip.grouper.grammar import VALUE_VARIABLES
@@ -257,9 +257,9 @@ def _needed(names: list[str], scheme: Scheme, columns: Mapping[str, str] | None)
     absent = [column for column in wanted if column not in found]
     if absent:
         raise CaseError(
-            f"{scheme.id} needs {' and '.join(absent)}, and no column holds {'it' if len(absent) == 1 else 'them'}; the "
-            f"columns are {', '.join(map(repr, names))}. Use a name of docs/cases.md or columns={{{absent[0]!r}: ...}}; "
-            "where all are missing, add a column of nulls"
+            f"{scheme.id} needs {' and '.join(absent)}, for which there is no column among "
+            f"{', '.join(map(repr, names))}. Use a name of docs/cases.md, say columns={{{absent[0]!r}: ...}} "
+            "(--columns on the command line), or, where every value is missing, add a column of nulls"
         )
     read = {*wanted, *(VALUE_VARIABLES[v] for v in scheme.variables if v in VALUE_VARIABLES), "unreadable"}
     return list(dict.fromkeys(name for column in found for name in found[column] if column in read))
@@ -286,7 +286,7 @@ def _group_with_reference(cases: pa.Table, scheme: Scheme) -> pa.Table:
     results = [group_one(case, scheme) for batch in cases.to_batches(10_000) for case in batch.to_pylist()]
     columns = zip(*results, strict=True) if results else [()] * len(GroupResult._fields)
     named = zip(GroupResult._fields, columns, strict=True)
-    return pa.table({name: pa.array(values, pa.string()).dictionary_encode() for name, values in named})
+    return pa.table({name: from_list(values, pa.string()).dictionary_encode() for name, values in named})
 
 
 def _group_encoded(encoded: Encoded, scheme: Scheme, prefix: str, workers: int) -> pa.Table:
@@ -312,9 +312,7 @@ def _each(task: Callable[[int], dict[str, pa.Array]], starts: range, workers: in
 
 
 def _gathered(parts: list[dict[str, pa.Array]]) -> pa.Table:
-    return pa.table(
-        {name: pa.chunked_array([part[name] for part in parts], _RESULT) for name in GroupResult._fields}
-    )
+    return pa.table({name: pa.chunked_array([part[name] for part in parts], _RESULT) for name in GroupResult._fields})
 
 
 def _labelled(results: pa.Table, scheme: Scheme, prefix: str) -> pa.Table:
@@ -340,7 +338,8 @@ def _group_stream(
     def task(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
         table = pa.Table.from_batches([batch])
         results = _group_table(table.select(needed), scheme, columns, engine, 1)
-        return with_columns(table, _labelled(results, scheme, prefix)).to_batches()
+        grouped: pa.Table = with_columns(table, _labelled(results, scheme, prefix))
+        return list(grouped.to_batches())
 
     empty = reader.schema.empty_table()
     results = _labelled(_gathered([]), scheme, prefix)

@@ -1,8 +1,8 @@
 """Compiled kernels: the walk of `drgdip.grouper.reference` over numbered codes.
 
 A case has one bit for each way to a group that its principal diagnosis, its principal procedure and a few conditions
-that many ways share allow; the lowest bit whose remaining conditions hold is the first rule of the scheme that takes the
-case.
+that many ways share allow; the lowest bit whose remaining conditions hold is the first rule of the scheme that takes
+the case.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Tables(NamedTuple):
 
 
 @inlined
-def _compare(operator, value, number):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _compare(operator, value, number):
     """Whether a comparison holds; a missing number is NaN, with which none does."""
     return (
         (operator == _LT and value < number)
@@ -103,13 +103,13 @@ def _compare(operator, value, number):  # type: ignore[no-untyped-def]  # noqa: 
 
 
 @inlined
-def _member(scope, own, other, bit):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _member(scope, own, other, bit):
     """Whether a set has one of the codes looked at."""
     return (scope & PRINCIPAL != 0 and own & bit != 0) or (scope & OTHER != 0 and other & bit != 0)
 
 
 @kernel
-def _count(sets, place, bit, scope, codes, start, end, most):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _count(sets, place, bit, scope, codes, start, end, most):
     """The number of distinct codes in a set, counted up to a most."""
     found = np.empty(most, dtype=np.int32)
     number = 0
@@ -130,20 +130,20 @@ def _count(sets, place, bit, scope, codes, start, end, most):  # type: ignore[no
 
 
 @kernel
-def group_rows(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    t,  # noqa: ANN001
-    missing_dx,  # noqa: ANN001
-    missing_proc,  # noqa: ANN001
-    nothing,  # noqa: ANN001
-    retry,  # noqa: ANN001
-    dx,  # noqa: ANN001
-    dx_offsets,  # noqa: ANN001
-    procs,  # noqa: ANN001
-    proc_offsets,  # noqa: ANN001
-    values,  # noqa: ANN001
-    outcome,  # noqa: ANN001
-    severity,  # noqa: ANN001
-    severity_code,  # noqa: ANN001
+def group_rows(
+    t,
+    missing_dx,
+    missing_proc,
+    nothing,
+    retry,
+    dx,
+    dx_offsets,
+    procs,
+    proc_offsets,
+    values,
+    outcome,
+    severity,
+    severity_code,
 ):
     """Group the rows whose outcome is -1.
 

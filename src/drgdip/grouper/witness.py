@@ -10,7 +10,7 @@ import itertools
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from drgdip.grouper.grammar import ALWAYS, LEVELS, And, Compare, Count, In, Not, Or, Rule, Severity
+from drgdip.grouper.grammar import ALWAYS, LEVELS, Compare, Count, In, Or, Rule, Severity
 from drgdip.grouper.reference import facts_of, group_facts, refusal
 from drgdip.grouper.ways import Literal, alternatives
 
