@@ -195,7 +195,10 @@ def as_lists(column: pa.Array) -> pa.Array:
     if pa.types.is_fixed_size_list(kind):
         column = column.cast(pa.list_(kind.value_type))
     elif pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
-        column = column.cast(pa.large_list(kind.value_type))
+        # Not by a cast: pyarrow 26 leaves the last offset of a list view at 0.
+        lengths = filled(pc.list_value_length(column), 0)
+        offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        column = pa.LargeListArray.from_arrays(from_numpy(offsets), column.flatten())
     elif not pa.types.is_list(kind) and not pa.types.is_large_list(kind):
         texts = column.cast(pa.string()) if not pa.types.is_string(kind) else column
         return pc.split_pattern(texts, "|")
