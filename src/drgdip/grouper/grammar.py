@@ -55,6 +55,7 @@ VALUE_VARIABLES = {
 LEVELS = ("MCC", "CC")
 
 _DEEPEST = 100  # levels of parentheses; no published rule has more than five
+_LONGEST = 18  # digits of a number: what fits into 64 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,8 @@ class Not:
     position: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
-        return f"not ({self.part})"
+        # A chain of nots needs no parentheses, so that it nests no deeper when it is read again.
+        return f"not {self.part}" if isinstance(self.part, Not) else f"not ({self.part})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,14 +301,14 @@ class _Parser:
         operator = self.operator()
         if self.token.kind != "number":
             self.fail("expected a number")
-        return Count(name, variables, operator, int(self.take().text), start)
+        return Count(name, variables, operator, self.number(), start)
 
     def compare(self) -> Rule:
         variable = self.take()
         operator = self.operator()
         value = self.token
         if value.kind == "number":
-            return Compare(variable.text, operator, int(self.take().text), variable.position)
+            return Compare(variable.text, operator, self.number(), variable.position)
         if variable.text == "KS" and operator == "=" and value.kind == "word":
             return Compare(variable.text, operator, self.take().text, variable.position)
         self.fail(f"expected a number to compare {variable.text} with")
@@ -332,6 +334,11 @@ class _Parser:
         if self.token.kind != "word" or self.token.text in {"and", "or", "not", "in", "length"}:
             self.fail(f"expected {what}")
         return self.take().text
+
+    def number(self) -> int:
+        if len(self.token.text) > _LONGEST:
+            self.fail(f"a number of more than {_LONGEST} digits")
+        return int(self.take().text)
 
     def operator(self) -> str:
         if self.token.text not in _OPERATORS:
