@@ -28,10 +28,11 @@ class SchemeError(DrgdipError):
     Attributes
     ----------
     problem
-        What kind of fault it is, for programs: ``missing_file``, ``unknown_column``, ``missing_column``,
-        ``wrong_length``, ``unsorted``, ``duplicate``, ``unknown_value``, ``bad_number``, ``bad_order``,
-        ``unknown_set``, ``unknown_variable``, ``unknown_exclusion``, ``unknown_parent``, ``bad_rule``,
-        ``unreachable``, ``wrong_count``, ``wrong_digest``, ``bad_toml``.
+        What kind of fault it is, for programs: ``missing_file``, ``bad_toml``, ``missing_key``, ``unknown_key``,
+        ``bad_value``, ``bad_encoding``, ``bad_csv``, ``unknown_column``, ``missing_column``, ``wrong_length``,
+        ``empty_cell``, ``duplicate``, ``unknown_value``, ``bad_number``, ``bad_order``, ``bad_rule``,
+        ``unknown_set``, ``unknown_variable``, ``unknown_exclusion``, ``unknown_parent``, ``unreachable``,
+        ``wrong_count``, ``wrong_digest``.
     file
         The file, as given.
     row
@@ -40,7 +41,7 @@ class SchemeError(DrgdipError):
 
     def __init__(self, problem: str, what: str, *, file: object, row: int | None = None, fix: str) -> None:
         where = f"{file}" if row is None else f"{file}, line {row}"
-        super().__init__(f"{where}: {what}. {fix}.")
+        super().__init__(f"{where}: {what}{'' if what.endswith(chr(10)) else '. '}{fix}.")
         self.problem = problem
         self.file = str(file)
         self.row = row
@@ -78,8 +79,9 @@ class UnknownNameError(DrgdipError):
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str = "") -> None:
-        known = list(known)
         self.name = name
-        self.nearest = tuple(difflib.get_close_matches(name, known, n=3, cutoff=0.5))
+        folded = {other.casefold(): other for other in known}
+        close = difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)
+        self.nearest = tuple(folded[other] for other in close)
         meant = f" Did you mean {' or '.join(map(repr, self.nearest))}?" if self.nearest else ""
         super().__init__(f"there is no {kind} {name!r}.{meant}{' ' + hint if hint else ''}")
