@@ -305,12 +305,17 @@ class _Parser:
 
     def compare(self) -> Rule:
         variable = self.take()
+        sign = self.token
         operator = self.operator()
         value = self.token
+        if variable.text == "KS":
+            if operator != "=":
+                self.fail("KS is the name of a department and can only be tested with '='", sign)
+            if value.kind not in {"word", "number"}:
+                self.fail("expected the name of a department")
+            return Compare(variable.text, operator, self.take().text, variable.position)
         if value.kind == "number":
             return Compare(variable.text, operator, self.number(), variable.position)
-        if variable.text == "KS" and operator == "=" and value.kind == "word":
-            return Compare(variable.text, operator, self.take().text, variable.position)
         self.fail(f"expected a number to compare {variable.text} with")
 
     def code_variables(self) -> tuple[str, ...]:
