@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import html
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from drgdip.fields import is_missing, resolve
 from drgdip.grouper.grammar import VALUE_VARIABLES, And, Count, In, Not, Or, Rule, Severity
 from drgdip.grouper.reference import (
     Facts,
@@ -17,6 +17,7 @@ from drgdip.grouper.reference import (
     facts_of,
     group_facts,
     holds,
+    mapping_of,
     refusal,
     severity_findings,
 )
@@ -24,6 +25,8 @@ from drgdip.grouper.result import REASONS, STATUSES, GroupResult
 from drgdip.grouper.scheme import Adrg, Mdc, Scheme, load_scheme, mdc_names
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from drgdip.cases import Case
 
 __all__ = ["Condition", "Explanation", "SeverityFinding", "Step", "explain"]
@@ -258,8 +261,9 @@ def explain(case: Case | Mapping[str, Any], scheme: str | Scheme) -> Explanation
 
 
 def _record(case: Case | Mapping[str, Any], facts: Facts) -> dict[str, Any]:
-    given = case if isinstance(case, Mapping) else vars(case)
-    record: dict[str, Any] = {"case_id": None if given.get("case_id") is None else str(given["case_id"])}
+    given = mapping_of(case)
+    name = resolve(tuple(name for name in given if isinstance(name, str))).single.get("case_id")
+    record: dict[str, Any] = {"case_id": None if name is None or is_missing(given[name]) else str(given[name])}
     record |= {column: facts.values[variable] for variable, column in VALUE_VARIABLES.items()}
     for column, principal, others in (("dx", "ZYZD", "QTZD"), ("procs", "ZYSS", "QTSS")):
         codes = [*(facts.codes[principal] or (None,)), *facts.codes[others]]
