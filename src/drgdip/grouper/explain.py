@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from drgdip.errors import UnknownNameError
 from drgdip.fields import is_missing, resolve
 from drgdip.grouper.grammar import VALUE_VARIABLES, And, Count, In, Not, Or, Rule, Severity
 from drgdip.grouper.reference import (
@@ -103,6 +104,8 @@ class Explanation:
 
         In English (``"en"``) or Chinese (``"zh"``); names of ADRGs and DRGs stay Chinese.
         """
+        if language not in _WORDS:
+            raise UnknownNameError("language", language, _WORDS, hint=f"The languages are {', '.join(_WORDS)}.")
         lines = self._lines(_WORDS[language], language, steps=steps)
         return "\n".join(f"{'  ' * depth}{line}" for depth, line in lines)
 
