@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from drgdip.errors import CaseError
-from drgdip.fields import is_missing
+from drgdip.fields import is_missing, text_of
 
 __all__ = ["from_values", "kind_of", "names_of", "to_arrow", "to_kind", "with_columns"]
 
@@ -91,15 +91,18 @@ def _texts(value: Any, *, listed: bool) -> Any:
     if is_missing(value):
         return None
     if not listed:
-        return str(value)
+        return text_of(value)
     items = value.split("|") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
-    return [None if is_missing(item) else str(item) for item in items]
+    return [None if is_missing(item) else text_of(item) for item in items]
 
 
 def _from_pandas(series: Any, name: str) -> pa.Array | pa.ChunkedArray:
     if series.dtype == object:
         return from_values(series.tolist(), name)
-    return pa.array(series, from_pandas=True)
+    try:
+        return pa.array(series, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError):
+        return from_values(series.tolist(), name)
 
 
 def to_kind(table: pa.Table, like: Any) -> Any:

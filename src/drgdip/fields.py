@@ -132,21 +132,28 @@ def read_text(value: object) -> str | None:
     return None if is_missing(value) else str(value).strip()
 
 
+def text_of(value: object) -> str:
+    """The text of a value that is none; bytes, as old Parquet files have for texts, are UTF-8."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
 def read_codes(value: object) -> list[str | None]:
     """Codes from a list or from text joined by ``|``: the principal one first, null where there is none.
 
     Missing codes among the others are left out. Whatever is no text is taken by its text: no code is lost, and one
     that no code set has is merely unknown.
     """
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
     if isinstance(value, str):
         items: Iterable[object] = value.split("|")
-    elif hasattr(value, "__iter__") and not isinstance(value, bytes | dict):
+    elif hasattr(value, "__iter__") and not isinstance(value, dict):
         items = value
     else:
         items = (value,)
     codes: list[str | None] = []
     for item in items:
-        code = "" if is_missing(item) else normalise_code(item if isinstance(item, str) else str(item))
+        code = "" if is_missing(item) else normalise_code(item if isinstance(item, str) else text_of(item))
         if code not in MISSING:
             codes.append(code)
         elif not codes:
