@@ -141,12 +141,14 @@ def _columns(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _group(options: argparse.Namespace) -> None:
+    from drgdip.cases import to_cases
     from drgdip.grouper.scheme import load_scheme
     from drgdip.readers import read_table
 
     scheme = load_scheme(options.scheme)
     table = read_table(options.file, format=options.input_format)
     _check_free(table, options)
+    to_cases(table.slice(0, 0), _columns(options))  # before OUT is opened: what is missing is missing in every row
     summary = _Summary(scheme)
     with _output(options) as writer:
         for part in _parts(table):
