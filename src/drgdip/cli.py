@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import sys
 from collections import Counter
 from pathlib import Path
@@ -47,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     CC, MCC: none
     0
     """
+    if arguments is None:  # a terminal without Chinese shows escapes rather than nothing
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
