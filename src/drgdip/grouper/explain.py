@@ -228,9 +228,9 @@ def explain(case: Case | Mapping[str, Any], scheme: str | Scheme) -> Explanation
     --------
     >>> trace = explain({"sex": 2, "age": 59, "dx": ["K22.301", "J94.801"]}, "chs-drg-2.0")
     >>> trace.result.group
-    'GZ15'
+    'GZ19'
     >>> [step.code for step in trace.steps if step.holds]
-    ['MDCA', 'MDCG', 'GZ1', 'GZ15']
+    ['MDCA', 'MDCG', 'GZ1', 'GZ19']
     >>> print(trace.text("zh").splitlines()[0])
     病例 · chs-drg-2.0 · 分组成功
     """

@@ -375,9 +375,8 @@ def parse(text: str) -> Rule:
 
     Examples
     --------
-    >>> parse("(ZYZD in DI_M00) and (NL < 17)")
-    And(parts=(In(variables=('ZYZD',), sets=('DI_M00',), negated=False, position=1),
-    ... Compare(variable='NL', operator='<', value=17, position=22)), position=0)
+    >>> parse("(NL < 17)")
+    Compare(variable='NL', operator='<', value=17, position=1)
     >>> str(parse("NL<17  or not(QTZD in {MCC,CC})"))
     'NL < 17 or not (QTZD in {MCC, CC})'
     """
