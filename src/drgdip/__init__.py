@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from drgdip.codes import normalise_code
     from drgdip.errors import CaseError, DrgdipError, RuleError, SchemeError, UnknownNameError
     from drgdip.grouper.explain import Explanation, explain
+    from drgdip.grouper.group import encode, group, group_batches, result_fields, warmup
     from drgdip.grouper.reference import group_one
     from drgdip.grouper.result import REASONS, STATUSES, GroupResult
     from drgdip.grouper.scheme import Scheme, SchemeInfo, list_schemes, load_scheme
     from drgdip.readers import read_cases
     from drgdip.synthetic import sample_cases
+    from drgdip.versions import show_versions
 
 #: Public names and the modules that hold them.
 _PUBLIC = {
@@ -37,13 +39,19 @@ _PUBLIC = {
     "SchemeInfo": "drgdip.grouper.scheme",
     "UnknownNameError": "drgdip.errors",
     "case_schema": "drgdip.cases",
+    "encode": "drgdip.grouper.group",
     "explain": "drgdip.grouper.explain",
+    "group": "drgdip.grouper.group",
+    "group_batches": "drgdip.grouper.group",
     "group_one": "drgdip.grouper.reference",
     "list_schemes": "drgdip.grouper.scheme",
     "load_scheme": "drgdip.grouper.scheme",
     "normalise_code": "drgdip.codes",
     "read_cases": "drgdip.readers",
+    "result_fields": "drgdip.grouper.group",
     "sample_cases": "drgdip.synthetic",
+    "show_versions": "drgdip.versions",
+    "warmup": "drgdip.grouper.group",
 }
 
 __all__ = [  # noqa: PLE0604 - built from one list so that it cannot drift

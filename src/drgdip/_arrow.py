@@ -5,14 +5,32 @@ Nothing is imported that the caller did not bring: a container is recognised by 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from drgdip.errors import CaseError
 from drgdip.fields import is_missing, text_of
 
-__all__ = ["from_values", "kind_of", "names_of", "to_arrow", "to_kind", "with_columns"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "filled",
+    "flags",
+    "from_list",
+    "from_lists",
+    "from_numpy",
+    "from_values",
+    "kind_of",
+    "names_of",
+    "one_chunk",
+    "to_arrow",
+    "to_kind",
+    "valid",
+    "with_columns",
+]
 
 _KINDS = (
     "a pyarrow Table or RecordBatch, a pandas or Polars frame, a DuckDB relation, a list of dicts, "
@@ -50,7 +68,7 @@ def names_of(data: Any) -> list[str]:
         return list(data.collect_schema().names())
     if kind == "records":
         return list(dict.fromkeys(str(name) for row in data for name in row))
-    return list((data if kind in {"pyarrow", "batch"} else pa.table(data)).schema.names)
+    return list((data if kind in {"pyarrow", "batch"} else _from_capsule(data)).schema.names)
 
 
 def to_arrow(data: Any, columns: list[str] | None = None) -> pa.Table:
@@ -69,8 +87,78 @@ def to_arrow(data: Any, columns: list[str] | None = None) -> pa.Table:
     elif kind == "duckdb":
         table = pa.table(data.to_arrow_table() if hasattr(data, "to_arrow_table") else data.arrow())
     else:
-        table = data if kind == "pyarrow" else pa.table(data)
+        table = data if kind == "pyarrow" else _from_capsule(data)
     return table if columns is None else table.select(columns)
+
+
+def _from_capsule(data: Any) -> pa.Table:
+    """A table from an Arrow capsule: ``pa.table`` would ask pandas whether it knows the object."""
+    if hasattr(data, "__arrow_c_stream__"):
+        return pa.RecordBatchReader.from_stream(data).read_all()
+    return pa.Table.from_batches([pa.record_batch(data)])
+
+
+def from_numpy(values: np.ndarray, known: np.ndarray | None = None) -> pa.Array:
+    """Numbers or flags as an Arrow array, null where not known.
+
+    (``pa.array`` imports pandas, if it is installed, whatever it is given: a caller without pandas need not wait.)
+    """
+    content = np.packbits(values, bitorder="little") if values.dtype == bool else np.ascontiguousarray(values)
+    validity = None if known is None else pa.py_buffer(np.packbits(known, bitorder="little"))
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [validity, pa.py_buffer(content)])
+
+
+def from_list(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Texts, numbers or flags, None for null, as an Arrow array, without ``pa.array`` (see `from_numpy`)."""
+    known = np.array([value is not None for value in values], dtype=bool)
+    if kind != pa.string():
+        filled = [0 if value is None else value for value in values]
+        return from_numpy(np.array(filled, dtype=kind.to_pandas_dtype()), known)
+    encoded = [b"" if value is None else value.encode() for value in values]
+    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    buffers = [np.packbits(known, bitorder="little"), offsets, b"".join(encoded)]
+    return pa.Array.from_buffers(kind, len(encoded), [pa.py_buffer(buffer) for buffer in buffers])
+
+
+def from_lists(lists: Sequence[Sequence[str | None]]) -> pa.Array:
+    """Lists of texts as an Arrow array, without ``pa.array`` (see `from_numpy`)."""
+    offsets = np.cumsum([0, *map(len, lists)], dtype=np.int32)
+    return pa.ListArray.from_arrays(
+        from_numpy(offsets), from_list([text for row in lists for text in row], pa.string())
+    )
+
+
+def filled(numbers: pa.Array, instead: float) -> np.ndarray:
+    """An Arrow array of numbers as a numpy one, with something instead of nulls.
+
+    (``fill_null``, and ``to_numpy`` where it copies, import pandas.)
+    """
+    kind = np.dtype(numbers.type.to_pandas_dtype())
+    values = np.frombuffer(numbers.buffers()[1], kind, count=len(numbers), offset=kind.itemsize * numbers.offset)
+    return np.where(valid(numbers), values, instead) if numbers.null_count else values
+
+
+def flags(array: pa.Array) -> np.ndarray:
+    """An Arrow array of flags without nulls as a numpy one."""
+    return _bits(array.buffers()[1], array.offset, len(array))
+
+
+def valid(array: pa.Array) -> np.ndarray:
+    """Which values of an Arrow array are not null."""
+    return flags(array.is_valid())
+
+
+def _bits(buffer: pa.Buffer, offset: int, length: int) -> np.ndarray:
+    first, last = offset // 8, -(-(offset + length) // 8)
+    bits = np.unpackbits(np.frombuffer(buffer, np.uint8)[first:last], bitorder="little")
+    return bits[offset - 8 * first :][:length].view(bool)
+
+
+def one_chunk(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """A column as one array, copied only where it has several chunks."""
+    if isinstance(column, pa.Array):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def from_values(values: list[Any], name: str) -> pa.Array:

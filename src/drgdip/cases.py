@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from drgdip import fields
-from drgdip._arrow import names_of, to_arrow
+from drgdip._arrow import filled, flags, from_list, from_lists, from_numpy, names_of, one_chunk, to_arrow
 from drgdip.errors import CaseError, UnknownNameError
 from drgdip.fields import (
     CODE_COLUMNS,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from drgdip.fields import Wide
 
-__all__ = ["Case", "case_schema", "clean_codes", "to_cases"]
+__all__ = ["Case", "case_columns", "case_schema", "clean_codes", "resolve_columns", "to_cases"]
 
 _TYPES: dict[str, pa.DataType] = {
     "case_id": pa.string(),
@@ -134,7 +134,7 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
         No table; two columns for one; a column of ``columns`` that is not there; no diagnoses.
     """
     names = names_of(data)
-    resolved = _resolve(names, columns or {})
+    resolved = resolve_columns(names, columns or {})
     wide = [name for parts in resolved.wide.values() for name in parts.names]
     marked = [UNREADABLE] if UNREADABLE in names else []
     table = to_arrow(data, [*resolved.single.values(), *wide, *marked])
@@ -144,7 +144,7 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
         if column in resolved.wide:
             result[column] = _gather(table, resolved.wide[column])
         elif column in resolved.single:
-            given = table[resolved.single[column]].combine_chunks()
+            given = one_chunk(table[resolved.single[column]])
             if column in CODE_COLUMNS:
                 given = as_lists(given)
             elif column in READERS:
@@ -153,12 +153,21 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
                     failures.append((column, failed))
             result[column] = given
     own = bool(marked) and _is_text(table.schema.field(UNREADABLE).type)
-    before = table[UNREADABLE].combine_chunks() if own else pa.nulls(len(table), pa.string())
+    before = one_chunk(table[UNREADABLE]) if own else pa.nulls(len(table), pa.string())
     result[UNREADABLE] = _unreadable(before, failures)
     return pa.table(result)
 
 
-def _resolve(names: list[str], columns: Mapping[str, str]) -> Resolved:
+def case_columns(names: list[str], columns: Mapping[str, str] | None = None) -> dict[str, tuple[str, ...]]:
+    """The names in a table that hold each case column (and ``unreadable``), as `to_cases` finds them."""
+    resolved = resolve_columns(names, columns or {})
+    found: dict[str, tuple[str, ...]] = {column: (name,) for column, name in resolved.single.items()}
+    found |= {column: parts.names for column, parts in resolved.wide.items()}
+    return found | ({UNREADABLE: (UNREADABLE,)} if UNREADABLE in names else {})
+
+
+def resolve_columns(names: list[str], columns: Mapping[str, str]) -> Resolved:
+    """Which names of a table hold which case column, those that the caller names before all others."""
     for column, name in columns.items():
         if column not in _TYPES:
             raise UnknownNameError("case column", column, _TYPES, hint=f"The columns are {', '.join(_TYPES)}.")
@@ -171,7 +180,8 @@ def _resolve(names: list[str], columns: Mapping[str, str]) -> Resolved:
     if "dx" not in single and "dx" not in wide:
         raise CaseError(
             f"no column holds diagnoses; the columns are {', '.join(map(repr, names)) or 'none'}. Name it dx, use one "
-            "of the aliases in docs/cases.md, or say which it is with columns={'dx': ...}"
+            "of the aliases in docs/cases.md, or say which it is with columns={'dx': ...} (--columns dx=NAME on the "
+            "command line)"
         )
     return Resolved(single, wide)
 
@@ -209,24 +219,24 @@ def _gather(table: pa.Table, wide: Wide) -> pa.Array:
     """Codes that stand in several columns as lists, without the empty cells behind the principal one."""
     rows = len(table)
     names = [*([wide.principal] if wide.principal is not None else []), *wide.numbered]
-    cells = [_texts(table[name].combine_chunks()) for name in names]
+    cells = [_texts(one_chunk(table[name])) for name in names]
     if wide.principal is None:
         cells.insert(0, pa.nulls(rows, pa.string()))
-    empty = pa.array([*sorted(MISSING), None])
+    empty = from_list([*sorted(MISSING), None], pa.string())
     kept = np.empty((rows, len(cells)), dtype=bool)
     for place, column in enumerate(cells):
         missing = pc.is_in(pc.utf8_trim_whitespace(column), empty)
-        kept[:, place] = ~missing.to_numpy(zero_copy_only=False)
+        kept[:, place] = ~flags(missing)
     kept[:, 0] |= kept.any(axis=1)
     row, position = np.nonzero(kept)
-    values = pa.concat_arrays(cells).take(pa.array(position * rows + row))
+    values = pa.concat_arrays(cells).take(from_numpy(position * rows + row))
     offsets = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
-    lists = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), values)
+    lists = pa.LargeListArray.from_arrays(from_numpy(offsets), values)
     if wide.listed is None:
         return lists
-    more = as_lists(table[wide.listed].combine_chunks()).to_pylist()
+    more = as_lists(one_chunk(table[wide.listed])).to_pylist()
     both = zip(lists.to_pylist(), more, strict=True)
-    return pa.array([[*(one or [None]), *(other or [])] for one, other in both], pa.list_(pa.string()))
+    return from_lists([[*(one or [None]), *(other or [])] for one, other in both])
 
 
 def _read_column(column: pa.Array, name: str) -> tuple[pa.Array, np.ndarray]:
@@ -246,7 +256,7 @@ def _read_column(column: pa.Array, name: str) -> tuple[pa.Array, np.ndarray]:
         encoded = column.dictionary_encode()
         distinct, where = encoded.dictionary.to_pylist(), encoded.indices
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
-        distinct, where = column.to_pylist(), pa.array(range(len(column)))
+        distinct, where = column.to_pylist(), from_numpy(np.arange(len(column)))
     read, failed = [], []
     for value in distinct:
         try:
@@ -255,8 +265,8 @@ def _read_column(column: pa.Array, name: str) -> tuple[pa.Array, np.ndarray]:
         except Unreadable:
             read.append(None)
             failed.append(True)
-    bad = pc.fill_null(pa.array(failed, pa.bool_()).take(where), False)
-    return pa.array(read, wanted).take(where), bad.to_numpy(zero_copy_only=False)
+    bad = np.array([*failed, False])[filled(where, -1)]  # null is no failure
+    return from_list(read, wanted).take(where), bad
 
 
 def _unreadable(before: pa.Array, failures: list[tuple[str, np.ndarray]]) -> pa.Array:
@@ -265,7 +275,7 @@ def _unreadable(before: pa.Array, failures: list[tuple[str, np.ndarray]]) -> pa.
     names = np.array([f"{name or ''} " for name in before.to_pylist()], dtype=object)
     for column, failed in failures:
         names[failed] += column + " "
-    return pa.array([" ".join(dict.fromkeys(name.split())) or None for name in names], pa.string())
+    return from_list([" ".join(dict.fromkeys(name.split())) or None for name in names], pa.string())
 
 
 def clean_codes(lists: pa.Array) -> pa.Array:
@@ -276,8 +286,8 @@ def clean_codes(lists: pa.Array) -> pa.Array:
     encoded = codes.dictionary_encode()
     cleaned = [read_codes(code) for code in encoded.dictionary.to_pylist()]
     if codes.null_count or any(len(found) != 1 for found in cleaned):
-        return pa.array([read_codes(row) for row in lists.to_pylist()], pa.list_(pa.string()))
-    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+        return from_lists([read_codes(row) for row in lists.to_pylist()])
+    lengths = filled(pc.list_value_length(lists), 0)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    values = pa.array([found[0] for found in cleaned], pa.string()).take(encoded.indices)
-    return pa.ListArray.from_arrays(pa.array(offsets), values)
+    values = from_list([found[0] for found in cleaned], pa.string()).take(encoded.indices)
+    return pa.ListArray.from_arrays(from_numpy(offsets), values)

@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
 
     schemes = commands.add_parser("schemes", help="list the schemes, or show one", description="List the schemes.")
     schemes.set_defaults(run=_schemes)
-    show = schemes.add_subparsers(metavar="").add_parser("show", help="show one scheme with its notes")
+    show = schemes.add_subparsers(metavar="show").add_parser("show", help="show one scheme with its notes")
     show.add_argument("scheme", metavar="ID", help="a scheme's id, or the path of its folder")
     show.set_defaults(run=_show_scheme)
     return parser
@@ -166,12 +166,25 @@ def _group(options: argparse.Namespace) -> None:
 def _group_part(part: pa.Table, scheme: Scheme, options: argparse.Namespace, summary: _Summary) -> pa.Table:
     from drgdip._arrow import with_columns
     from drgdip.cases import to_cases
-    from drgdip.grouper.drg import group_cases
+    from drgdip.grouper.group import group
+    from drgdip.grouper.result import GroupResult
 
     cases = to_cases(part, _columns(options))
-    results = group_cases(cases, scheme)
+    results = group(_with_all_columns(cases), scheme).select(GroupResult._fields)
     summary.add(part, cases, results)
     return with_columns(part, results.rename_columns([options.prefix + name for name in results.column_names]))
+
+
+def _with_all_columns(cases: pa.Table) -> pa.Table:
+    """The cases with nulls for columns that the file does not have: a file is grouped as far as it goes."""
+    import pyarrow as pa
+
+    from drgdip.cases import case_schema
+
+    for field in case_schema():
+        if field.name not in cases.column_names:
+            cases = cases.append_column(field, pa.nulls(len(cases), field.type))
+    return cases
 
 
 def _check_free(table: pa.Table, options: argparse.Namespace) -> None:

@@ -249,7 +249,8 @@ def _choose(column: str, found: Sequence[str]) -> str:
     if column == "newborn_weight":
         why = " (schemes up to CHS-DRG 2.0 name the weight at birth, 3.0 the weight at admission)"
     raise CaseError(
-        f"columns {both} both stand for {column!r}{why}; say which with columns={{{column!r}: {found[0]!r}}}"
+        f"columns {both} both stand for {column!r}{why}; say which with columns={{{column!r}: {found[0]!r}}} "
+        f"(--columns {column}={found[0]} on the command line), or name the right one {column!r}"
     )
 
 

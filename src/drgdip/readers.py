@@ -14,9 +14,9 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from drgdip._arrow import from_values
-from drgdip.cases import clean_codes, to_cases
+from drgdip.cases import clean_codes, resolve_columns, to_cases
 from drgdip.errors import CaseError
-from drgdip.fields import CODE_COLUMNS, UNREADABLE, resolve
+from drgdip.fields import CODE_COLUMNS, UNREADABLE
 
 if TYPE_CHECKING:
     import os
@@ -79,8 +79,8 @@ def read_cases(
         if column in cases.column_names:
             cleaned = clean_codes(cases[column].combine_chunks())
             cases = cases.set_column(cases.column_names.index(column), column, cleaned)
-    resolved = resolve(tuple(raw.column_names))
-    used = {*resolved.single.values(), *(columns or {}).values(), UNREADABLE}
+    resolved = resolve_columns(raw.column_names, columns or {})
+    used = {*resolved.single.values(), UNREADABLE}
     used |= {name for parts in resolved.wide.values() for name in parts.names}
     for name in raw.column_names:
         if name not in used and name not in cases.column_names:
@@ -94,7 +94,8 @@ def format_of(path: Path, format: str = "auto") -> str:  # noqa: A002
         suffix = path.suffix.lower()
         if suffix not in FORMATS:
             raise CaseError(
-                f"{path}: the format of a file {suffix or 'without ending'} is not known; say it with format="
+                f"{path}: the format of a file {suffix or 'without ending'} is not known; say it with format= "
+                "(on the command line --input-format, for what is written --format)"
             )
         return FORMATS[suffix]
     if format not in FORMATS.values():

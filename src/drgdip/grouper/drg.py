@@ -1,28 +1,243 @@
-"""Grouping tables of cases under a DRG scheme."""
+"""Grouping columns of cases under a DRG scheme: numbers for codes, kernels over chunks, columns of results."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from drgdip.grouper.reference import group_one
+from drgdip._arrow import filled, flags, from_list, from_numpy, one_chunk, valid
+from drgdip.codes import normalise_code
+from drgdip.fields import MISSING, UNREADABLE
+from drgdip.grouper.compile import compile_scheme
+from drgdip.grouper.grammar import VALUE_VARIABLES
+from drgdip.grouper.kernels import group_rows
 from drgdip.grouper.result import GroupResult
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from drgdip.grouper.compile import Compiled, Numbering
     from drgdip.grouper.scheme import Scheme
 
-__all__ = ["group_cases"]
+__all__ = ["Encoded", "encode_cases", "group_cases", "group_encoded"]
 
 
-def group_cases(cases: pa.Table, scheme: Scheme) -> pa.Table:
-    """The result columns of a table from `drgdip.cases.to_cases`, by the reference engine."""
-    results = [group_one(case, scheme) for batch in cases.to_batches(10_000) for case in batch.to_pylist()]
-    columns = zip(*results, strict=True) if results else [()] * len(GroupResult._fields)
-    kind = pa.dictionary(pa.int32(), pa.string())
-    return pa.table(
-        {
-            name: pa.array(values, pa.string()).cast(kind)
-            for name, values in zip(GroupResult._fields, columns, strict=True)
-        }
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """Cases with numbers for codes, to be grouped again and again.
+
+    Attributes
+    ----------
+    rows
+        Number of cases.
+    dx, dx_offsets, procs, proc_offsets
+        Numbers of the codes of all cases, and where those of a case start.
+    values
+        Values by column as floats, NaN for missing.
+    dept
+        Departments, or None.
+    unreadable
+        Which columns cannot be read in a row, or null.
+    codes_sha256
+        Digest of the code tables that the numbers refer to: a scheme with the same ones can take them.
+    """
+
+    rows: int
+    dx: np.ndarray
+    dx_offsets: np.ndarray
+    procs: np.ndarray
+    proc_offsets: np.ndarray
+    values: Mapping[str, np.ndarray]
+    dept: pa.Array | None
+    unreadable: pa.Array
+    codes_sha256: str
+
+    def slice(self, start: int, rows: int) -> Encoded:
+        """Some of the cases, without copying."""
+        end = min(start + rows, self.rows)
+        return Encoded(
+            rows=end - start,
+            dx=self.dx,
+            dx_offsets=self.dx_offsets[start : end + 1],
+            procs=self.procs,
+            proc_offsets=self.proc_offsets[start : end + 1],
+            values={column: values[start:end] for column, values in self.values.items()},
+            dept=None if self.dept is None else self.dept.slice(start, rows),
+            unreadable=self.unreadable.slice(start, rows),
+            codes_sha256=self.codes_sha256,
+        )
+
+
+def group_cases(cases: pa.Table, scheme: Scheme) -> dict[str, pa.Array]:
+    """The result columns of cases (`drgdip.cases.to_cases`) by the kernels."""
+    compiled = compile_scheme(scheme)
+    return group_encoded(encode_cases(cases, scheme), scheme, compiled)
+
+
+def encode_cases(cases: pa.Table, scheme: Scheme) -> Encoded:
+    """Numbers for the codes of cases (`drgdip.cases.to_cases`), and the values that the scheme reads as floats."""
+    compiled = compile_scheme(scheme)
+    values = {}
+    for variable, column in VALUE_VARIABLES.items():
+        if column != "dept" and column in cases.column_names and variable in scheme.variables:
+            numbers = one_chunk(cases[column])
+            values[column] = filled(numbers.cast(pa.float64(), safe=False), np.nan)
+    dept = one_chunk(cases["dept"]) if "dept" in cases.column_names and compiled.words else None
+    dx, dx_offsets = _encode_lists(one_chunk(cases["dx"]), compiled.dx)
+    procs, proc_offsets = _encode_lists(one_chunk(cases["procs"]), compiled.procs)
+    return Encoded(
+        rows=len(cases),
+        dx=dx,
+        dx_offsets=dx_offsets,
+        procs=procs,
+        proc_offsets=proc_offsets,
+        values=values,
+        dept=dept,
+        unreadable=one_chunk(cases[UNREADABLE]),
+        codes_sha256=compiled.codes_sha256,
     )
+
+
+def _encode_lists(lists: pa.Array, numbering: Numbering) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of all codes of the lists, and where those of a list start."""
+    if lists.null_count:  # a null list may stand over codes that are not its own
+        lengths = filled(pc.list_value_length(lists), 0)
+        offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        codes = lists.flatten()
+    else:
+        offsets = filled(lists.offsets, 0)
+        first, last = int(offsets[0]), int(offsets[-1])
+        codes = lists.values.slice(first, last - first)
+        offsets = offsets - first if first else offsets
+    return _encode(codes, numbering), offsets.astype(np.int64, copy=False)
+
+
+def _encode(codes: pa.Array, numbering: Numbering) -> np.ndarray:
+    """Numbers of codes. Those that are not found as they stand are normalised and looked up once more."""
+    if pa.types.is_dictionary(codes.type):
+        dictionary = np.append(_encode(codes.dictionary, numbering), np.int32(numbering.missing))
+        numbers: np.ndarray = dictionary[filled(codes.indices, -1)]
+        return numbers
+    if pa.types.is_string_view(codes.type):
+        codes = codes.cast(pa.string())
+    table = numbering.large_values if pa.types.is_large_string(codes.type) else numbering.values
+    if pa.types.is_null(codes.type):
+        return np.full(len(codes), numbering.missing, dtype=np.int32)
+    found = pc.index_in(codes, table)
+    if not found.null_count:
+        return filled(found, 0)
+    missed = found.is_null()
+    distinct = codes.filter(missed).dictionary_encode()
+    numbers = np.array([_second_look(code, numbering) for code in distinct.dictionary.to_pylist()], dtype=np.int32)
+    result = filled(found, 0)
+    result[flags(missed)] = numbers[filled(distinct.indices, 0)]
+    return result
+
+
+def _second_look(code: str, numbering: Numbering) -> int:
+    code = normalise_code(code)
+    return numbering.missing if code in MISSING else numbering.number_of.get(code, numbering.unknown)
+
+
+def group_encoded(encoded: Encoded, scheme: Scheme, compiled: Compiled) -> dict[str, pa.Array]:
+    """The result columns of encoded cases."""
+    outcome = _refusals(encoded, scheme, compiled)
+    severity = np.zeros(encoded.rows, dtype=np.uint8)
+    severity_code = np.empty(encoded.rows, dtype=np.int32)
+    group_rows(
+        compiled.tables,
+        compiled.dx.missing,
+        compiled.procs.missing,
+        compiled.nothing,
+        scheme.evaluation.retry_other_procedures,
+        encoded.dx,
+        encoded.dx_offsets,
+        encoded.procs,
+        encoded.proc_offsets,
+        _value_matrix(encoded, compiled),
+        outcome,
+        severity,
+        severity_code,
+    )
+    severity_code[severity == 0] = 0  # the number of a missing code, whose entry is null
+    by_outcome = from_numpy(outcome)
+    results = {name: compiled.results[name].take(by_outcome) for name in GroupResult._fields[:5]}
+    results["severity"] = compiled.results["severity"].take(from_numpy(severity))
+    results["severity_code"] = compiled.results["severity_code"].take(from_numpy(severity_code))
+    return results
+
+
+def _value_matrix(encoded: Encoded, compiled: Compiled) -> np.ndarray:
+    """Values by variable and row; a department is the place of its word among those that rules name."""
+    matrix = np.full((len(compiled.variables), encoded.rows), np.nan)
+    for row, variable in enumerate(compiled.variables):
+        column = VALUE_VARIABLES[variable]
+        if column in encoded.values:
+            matrix[row] = encoded.values[column]
+        elif column == "dept" and encoded.dept is not None:
+            place = pc.index_in(encoded.dept, from_list(compiled.words, pa.string()))
+            matrix[row] = np.where(valid(encoded.dept), filled(place, -1), np.nan)
+    return matrix
+
+
+def _refusals(encoded: Encoded, scheme: Scheme, compiled: Compiled) -> np.ndarray:
+    """The outcome of cases that the scheme cannot take, -1 for all others (`drgdip.grouper.reference.refusal`)."""
+    outcome = np.full(encoded.rows, -1, dtype=np.int32)
+    # The first reason is the one that counts, so that the last is written first.
+    for reason, refused in reversed(list(_reasons(encoded, scheme, compiled))):
+        outcome[refused] = compiled.refusals[reason]
+    return outcome
+
+
+def _reasons(encoded: Encoded, scheme: Scheme, compiled: Compiled) -> Iterator[tuple[str, np.ndarray]]:
+    required = scheme.evaluation.required
+
+    def value(variable: str) -> np.ndarray:
+        column = VALUE_VARIABLES[variable]
+        return encoded.values[column] if column in encoded.values else np.full(encoded.rows, np.nan)
+
+    def missing(variable: str) -> np.ndarray:
+        if variable == "KS":
+            return np.full(encoded.rows, True) if encoded.dept is None else np.asarray(~valid(encoded.dept))
+        return np.asarray(np.isnan(value(variable)))
+
+    if encoded.unreadable.null_count < encoded.rows:
+        words = [(text or "").split() for text in encoded.unreadable.to_pylist()]
+        used = (column for variable, column in VALUE_VARIABLES.items() if variable in scheme.variables)
+        for column in ("row", *used):
+            yield f"unreadable_{column}", np.array([column in row for row in words])
+    for variable in required:
+        if variable in VALUE_VARIABLES:
+            yield f"missing_{VALUE_VARIABLES[variable]}", missing(variable)
+        elif variable == "ZYZD":
+            blank = _blank(encoded.dx, encoded.dx_offsets, compiled.dx)
+            if scheme.evaluation.blank_principal_diagnosis:
+                blank[blank] = [not _has_other(encoded, row, compiled) for row in np.flatnonzero(blank).tolist()]
+            yield "missing_principal_diagnosis", blank
+        elif variable == "ZYSS":
+            yield "missing_principal_procedure", _blank(encoded.procs, encoded.proc_offsets, compiled.procs)
+    if "XB" in required:
+        sex = value("XB")
+        yield "invalid_sex", (sex != 1) & (sex != 2)
+    if "NL" in required:
+        age, days, weight = value("NL"), value("XSRTL"), value("XSRTZ")
+        yield "missing_age_days", (age == 0) & np.isnan(days)
+        yield "missing_newborn_weight", (days <= 28) & np.isnan(weight)
+
+
+def _blank(numbers: np.ndarray, offsets: np.ndarray, numbering: Numbering) -> np.ndarray:
+    """Which cases have no principal code."""
+    starts = offsets[:-1]
+    blank: np.ndarray = starts == offsets[1:]
+    if len(numbers):
+        blank |= numbers[np.minimum(starts, len(numbers) - 1)] < numbering.first
+    return blank
+
+
+def _has_other(encoded: Encoded, row: int, compiled: Compiled) -> bool:
+    others = encoded.dx[encoded.dx_offsets[row] + 1 : encoded.dx_offsets[row + 1]]
+    return bool((others >= compiled.dx.first).any())

@@ -180,7 +180,7 @@ class SchemeInfo:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Scheme:
     """A grouping scheme, immutable.
 

@@ -10,8 +10,9 @@ import itertools
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from drgdip.grouper.grammar import ALWAYS, LEVELS, And, Compare, Count, In, Not, Or, Rule, Severity
+from drgdip.grouper.grammar import ALWAYS, LEVELS, Compare, Count, In, Or, Rule, Severity
 from drgdip.grouper.reference import facts_of, group_facts, refusal
+from drgdip.grouper.ways import Literal, alternatives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
     from drgdip.grouper.scheme import Adrg, Drg, Mdc, Scheme
 
 __all__ = [
-    "Literal",
     "Target",
-    "alternatives",
     "draft",
     "near_misses",
     "reached",
@@ -43,15 +42,6 @@ RANGES = {
     "ICUXS": (0, 500),
 }
 _OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
-#: A pause of combinations: a product of more alternatives is sampled, not listed.
-_MOST = 5000
-
-
-class Literal(NamedTuple):
-    """A condition and whether it is to hold."""
-
-    atom: Rule
-    holds: bool
 
 
 class Target(NamedTuple):
@@ -70,19 +60,6 @@ def targets(scheme: Scheme) -> Iterator[Target]:
                 yield Target(mdc, adrg, None)
             for drg in adrg.drgs:
                 yield Target(mdc, adrg, drg)
-
-
-def alternatives(rule: Rule, *, holds: bool = True) -> list[tuple[Literal, ...]]:
-    """The ways to make a rule hold (or fail): lists of conditions that must come together."""
-    if isinstance(rule, Not):
-        return alternatives(rule.part, holds=not holds)
-    if isinstance(rule, And | Or):
-        parts = [alternatives(part, holds=holds) for part in rule.parts]
-        if isinstance(rule, Or) is holds:
-            return [way for part in parts for way in part]
-        ways = itertools.islice(itertools.product(*parts), _MOST)
-        return [tuple(dict.fromkeys(itertools.chain(*way))) for way in ways]
-    return [(Literal(rule, holds),)]
 
 
 def witness(target: Target, scheme: Scheme, random: Random, tries: int = 200) -> dict[str, Any] | None:

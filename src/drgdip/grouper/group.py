@@ -1,0 +1,369 @@
+"""Grouping at the doors: any table or stream in, the same kind out, with the columns of the result."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from drgdip import __version__
+from drgdip._arrow import from_list, kind_of, names_of, to_arrow, to_kind, with_columns
+from drgdip.cases import case_columns, to_cases
+from drgdip.errors import CaseError
+from drgdip.grouper.grammar import VALUE_VARIABLES
+from drgdip.grouper.reference import group_one
+from drgdip.grouper.result import GroupResult
+from drgdip.grouper.scheme import load_scheme
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from drgdip.grouper.drg import Encoded
+    from drgdip.grouper.scheme import Scheme
+
+__all__ = ["encode", "group", "group_batches", "result_fields", "warmup"]
+
+#: Rows that one thread reads, numbers and groups at a time.
+CHUNK = 131_072
+#: Below this many rows the reference engine is quicker: when the kernels are loaded, and when they are not.
+_SMALL, _SMALL_COLD = 250, 15_000
+_RESULT = pa.dictionary(pa.int32(), pa.string())
+
+
+def group(
+    data: Any,
+    scheme: str | Scheme,
+    *,
+    columns: Mapping[str, str] | None = None,
+    prefix: str = "",
+    engine: str = "auto",
+    threads: int | None = None,
+) -> Any:
+    """Group a table of cases.
+
+    Parameters
+    ----------
+    data
+        A pyarrow Table or RecordBatch, a pandas or Polars frame, a DuckDB relation, a list of dicts, or anything with
+        ``__arrow_c_stream__`` or ``__arrow_c_array__``; a stream (a pyarrow RecordBatchReader, Dataset or Scanner); or
+        what `encode` gives. The case columns stand under canonical names or aliases (``docs/cases.md``), codes as
+        lists, as text joined by ``|`` or in numbered columns.
+    scheme
+        A scheme or the id of one.
+    columns
+        Name in the table by case column, for names that are no alias.
+    prefix
+        Put before the names of the result's columns.
+    engine
+        ``reference`` (one case after the other, no compiler), ``columnar`` (compiled kernels), or ``auto``: whichever
+        is quicker for so many rows. Both give the same.
+    threads
+        How many threads the columnar engine may use; None takes one for each core.
+
+    Returns
+    -------
+    The same kind of container with every row in its place, the caller's columns and index untouched, and on their
+    right ``mdc, adrg, group, status, reason, severity, severity_code`` (`drgdip.GroupResult`), dictionary-encoded where
+    the container can. A stream gives a RecordBatchReader that holds a few batches at a time; anything with only an
+    Arrow capsule gives a pyarrow Table; encoded cases give a pyarrow Table of the result alone. An Arrow schema's
+    metadata say ``drgdip.scheme``, ``drgdip.revision``, ``drgdip.sha256`` and ``drgdip.version``.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such scheme, or no such column as ``columns`` says.
+    CaseError
+        ``data`` is no table, lacks a column that the scheme requires, or has one of the result's names already.
+
+    Notes
+    -----
+    Order of evaluation: as `drgdip.group_one`.
+
+    Examples
+    --------
+    >>> cases = [{"sex": 2, "age": 59, "dx": ["K22.301"], "procs": []}, {"sex": 0, "age": 3, "dx": "A00", "procs": ""}]
+    >>> [(case["group"], case["status"], case["reason"]) for case in group(cases, "chs-drg-2.0")]
+    [('GZ15', 'grouped', None), (None, 'invalid', 'invalid_sex')]
+    """
+    if engine not in {"auto", "reference", "columnar"}:
+        raise CaseError(f"engine {engine!r} is not one of auto, reference, columnar")
+    scheme = load_scheme(scheme)
+    workers = _workers(threads)
+    if type(data).__name__ == "Encoded":
+        return _group_encoded(data, scheme, prefix, workers)
+    if _is_stream(data):
+        return _group_stream(data, scheme, columns, prefix, engine, workers)
+
+    kind = kind_of(data)
+    table = data
+    if kind in {"lazy", "duckdb", "capsule"}:  # to be read once: a second reading might give another order
+        table = data.collect() if kind == "lazy" else to_arrow(data)
+    names = names_of(table)
+    _check_names(names, prefix)
+    needed = to_arrow(table, _needed(names, scheme, columns))
+    results = _group_table(needed, scheme, columns, engine, workers)
+    grouped = with_columns(table, _labelled(results, scheme, prefix))
+    return to_kind(grouped, data) if kind == "duckdb" else grouped.lazy() if kind == "lazy" else grouped
+
+
+def encode(data: Any, scheme: str | Scheme, *, columns: Mapping[str, str] | None = None) -> Encoded:
+    """Turn the codes of cases into a scheme's numbers, once for several groupings.
+
+    Parameters
+    ----------
+    data, columns
+        As for `group`, but no stream.
+    scheme
+        The scheme whose code tables give the numbers.
+
+    Returns
+    -------
+    `Encoded` cases, for `group` with the same scheme or one with the same codes; ``codes_sha256`` is the digest of the
+    code tables.
+
+    Raises
+    ------
+    UnknownNameError, CaseError
+        As for `group`.
+
+    Examples
+    --------
+    >>> encoded = encode([{"sex": 2, "age": 59, "dx": ["K22.301"], "procs": []}], "chs-drg-2.0")
+    >>> group(encoded, "chs-drg-2.0")["group"].to_pylist()
+    ['GZ15']
+    """
+    from drgdip.grouper.drg import encode_cases
+
+    scheme = load_scheme(scheme)
+    if kind_of(data) == "lazy":
+        data = data.collect()
+    needed = to_arrow(data, _needed(names_of(data), scheme, columns))
+    return encode_cases(to_cases(needed, columns), scheme)
+
+
+def group_batches(
+    scheme: str | Scheme, *, columns: Mapping[str, str] | None = None, prefix: str = ""
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """A function over record batches, for engines that hand them out: Spark's ``mapInArrow`` takes it as it is.
+
+    Parameters
+    ----------
+    scheme, columns, prefix
+        As for `group`. A worker process loads the scheme once.
+
+    Returns
+    -------
+    A function from an iterator of record batches to one of the same batches with the result's columns as plain text.
+    `result_fields` gives those columns for a schema.
+
+    Raises
+    ------
+    UnknownNameError, CaseError
+        As for `group`, when the first batch comes.
+
+    Examples
+    --------
+    >>> batch = pa.RecordBatch.from_pylist([{"sex": 2, "age": 59, "dx": ["K22.301"], "procs": []}])
+    >>> [grouped["group"].to_pylist() for grouped in group_batches("chs-drg-2.0")(iter([batch]))]
+    [['GZ15']]
+    """
+    scheme_id = scheme if isinstance(scheme, str) else None
+
+    def function(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        loaded = load_scheme(scheme if scheme_id is None else scheme_id)
+        for batch in batches:
+            grouped = group(batch, loaded, columns=columns, prefix=prefix, threads=1)
+            added = {prefix + name for name in GroupResult._fields}
+            fields = [field.with_type(pa.string()) if field.name in added else field for field in grouped.schema]
+            yield grouped.cast(pa.schema(fields))
+
+    return function
+
+
+def result_fields(prefix: str = "") -> list[pa.Field]:
+    """The columns of a result as plain text, for the schema of an engine that wants one beforehand.
+
+    Parameters
+    ----------
+    prefix
+        As for `group`.
+
+    Returns
+    -------
+    One Arrow field a column.
+
+    Examples
+    --------
+    >>> ", ".join(f"{field.name} {field.type}" for field in result_fields())
+    'mdc string, adrg string, group string, status string, reason string, severity string, severity_code string'
+    """
+    return [pa.field(prefix + name, pa.string()) for name in GroupResult._fields]
+
+
+def warmup(*schemes: str | Scheme) -> None:
+    """Compile the kernels and prepare schemes now, so that the first batch need not wait.
+
+    Run it when an image is built, with ``NUMBA_CACHE_DIR`` naming a folder of the image, and no process compiles again.
+
+    Parameters
+    ----------
+    schemes
+        Schemes or ids of those to prepare; none takes CHS-DRG 2.0 for the kernels' sake.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such scheme.
+
+    Examples
+    --------
+    >>> warmup("chs-drg-2.0")
+    """
+    for scheme in schemes or ("chs-drg-2.0",):
+        group([{"sex": 1, "age": 50, "dx": ["A00"], "procs": []}], scheme, engine="columnar", threads=1)
+
+
+def _workers(threads: int | None) -> int:
+    if threads is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if threads < 1:
+        raise CaseError(f"threads is {threads}; give 1 or more, or None for all cores")
+    return threads
+
+
+def _is_stream(data: object) -> bool:
+    if isinstance(data, pa.RecordBatchReader):
+        return True
+    dataset = sys.modules.get("pyarrow.dataset")
+    return dataset is not None and isinstance(data, dataset.Dataset | dataset.Scanner)
+
+
+def _check_names(names: list[str], prefix: str) -> None:
+    taken = [prefix + name for name in GroupResult._fields if prefix + name in names]
+    if taken:
+        raise CaseError(
+            f"the table has columns {', '.join(taken)} already; give a prefix for the result's, such as prefix='new_'"
+        )
+
+
+def _needed(names: list[str], scheme: Scheme, columns: Mapping[str, str] | None) -> list[str]:
+    """The columns of a table that grouping reads. Those that the scheme cannot do without must be there."""
+    found = case_columns(names, columns)
+    wanted = ["dx", "procs", *(VALUE_VARIABLES[v] for v in scheme.evaluation.required if v in VALUE_VARIABLES)]
+    absent = [column for column in wanted if column not in found]
+    if absent:
+        raise CaseError(
+            f"{scheme.id} needs {' and '.join(absent)}, for which there is no column among "
+            f"{', '.join(map(repr, names))}. Use a name of docs/cases.md, say columns={{{absent[0]!r}: ...}} "
+            "(--columns on the command line), or, where every value is missing, add a column of nulls"
+        )
+    read = {*wanted, *(VALUE_VARIABLES[v] for v in scheme.variables if v in VALUE_VARIABLES), "unreadable"}
+    return list(dict.fromkeys(name for column in found for name in found[column] if column in read))
+
+
+def _group_table(
+    needed: pa.Table, scheme: Scheme, columns: Mapping[str, str] | None, engine: str, workers: int
+) -> pa.Table:
+    """The result columns of a table that has the needed columns."""
+    if engine == "auto":
+        loaded = "drgdip.grouper.kernels" in sys.modules
+        engine = "reference" if len(needed) < (_SMALL if loaded else _SMALL_COLD) else "columnar"
+    if engine == "reference":
+        return _group_with_reference(to_cases(needed, columns), scheme)
+    from drgdip.grouper.drg import group_cases
+
+    def task(start: int) -> dict[str, pa.Array]:
+        return group_cases(to_cases(needed.slice(start, CHUNK), columns), scheme)
+
+    return _gathered(_each(task, range(0, len(needed), CHUNK), workers))
+
+
+def _group_with_reference(cases: pa.Table, scheme: Scheme) -> pa.Table:
+    results = [group_one(case, scheme) for batch in cases.to_batches(10_000) for case in batch.to_pylist()]
+    columns = zip(*results, strict=True) if results else [()] * len(GroupResult._fields)
+    named = zip(GroupResult._fields, columns, strict=True)
+    return pa.table({name: from_list(values, pa.string()).dictionary_encode() for name, values in named})
+
+
+def _group_encoded(encoded: Encoded, scheme: Scheme, prefix: str, workers: int) -> pa.Table:
+    from drgdip.grouper.compile import compile_scheme
+    from drgdip.grouper.drg import group_encoded
+
+    compiled = compile_scheme(scheme)
+    if encoded.codes_sha256 != compiled.codes_sha256:
+        raise CaseError(f"the cases were encoded for a scheme with other codes than {scheme.id}; encode them for it")
+
+    def task(start: int) -> dict[str, pa.Array]:
+        return group_encoded(encoded.slice(start, CHUNK), scheme, compiled)
+
+    return _labelled(_gathered(_each(task, range(0, encoded.rows, CHUNK), workers)), scheme, prefix)
+
+
+def _each(task: Callable[[int], dict[str, pa.Array]], starts: range, workers: int) -> list[dict[str, pa.Array]]:
+    """The results of the parts, in order."""
+    if workers == 1 or len(starts) <= 1:
+        return [task(start) for start in starts]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(task, starts))
+
+
+def _gathered(parts: list[dict[str, pa.Array]]) -> pa.Table:
+    return pa.table({name: pa.chunked_array([part[name] for part in parts], _RESULT) for name in GroupResult._fields})
+
+
+def _labelled(results: pa.Table, scheme: Scheme, prefix: str) -> pa.Table:
+    """Results under their names, with what they are a result of."""
+    return results.rename_columns([prefix + name for name in results.column_names]).replace_schema_metadata(
+        {
+            "drgdip.scheme": scheme.id,
+            "drgdip.revision": str(scheme.info.revision),
+            "drgdip.sha256": scheme.info.sha256,
+            "drgdip.version": __version__,
+        }
+    )
+
+
+def _group_stream(
+    data: Any, scheme: Scheme, columns: Mapping[str, str] | None, prefix: str, engine: str, workers: int
+) -> pa.RecordBatchReader:
+    reader = data if isinstance(data, pa.RecordBatchReader) else _reader_of(data)
+    _check_names(reader.schema.names, prefix)
+    needed = _needed(reader.schema.names, scheme, columns)
+    engine = "columnar" if engine == "auto" else engine
+
+    def task(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
+        table = pa.Table.from_batches([batch])
+        results = _group_table(table.select(needed), scheme, columns, engine, 1)
+        grouped: pa.Table = with_columns(table, _labelled(results, scheme, prefix))
+        return list(grouped.to_batches())
+
+    empty = reader.schema.empty_table()
+    results = _labelled(_gathered([]), scheme, prefix)
+    return pa.RecordBatchReader.from_batches(with_columns(empty, results).schema, _ahead(task, reader, workers))
+
+
+def _reader_of(data: Any) -> pa.RecordBatchReader:
+    scanner = data if hasattr(data, "to_reader") else data.scanner(batch_size=CHUNK)
+    return scanner.to_reader()
+
+
+def _ahead(
+    task: Callable[[pa.RecordBatch], list[pa.RecordBatch]], reader: pa.RecordBatchReader, workers: int
+) -> Iterator[pa.RecordBatch]:
+    """The results in order, with no more batches under way than workers."""
+    if workers == 1:
+        for batch in reader:
+            yield from task(batch)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        under_way: deque[Future[list[pa.RecordBatch]]] = deque()
+        for batch in reader:
+            under_way.append(pool.submit(task, batch))
+            if len(under_way) > workers:
+                yield from under_way.popleft().result()
+        while under_way:
+            yield from under_way.popleft().result()

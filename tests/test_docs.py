@@ -1,0 +1,307 @@
+"""The pages are true: every snippet runs, every table equals the data, every link leads somewhere."""
+
+import argparse
+import contextlib
+import csv
+import doctest
+import importlib.util
+import inspect
+import io
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from dataclasses import fields
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from drgdip import REASONS, STATUSES, SchemeError, __all__, case_schema, list_schemes
+from drgdip.cli import _parser, main
+from drgdip.grouper.grammar import CODE_VARIABLES, VALUE_VARIABLES
+from drgdip.grouper.scheme import _COUNTS, KINDS, Evaluation
+from drgdip.grouper.tables import COLUMNS
+
+ROOT = Path(__file__).parent.parent
+ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
+PAGES = [ENGLISH, CHINESE, *sorted((ROOT / "docs").rglob("*.md"))]
+LOOSE = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+
+
+def name_of(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+class Block(NamedTuple):
+    """A fenced block: what stands behind the fence, its lines, and the line of the page that its text begins on."""
+
+    tag: str
+    text: str
+    line: int
+
+
+def blocks_of(page):
+    blocks, inside = [], None
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), start=1):
+        if inside is None and line.startswith("```"):
+            inside = Block(line[3:].strip(), "", number + 1)
+        elif inside is not None and line == "```":
+            blocks.append(inside)
+            inside = None
+        elif inside is not None:
+            inside = inside._replace(text=inside.text + line + "\n")
+    assert inside is None, f"{page}: the block from line {inside.line} has no end"
+    return blocks
+
+
+def table_of(page, *header):
+    """The rows of the table with this header, each a tuple of cells."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    start = lines.index(f"| {' | '.join(header)} |")
+    assert set(lines[start + 1]) <= set("|-: ")
+    rows = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append(tuple(cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]))
+    return rows
+
+
+def listed(names):
+    """Names as a cell of a table has them."""
+    return ", ".join(f"`{name}`" for name in names)
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """A folder that has the examples where the root of the repository has them, and in which snippets may write."""
+    shutil.copytree(ROOT / "docs" / "examples", tmp_path / "docs" / "examples")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    return tmp_path
+
+
+@pytest.mark.usefixtures("workplace")
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_snippet_runs(page):
+    namespace = {"__name__": "__main__"}
+    ran = 0
+    for block in blocks_of(page):
+        language, _, condition = block.tag.partition(" ")
+        if language == "python" and (condition != "notest-plot" or importlib.util.find_spec("matplotlib")):
+            run_python(block, page, namespace)
+            ran += 1
+        elif language == "console":
+            run_console(block, page)
+            ran += 1
+    assert ran, f"{page} shows nothing that runs"
+
+
+def run_python(block, page, namespace):
+    if ">>>" not in block.text:
+        exec(compile("\n" * (block.line - 1) + block.text, page, "exec"), namespace)
+        return
+    test = doctest.DocTestParser().get_doctest(block.text, namespace, page.name, str(page), block.line - 1)
+    told = io.StringIO()
+    failed, tried = doctest.DocTestRunner(optionflags=LOOSE).run(test, out=told.write, clear_globs=False)
+    assert tried
+    assert not failed, told.getvalue()
+    namespace.update(test.globs)
+
+
+def run_console(block, page):
+    """Run the commands of the library in a block and compare what each prints."""
+    commands = []
+    for number, line in enumerate(block.text.splitlines(), start=block.line):
+        if line.startswith("$ "):
+            commands.append((number, line[2:], []))
+        else:
+            assert commands, f"{page}, line {number}: a console block begins with a command"
+            commands[-1][2].append(line)
+    for number, command, output in commands:
+        if command.startswith("python -m pip install"):
+            command = command.partition(" && ")[2]  # noqa: PLW2901 - what is installed is what is tested
+            if command == "python -m pytest":
+                continue
+        words = shlex.split(command)
+        assert words[0] == "drgdip", f"{page}, line {number}: what runs {words[0]!r} here?"
+        expected = "\n".join(output).rstrip()
+        found = "\n".join(line.rstrip() for line in printed(words[1:]).splitlines()).rstrip()
+        same = doctest.OutputChecker().check_output(expected + "\n", found + "\n", doctest.ELLIPSIS)
+        assert same, f"{page}, line {number}: $ {command}\nprints\n{found}\nand not\n{expected}"
+
+
+def printed(words):
+    """What a command shows on a terminal."""
+    screen = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    before = sys.stdout, sys.stderr
+    sys.stdout = sys.stderr = screen
+    try:
+        with contextlib.suppress(SystemExit):  # argparse ends --version and wrong words so
+            main(words)
+    finally:
+        sys.stdout, sys.stderr = before
+    return screen.buffer.getvalue().decode()
+
+
+def test_console_blocks_are_compared_with_care():
+    """The check of this file can fail."""
+    block = Block("console", "$ drgdip schemes\nchs-drg-1.0-revised ...\nno such line\n", 1)
+    with pytest.raises(AssertionError, match="line 1"):
+        run_console(block, ENGLISH)
+    with pytest.raises(AssertionError, match="Expected"):
+        run_python(Block("python", ">>> 1 + 1\n3\n", 1), ENGLISH, {})
+
+
+# The two READMEs
+
+
+def test_readmes_have_the_same_code():
+    english, chinese = ([(block.tag, block.text) for block in blocks_of(page)] for page in (ENGLISH, CHINESE))
+    assert english == chinese
+
+
+def test_readmes_have_the_same_sections_and_tables():
+    shapes = []
+    for page in (ENGLISH, CHINESE):
+        prose = re.sub(r"^```.*?^```$", "code", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+        shapes.append(re.findall(r"^(?:#+ |code$|\|(?= *-)|- )", prose, flags=re.MULTILINE))
+    assert shapes[0] == shapes[1]
+
+
+def test_the_command_of_the_tests_is_the_one_that_the_checks_run():
+    found = re.search(r"sed -n 's/(.*)/\\1/p' README\.md", (ROOT / ".ci" / "run").read_text(encoding="utf-8"))
+    assert found
+    if shutil.which("sed"):
+        command = ["sed", "-n", f"s/{found[1]}/\\1/p", "README.md"]
+        lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+        assert lines == ['python -m pip install -e ".[test]" && python -m pytest']
+    shown = [block.text for block in blocks_of(ENGLISH) if "python -m pytest" in block.text]
+    assert shown == ['$ python -m pip install -e ".[test]" && python -m pytest\n']
+
+
+# Tables
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page):
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        aim = (page.parent / path).resolve() if path else page
+        assert aim.exists(), f"{page}: {target}"
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", aim.read_text(encoding="utf-8"), flags=re.MULTILINE)
+            slugs = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+            assert anchor in slugs, f"{page}: {target}"
+
+
+SCHEME_HEADS = {
+    ENGLISH: ("id", "title", "revision", "MDC", "ADRG", "DRG", "MCC", "CC"),
+    CHINESE: ("编号", "方案", "修订号", "MDC", "ADRG", "DRG", "MCC", "CC"),
+}
+
+
+@pytest.mark.parametrize("page", SCHEME_HEADS, ids=name_of)
+def test_tables_of_schemes_equal_the_data(page):
+    counts = ("mdc", "adrg", "drg", "mcc", "cc")
+    expected = [
+        (f"`{info.id}`", info.title, str(info.revision), *(f"{info.counts[name]:,}" for name in counts))
+        for info in list_schemes()
+    ]
+    assert table_of(page, *SCHEME_HEADS[page]) == expected
+
+
+@pytest.mark.parametrize(
+    ("page", "header"),
+    [(ENGLISH, ("status", "Chinese", "meaning")), (CHINESE, ("状态", "中文", "含义"))],
+    ids=["README.md", "README.zh-CN.md"],
+)
+def test_tables_of_statuses_equal_the_data(page, header):
+    assert [row[:2] for row in table_of(page, *header)] == [(f"`{key}`", name) for key, name in STATUSES.items()]
+
+
+def test_the_table_of_reasons_equals_the_data():
+    rows = table_of(ROOT / "docs" / "explain.md", "reason", "English", "Chinese")
+    assert rows == [(f"`{reason}`", *words) for reason, words in REASONS.items()]
+
+
+def test_the_table_of_columns_equals_the_schema():
+    rows = table_of(ROOT / "docs" / "cases.md", "column", "type", "what it holds")
+    expected = [
+        (f"`{field.name}`", f"`{field.type}`", field.metadata[b"description"].decode()) for field in case_schema()
+    ]
+    assert rows == expected
+
+
+def test_the_table_of_aliases_equals_the_data():
+    names = defaultdict(list)
+    with (ROOT / "src" / "drgdip" / "data" / "columns.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            names[row["column"], row["source"]].append(row["alias"])
+    expected = [(f"`{column}`", source, listed(found)) for (column, source), found in names.items()]
+    assert table_of(ROOT / "docs" / "cases.md", "column", "found in", "names") == expected
+
+
+def test_the_tables_of_the_format_equal_the_loader():
+    page = ROOT / "docs" / "scheme-format.md"
+    files = table_of(page, "file", "columns", "one row is")
+    assert [(name, columns) for name, columns, _ in files] == [
+        (f"`{name}`", listed(columns) or "free") for name, columns in COLUMNS.items()
+    ]
+
+    def first(*header):
+        return [row[0].strip("`") for row in table_of(page, *header)]
+
+    assert first("option", "meaning") == [*(field.name for field in fields(Evaluation)), "variables"]
+    assert first("kind", "of what") == list(KINDS)
+    assert first("count", "of what") == list(_COUNTS)
+    codes = ["`dx`, the first", "`dx`, the others", "`procs`, the first", "`procs`, the others"]
+    assert table_of(page, "variable", "case column") == [
+        *((f"`{name}`", where) for name, where in zip(CODE_VARIABLES, codes, strict=True)),
+        *((f"`{name}`", f"`{column}`") for name, column in VALUE_VARIABLES.items()),
+    ]
+
+
+def test_every_fault_of_a_scheme_is_on_its_page():
+    raised = set()
+    for path in (ROOT / "src" / "drgdip" / "grouper").glob("*.py"):
+        raised |= set(re.findall(r"(?:SchemeError|\.error)\(\s*\"([a-z_]+)\"", path.read_text(encoding="utf-8")))
+    rows = table_of(ROOT / "docs" / "scheme-format.md", "problem", "what is wrong", "what to do")
+    told = [row[0].strip("`") for row in rows]
+    documented = inspect.getdoc(SchemeError).partition("problem\n")[2].partition("\nfile\n")[0]
+    assert raised <= set(told)
+    assert sorted(told) == sorted(re.findall(r"``([a-z_]+)``", documented))
+
+
+def test_every_option_of_the_command_line_is_on_its_page():
+    text = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+
+    def options(parser):
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for name, inner in action.choices.items():
+                    yield name
+                    yield from options(inner)
+            yield from action.option_strings
+
+    missing = [option for option in options(_parser()) if f"`{option}" not in text and f" {option} " not in text]
+    assert missing == []
+
+
+def test_every_public_name_is_in_a_page():
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES if page != CHINESE)
+    assert [name for name in __all__ if not re.search(rf"\b{name}\b", text)] == []
+
+
+def test_every_open_point_of_a_scheme_is_told():
+    """What a scheme's sources say stands word for word in its scheme.toml; the page leads there for each scheme."""
+    text = (ROOT / "docs" / "data-sources.md").read_text(encoding="utf-8")
+    for info in list_schemes():
+        assert f"\n## {info.id}\n" in text
+        assert f"drgdip schemes show {info.id}" in text
