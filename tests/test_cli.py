@@ -222,7 +222,6 @@ def test_a_folder_as_scheme(tmp_path, run):
             ["group", SAMPLE, "--scheme", "chs-drg-2.0", "--prefix", "x", "--format", "csv"],
             "there is no -o to say where",
         ),
-        (["group", SAMPLE, "--scheme", "chs-drg-2.0", "--prefix", "x", "-o", SAMPLE], "is the input; write to another"),
         (["group", SAMPLE, "--scheme", "chs-drg-2.0", "--prefix", "x", "-o", "out.xls"], "the format of a file .xls"),
         (["group", SAMPLE, "--scheme", "chs-drg-2.0", "--prefix", "x", "-o", "no/folder/a.csv"], "cannot be written"),
         (["explain", "--scheme", "chs-drg-2.0"], "name a FILE and --case, or give the case's --dx"),
@@ -269,6 +268,15 @@ def test_a_file_that_cannot_be_grouped_leaves_the_output_alone(tmp_path, run):
     assert code == 1
     assert "no column holds diagnoses" in problem
     assert out.read_text(encoding="utf-8") == "mine"
+
+
+def test_the_input_is_not_written_over(tmp_path, run):
+    path = tmp_path / "a.csv"
+    path.write_text("dx,sex\nK22.301,2\n", encoding="utf-8")
+    code, _, problem = run("group", path, "--scheme", "chs-drg-2.0", "-o", tmp_path / "." / "a.csv")
+    assert code == 1
+    assert "a.csv: is the input; write to another file" in problem
+    assert path.read_text(encoding="utf-8") == "dx,sex\nK22.301,2\n"
 
 
 def test_progress_on_a_terminal_only(tmp_path, run, monkeypatch):
