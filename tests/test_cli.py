@@ -173,6 +173,18 @@ def test_parts_are_put_together(tmp_path, run, monkeypatch):
         assert len(read_back(parts, form)) == 10
 
 
+def test_lists_in_csv(tmp_path, run):
+    """Lists of a JSON file are joined in CSV; a blank principal code keeps its place."""
+    path, out = tmp_path / "a.json", tmp_path / "out.csv"
+    rows = [{"dx": ["K22.301", "J94.801"], "sex": 2, "n": [1, 2]}, {"dx": [None, "J94.801"], "sex": 1, "n": None}]
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    assert run("group", path, "--scheme", "chs-drg-2.0", "-o", out)[0] == 0
+    written = read_back(out, "csv")
+    assert [row["dx"] for row in written] == ["K22.301|J94.801", "|J94.801"]
+    assert [row["n"] for row in written] == ["1|2", None]
+    assert [row["status"] for row in written] == ["grouped", "invalid"]
+
+
 @pytest.mark.parametrize("form", ["csv", "json", "jsonl", "parquet"])
 def test_no_cases(tmp_path, run, form):
     path, out = tmp_path / "a.csv", tmp_path / f"out.{form}"
