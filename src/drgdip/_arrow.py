@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from drgdip.errors import CaseError
-from drgdip.fields import is_missing
+from drgdip.fields import is_missing, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -179,15 +179,18 @@ def _texts(value: Any, *, listed: bool) -> Any:
     if is_missing(value):
         return None
     if not listed:
-        return str(value)
+        return text_of(value)
     items = value.split("|") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
-    return [None if is_missing(item) else str(item) for item in items]
+    return [None if is_missing(item) else text_of(item) for item in items]
 
 
 def _from_pandas(series: Any, name: str) -> pa.Array | pa.ChunkedArray:
     if series.dtype == object:
         return from_values(series.tolist(), name)
-    return pa.array(series, from_pandas=True)
+    try:
+        return pa.array(series, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError):
+        return from_values(series.tolist(), name)
 
 
 def to_kind(table: pa.Table, like: Any) -> Any:

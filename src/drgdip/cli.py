@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import sys
 from collections import Counter
 from pathlib import Path
@@ -47,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     CC, MCC: none
     0
     """
+    if arguments is None:  # a terminal without Chinese shows escapes rather than nothing
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
@@ -141,12 +146,14 @@ def _columns(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _group(options: argparse.Namespace) -> None:
+    from drgdip.cases import to_cases
     from drgdip.grouper.scheme import load_scheme
     from drgdip.readers import read_table
 
     scheme = load_scheme(options.scheme)
     table = read_table(options.file, format=options.input_format)
     _check_free(table, options)
+    to_cases(table.slice(0, 0), _columns(options))  # before OUT is opened: what is missing is missing in every row
     summary = _Summary(scheme)
     with _output(options) as writer:
         for part in _parts(table):
@@ -163,9 +170,21 @@ def _group_part(part: pa.Table, scheme: Scheme, options: argparse.Namespace, sum
     from drgdip.grouper.result import GroupResult
 
     cases = to_cases(part, _columns(options))
-    results = group(cases, scheme).select(GroupResult._fields)
+    results = group(_with_all_columns(cases), scheme).select(GroupResult._fields)
     summary.add(part, cases, results)
     return with_columns(part, results.rename_columns([options.prefix + name for name in results.column_names]))
+
+
+def _with_all_columns(cases: pa.Table) -> pa.Table:
+    """The cases with nulls for columns that the file does not have: a file is grouped as far as it goes."""
+    import pyarrow as pa
+
+    from drgdip.cases import case_schema
+
+    for field in case_schema():
+        if field.name not in cases.column_names:
+            cases = cases.append_column(field, pa.nulls(len(cases), field.type))
+    return cases
 
 
 def _check_free(table: pa.Table, options: argparse.Namespace) -> None:

@@ -120,6 +120,8 @@ def read_table(path: str | os.PathLike[str], *, format: str = "auto") -> pa.Tabl
         return read[format_of(path, format)](path)
     except OSError as error:
         raise CaseError(f"{path}: cannot be read: {error}") from error
+    except UnicodeError as error:
+        raise CaseError(f"{path}: is not the text that it begins as ({error}); save it as UTF-8") from error
 
 
 def _read_parquet(path: Path) -> pa.Table:
@@ -153,11 +155,18 @@ def encoding_of(path: Path) -> str:
             if not candidates:
                 raise CaseError(f"{path}: is neither UTF-8 nor GB18030 text; save it as UTF-8")
             block = file.read(_BLOCK)
+    for name in list(candidates):
+        try:
+            decoders[name].decode(b"", final=True)
+        except UnicodeDecodeError:
+            candidates.remove(name)
+    if not candidates:
+        raise CaseError(f"{path}: the file ends within a character; it seems to be cut off")
     return candidates[0]
 
 
-def csv_layout(path: Path) -> tuple[str, str, list[str]]:
-    """Encoding, delimiter and header of a CSV file."""
+def csv_layout(path: Path) -> tuple[str, str, list[str], int]:
+    """Encoding, delimiter and header of a CSV file, and how many lines the header has."""
     encoding = encoding_of(path)
     with path.open(encoding=encoding, newline="") as file:
         first = file.readline()
@@ -165,19 +174,20 @@ def csv_layout(path: Path) -> tuple[str, str, list[str]]:
             raise CaseError(f"{path}: the first line is blank; it should be a header")
         delimiter = max(",\t;", key=first.count)
         file.seek(0)
-        header = [name.strip() for name in next(csv.reader(file, delimiter=delimiter))]
+        rows = csv.reader(file, delimiter=delimiter)
+        header = [" ".join(name.split()) for name in next(rows)]
     doubled = [name for name in header if header.count(name) > 1]
     if doubled:
         raise CaseError(f"{path}: column {doubled[0]!r} stands {header.count(doubled[0])} times in the header")
-    return encoding, delimiter, header
+    return encoding, delimiter, header, rows.line_num
 
 
 def _read_csv(path: Path) -> pa.Table:
-    encoding, delimiter, header = csv_layout(path)
+    encoding, delimiter, header, lines = csv_layout(path)
     try:
         return pacsv.read_csv(
             path,
-            read_options=pacsv.ReadOptions(column_names=header, skip_rows=1, encoding=encoding),
+            read_options=pacsv.ReadOptions(column_names=header, skip_rows=lines, encoding=encoding),
             parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             convert_options=pacsv.ConvertOptions(
                 column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True, null_values=[""]
@@ -201,7 +211,7 @@ def _read_broken_csv(path: Path, encoding: str, delimiter: str, header: list[str
         name: [(row[position] or None) if position < len(row) else None for row in cells]
         for position, name in enumerate(header)
     }
-    columns[_OVERFLOW] = [delimiter.join(row[width:]) or None for row in cells]
+    columns[_free_name(header)] = [delimiter.join(row[width:]) or None for row in cells]
     columns[UNREADABLE] = [None if len(row) == width else "row" for row in cells]
     return pa.table({name: pa.array(column, pa.string()) for name, column in columns.items()})
 
@@ -209,7 +219,7 @@ def _read_broken_csv(path: Path, encoding: str, delimiter: str, header: list[str
 def _read_json(path: Path) -> pa.Table:
     try:
         content = json.loads(_text_of(path))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError
         raise CaseError(f"{path}: is not JSON: {error}") from error
     return _table_of([content] if isinstance(content, dict) else content, path)
 
@@ -220,7 +230,7 @@ def _read_json_lines(path: Path) -> pa.Table:
         if line.strip():
             try:
                 records.append(json.loads(line))
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):
                 records.append(line.strip())
     return _table_of(records, path)
 
@@ -240,5 +250,15 @@ def _table_of(records: Any, path: Path) -> pa.Table:
         return table
     broken = [None if isinstance(record, dict) else str(record) for record in records]
     marks = [None if isinstance(record, dict) else "row" for record in records]
-    table = table.append_column(_OVERFLOW, pa.array(broken, pa.string()))
+    table = table.append_column(_free_name(names), pa.array(broken, pa.string()))
+    if UNREADABLE in names:
+        table = table.drop_columns([UNREADABLE])
     return table.append_column(UNREADABLE, pa.array(marks, pa.string()))
+
+
+def _free_name(names: list[str]) -> str:
+    """A name that no column has, for what is too much in a row."""
+    name = _OVERFLOW
+    while name in names:
+        name += "_"
+    return name
