@@ -196,8 +196,8 @@ def test_names_of_the_caller(cases, expected):
         (lambda t: t.drop_columns(["procs"]), "needs procs"),
         (lambda t: t.drop_columns(["sex"]), "needs sex"),
         (lambda t: t.append_column("group", t["case_id"]), "columns group already"),
-        (lambda t: 5, "a int is no table"),
-        (lambda t: [1, 2], "a list is no table"),
+        (lambda _: 5, "a int is no table"),
+        (lambda _: [1, 2], "a list is no table"),
     ],
 )
 def test_tables_that_cannot_be_grouped(change, message, cases):
@@ -318,7 +318,8 @@ def run(code: str) -> str:
 def test_a_polars_frame_imports_no_pandas():
     output = run("""
         import sys, drgdip, polars as pl
-        frame = pl.DataFrame({"sex": ["男"] * 300, "age": [40, None] * 150, "dx": ["A00|K22.301"] * 300, "procs": [[]] * 300})
+        columns = {"sex": ["男"] * 300, "age": [40, None] * 150, "dx": ["A00|K22.301"] * 300, "procs": [[]] * 300}
+        frame = pl.DataFrame(columns)
         for engine in ("reference", "columnar"):
             drgdip.group(frame, "chs-drg-2.0", engine=engine)
             drgdip.group(frame.lazy(), "chs-drg-2.0", engine=engine).collect()

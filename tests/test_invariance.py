@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from random import Random
 
 import pyarrow as pa
@@ -36,7 +37,7 @@ def sample(request) -> tuple[str, pa.Table, list[tuple]]:
 def test_chunks_of_the_input_rows_at_a_time_and_threads(sample, edges, rows, threads):
     scheme, cases, expected = sample
     points = [0, *sorted(edges), len(cases)]
-    chunked = pa.concat_tables([cases.slice(a, b - a) for a, b in zip(points, points[1:], strict=False)])
+    chunked = pa.concat_tables([cases.slice(a, b - a) for a, b in itertools.pairwise(points)])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(door, "CHUNK", rows)
         assert results(chunked, scheme, threads=threads) == expected

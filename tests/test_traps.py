@@ -39,7 +39,7 @@ def run(code, **environment):
     return done.stdout.split()
 
 
-def test_kernels_run_where_no_cache_can_be_written(tmp_path):
+def test_kernels_run_where_no_cache_can_be_written():
     """Numba raises when a cached function is declared and no folder is writable; ours is then compiled uncached."""
     code = """
 import numba.core.caching as caching
