@@ -105,7 +105,7 @@ def test_the_summary_says_why(tmp_path, run):
     assert "no_mdc: no MDC takes the case" in said
     assert "note: row 2: sex cannot be read" in notes
     assert "note: row 5: row cannot be read" in notes
-    assert "note: 1 case numbers stand more than once, the first '4'; each row is grouped" in notes
+    assert "note: 1 case number stands more than once, the first '4'; each row is grouped" in notes
     assert "note: no column for procs, age_days, newborn_weight" in notes
 
 
