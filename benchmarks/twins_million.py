@@ -15,7 +15,7 @@ from pathlib import Path
 import drgdip
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from generated import adversarial, differences, table  # noqa: E402
+from generated import adversarial, differences, table
 
 #: Cases that a worker makes and compares at a time.
 PART = 50_000
