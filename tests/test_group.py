@@ -169,6 +169,21 @@ def test_other_columns_and_the_index_are_untouched(cases):
     assert str(grouped["group"].dtype) == "category"
 
 
+def test_a_column_that_stands_twice(cases):
+    frame = cases.slice(0, 3).to_pandas()
+    twice = pd.concat([frame, frame[["dx"]]], axis=1)
+    for table in (twice, pa.table([*cases.columns, cases["dx"]], names=[*cases.column_names, "dx"])):
+        with pytest.raises(drgdip.CaseError, match="'dx' stands 2 times"):
+            drgdip.group(table, SCHEME)
+
+
+def test_names_that_are_no_texts(cases, expected):
+    frame = cases.to_pandas().assign(**{"7": 1}).rename(columns={"7": 7})
+    grouped = drgdip.group(frame, SCHEME)
+    assert results_of(grouped) == expected
+    assert 7 in grouped.columns
+
+
 def test_the_input_is_not_changed(cases):
     frame = cases.to_pandas()
     before = frame.copy(deep=True)
