@@ -417,3 +417,13 @@ def test_a_real_terminal(deck):
     os.close(master)
     assert done.returncode == 0
     assert "30 cases under chs-drg-1.1" in shown
+
+
+# --- warmup ----------------------------------------------------------------------------------------------------------
+
+
+def test_warmup(run):
+    code, said, _ = run("warmup", "chs-drg-2.0")
+    assert code == 0
+    assert said.startswith("kernels are compiled; cache: ")
+    assert run("warmup", "chs-drg-20")[0] == 1

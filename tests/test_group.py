@@ -147,6 +147,18 @@ def test_a_null_list_over_codes_that_are_not_its_own():
         assert grouped["reason"].to_pylist() == ["missing_principal_diagnosis", None]
 
 
+@pytest.mark.parametrize("offsets", [[0, 2, 1, 3], [0, 3, 3, 2]])
+def test_a_broken_list_is_refused_before_a_kernel_reads_it(offsets):
+    from drgdip.grouper.compile import compile_scheme
+    from drgdip.grouper.drg import _encode_lists
+
+    codes = pa.array(["A00.000", "K22.301", "J94.801"])
+    buffers = [None, pa.py_buffer(np.array(offsets, dtype=np.int32))]
+    broken = pa.Array.from_buffers(pa.list_(pa.string()), 3, buffers, children=[codes])
+    with pytest.raises(drgdip.CaseError, match="broken"):
+        _encode_lists(broken, compile_scheme(drgdip.load_scheme(SCHEME)).dx)
+
+
 def test_other_columns_and_the_index_are_untouched(cases):
     frame = cases.slice(0, 5).to_pandas()
     frame.index = pd.Index([9, 3, 3, 7, 1], name="row")
@@ -155,6 +167,21 @@ def test_other_columns_and_the_index_are_untouched(cases):
     pd.testing.assert_frame_equal(grouped[frame.columns], frame)
     assert list(grouped.columns) == [*frame.columns, *FIELDS]
     assert str(grouped["group"].dtype) == "category"
+
+
+def test_a_column_that_stands_twice(cases):
+    frame = cases.slice(0, 3).to_pandas()
+    twice = pd.concat([frame, frame[["dx"]]], axis=1)
+    for table in (twice, pa.table([*cases.columns, cases["dx"]], names=[*cases.column_names, "dx"])):
+        with pytest.raises(drgdip.CaseError, match="'dx' stands 2 times"):
+            drgdip.group(table, SCHEME)
+
+
+def test_names_that_are_no_texts(cases, expected):
+    frame = cases.to_pandas().assign(**{"7": 1}).rename(columns={"7": 7})
+    grouped = drgdip.group(frame, SCHEME)
+    assert results_of(grouped) == expected
+    assert 7 in grouped.columns
 
 
 def test_the_input_is_not_changed(cases):

@@ -183,6 +183,12 @@ def resolve_columns(names: list[str], columns: Mapping[str, str]) -> Resolved:
             "of the aliases in docs/cases.md, or say which it is with columns={'dx': ...} (--columns dx=NAME on the "
             "command line)"
         )
+    used = [*single.values(), *(name for parts in wide.values() for name in parts.names)]
+    doubled = [name for name in used if names.count(name) > 1]
+    if doubled:
+        raise CaseError(
+            f"column {doubled[0]!r} stands {names.count(doubled[0])} times in the table; rename all but one"
+        )
     return Resolved(single, wide)
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``drgdip group``, ``explain`` and ``schemes``."""
+"""The command line: ``drgdip group``, ``explain``, ``schemes`` and ``warmup``."""
 
 from __future__ import annotations
 
@@ -111,6 +111,14 @@ def _parser() -> argparse.ArgumentParser:
     show = schemes.add_subparsers(metavar="show").add_parser("show", help="show one scheme with its notes")
     show.add_argument("scheme", metavar="ID", help="a scheme's id, or the path of its folder")
     show.set_defaults(run=_show_scheme)
+
+    warmup = commands.add_parser(
+        "warmup",
+        help="compile the kernels now, when an image is built",
+        description="Compile the kernels and prepare schemes, so that no process waits for it later.",
+    )
+    warmup.add_argument("scheme", nargs="*", metavar="ID", help="schemes to prepare")
+    warmup.set_defaults(run=_warmup)
     return parser
 
 
@@ -416,3 +424,11 @@ def _show_scheme(options: argparse.Namespace) -> None:
         print(f"{title}:")
         for name, value in table.items():
             print(f"  {name}: {value}")
+
+
+def _warmup(options: argparse.Namespace) -> None:
+    from drgdip.grouper.group import warmup
+    from drgdip.versions import kernel_cache
+
+    warmup(*options.scheme)
+    print(f"kernels are compiled; cache: {kernel_cache()}")
