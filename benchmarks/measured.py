@@ -197,16 +197,17 @@ def memory(rows, threads=2):
     """
     path = str(ipc(cases(rows)))
     code = dedent(f"""
-        import json, resource
+        import json
         {_LOAD.format(path=path)}
         import pandas, polars
+        def status(name):
+            return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith(name))
         drgdip.warmup({SCHEME!r})
         drgdip.group(cases.slice(0, 1000), {SCHEME!r}, engine="columnar", threads={threads})
-        held = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
-        allocated = pyarrow.total_allocated_bytes()
+        open("/proc/self/clear_refs", "w").write("5")  # the peak starts anew; ru_maxrss would have that of the parent
+        held, allocated = status("VmRSS"), pyarrow.total_allocated_bytes()
         grouped = drgdip.group(cases, {SCHEME!r}, engine="columnar", threads={threads})
-        result = pyarrow.total_allocated_bytes() - allocated
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - held
+        result, peak = pyarrow.total_allocated_bytes() - allocated, status("VmHWM") - held
         print(json.dumps({{"result": result / {rows}, "peak": peak / {rows}}}))
     """)
     return json.loads(_run(code, {}).splitlines()[-1])

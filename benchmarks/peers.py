@@ -1,4 +1,4 @@
-"""Throughput of groupers of other countries' schemes: ``python benchmarks/peers.py``, outside this checkout's environment.
+"""Throughput of two groupers of another country's scheme, in an environment of their own.
 
 drgpy and msdrg group under MS-DRG, the American scheme, so that nothing can be said of their groups here, only how
 many cases of their own kind they take in a second. Install them in an environment of their own::
