@@ -1,7 +1,7 @@
 """From grouped cases to prices: weights, scores, outliers, coefficients, points, rates and point values.
 
-Tables in, tables out, in the caller's own container; a group is an opaque text, so that everything works for DRG and
-DIP alike and for groups of one's own.
+Tables in, tables out, in the caller's own container; a group is an opaque text, so that everything works for
+DRG and DIP alike and for groups of one's own.
 """
 
 from __future__ import annotations

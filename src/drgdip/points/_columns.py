@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import kind_of, to_arrow, to_kind, with_columns
+from drgdip._arrow import kind_of, names_of, to_arrow, to_kind, with_columns
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Codes = NDArray[np.integer]
 
-__all__ = ["Columns", "Keys", "add_columns", "decode", "labels", "names_of", "nullable", "text_columns"]
+__all__ = ["Columns", "Keys", "add_columns", "as_list", "decode", "labels", "nullable", "text_columns"]
 
 # Up to this many combinations of keys a look-up is one array; above, a search.
 _DENSE = 1 << 22
@@ -51,10 +51,9 @@ class Columns:
         wanted = list(dict.fromkeys(name for name in needed if name is not None))
         if kind_of(data) == "pandas":
             # Only what is needed: a frame may hold columns that are no table's.
-            known = [str(name) for name in data.columns]
-            self._check(wanted, known)
+            self.names = names_of(data)
+            self._check(wanted, self.names)
             self.table = to_arrow(data, wanted)
-            self.names = known
         else:
             self.table = to_arrow(data)
             self.names = self.table.column_names
@@ -68,9 +67,7 @@ class Columns:
                 hint = f"The columns of {self.what} are {', '.join(known)}; another name can be given by keyword."
                 raise UnknownNameError("column", name, known, hint=hint)
             if known.count(name) > 1:
-                raise CaseError(
-                    f"{self.what} have {known.count(name)} columns named {name!r}: rename all but one"
-                )
+                raise CaseError(f"{self.what} have {known.count(name)} columns named {name!r}: rename all but one")
 
     def __contains__(self, name: str) -> bool:
         return name in self.names
@@ -137,9 +134,7 @@ class Columns:
         for name, other_name in zip(names, others, strict=True):
             codes, values = self.codes(name)
             other_codes, other_values = other.codes(other_name)
-            place = pc.fill_null(pc.index_in(values, value_set=other_values), -1).to_numpy(
-                zero_copy_only=False
-            )
+            place = pc.fill_null(pc.index_in(values, value_set=other_values), -1).to_numpy(zero_copy_only=False)
             mine.append(np.append(place, np.int32(-1))[codes])
             theirs.append(other_codes)
             sizes.append(len(other_values))
@@ -155,9 +150,7 @@ class Columns:
         if len(twice):
             first, second = sorted(int(row) for row in order[twice[0] : twice[0] + 2])
             key = ", ".join(f"{name} {other.table[name][first].as_py()!r}" for name in others)
-            raise PolicyError(
-                f"{other.what} have {key} twice, in rows {first} and {second}: leave one of them"
-            )
+            raise PolicyError(f"{other.what} have {key} twice, in rows {first} and {second}: leave one of them")
         if not len(order):
             return np.full(self.rows, -1, np.int32)
         if np.prod(sizes, dtype=float) <= _DENSE:
@@ -218,7 +211,7 @@ def _join(codes: Sequence[Codes], sizes: Sequence[int]) -> Codes:
     return joined
 
 
-def names_of(by: str | Sequence[str]) -> list[str]:
+def as_list(by: str | Sequence[str]) -> list[str]:
     """One name or several as a list."""
     return [by] if isinstance(by, str) else list(by)
 
@@ -226,8 +219,8 @@ def names_of(by: str | Sequence[str]) -> list[str]:
 def labels(codes: Codes, names: Sequence[str]) -> pa.DictionaryArray:
     """Texts by code, null where the code is below 0; one byte a row."""
     kind = np.int8 if len(names) < 127 else np.int32
-    small = np.asarray(codes, kind)
-    return pa.DictionaryArray.from_arrays(pa.array(small, mask=small < 0), pa.array(list(names), pa.string()))
+    small = np.asarray(codes).astype(kind)
+    return pa.DictionaryArray.from_arrays(pa.array(small, mask=np.less(small, 0)), pa.array(list(names), pa.string()))
 
 
 def decode(codes: Codes, values: pa.Array) -> pa.Array:

@@ -1,7 +1,7 @@
 """Sums by group that are the same for every order and every chunking of the rows.
 
-Each number is cut at two powers of two that all rows share. The parts are whole multiples of those powers, few enough
-to add without rounding, so that no order of adding them can change the result.
+Each number is cut at two powers of two that all rows share. The parts are whole multiples of those powers, few
+enough to add without rounding, so that no order of adding them can change the result.
 """
 
 from __future__ import annotations
@@ -53,9 +53,7 @@ def sums(
     def parts() -> Iterator[tuple[Codes, Floats]]:
         for part in blocks(len(codes)):
             used = codes[part] >= 0
-            chosen, numbers = (
-                (codes[part], values[part]) if used.all() else (codes[part][used], values[part][used])
-            )
+            chosen, numbers = (codes[part], values[part]) if used.all() else (codes[part][used], values[part][used])
             yield chosen, numbers if change is None else change(chosen, numbers)
 
     largest = max((float(np.abs(numbers).max()) for _, numbers in parts() if len(numbers)), default=0.0)

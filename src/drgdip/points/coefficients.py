@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +12,13 @@ import pyarrow.compute as pc
 
 from drgdip._arrow import to_kind
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
-from drgdip.points._columns import Columns, add_columns, labels, names_of, nullable, text_columns
+from drgdip.points._columns import Columns, add_columns, as_list, labels, nullable, text_columns
 from drgdip.points._sums import sums
 from drgdip.points.expressions import Expression
 from drgdip.points.weighting import weights
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from drgdip.points._columns import Floats
     from drgdip.points.trimming import CaseRule, Trim
@@ -60,9 +59,9 @@ def cost_coefficients(
     """Compute coefficients from history: the mean cost of a part of the cases over the mean cost of the whole.
 
     With ``by="hospital", within="group"`` this is the cost coefficient (成本系数) of a hospital in a group; with
-    ``by="level"`` and nothing within, the level coefficient of the city; with ``by="auxiliary_type", within="group"``
-    the coefficient of an auxiliary type; and with ``cost="weight"``, ``by="hospital"``, ``within="level"`` the CMI of
-    a hospital over that of its level.
+    ``by="level"`` and nothing within, the level coefficient of the city; with ``by="auxiliary_type",
+    within="group"`` the coefficient of an auxiliary type; and with ``cost="weight"``, ``by="hospital"``,
+    ``within="level"`` the CMI of a hospital over that of its level.
 
     Parameters
     ----------
@@ -77,20 +76,20 @@ def cost_coefficients(
     min_cases
         A part with fewer cases gets the coefficient 1; None sets no limit.
     min_difference
-        A whole whose parts differ by less, highest coefficient over lowest minus 1, gets 1 for all of them; None sets no
-        limit.
+        A whole whose parts differ by less, highest coefficient over lowest minus 1, gets 1 for all of them;
+        None sets no limit.
 
     Returns
     -------
-    A table with a row a part: the columns of ``within`` and ``by``; ``n`` (cases used); ``mean`` and ``whole_mean`` (yuan);
-    ``raw_coefficient``, which is null where there is no mean above 0; ``coefficient``; ``reason`` (why the coefficient
-    is not the raw one).
+    A table with a row a part: the columns of ``within`` and ``by``; ``n`` (cases used); ``mean`` and
+    ``whole_mean`` (yuan); ``raw_coefficient``, which is null where there is no mean above 0; ``coefficient``;
+    ``reason`` (why the coefficient is not the raw one).
 
     Notes
     -----
-    Sources: 《金华市按病组点数法计费简明示意》 (2017) for hospital and group; DIP 3.0 draft, chapter 5, for levels:
-    three years weighted, by disease where the difference is large and cases are enough. A hospital that has no history
-    in a group gets no row; Jinhua 2017 takes 1 for it (see ``missing`` of `combine_coefficients`).
+    Sources: 《金华市按病组点数法计费简明示意》 (2017) for hospital and group; DIP 3.0 draft, chapter 5, for
+    levels: three years weighted, by disease where the difference is large and cases are enough. A
+    hospital that has no history in a group gets no row; Jinhua 2017 takes 1 for it (see ``missing`` of `combine_coefficients`).
 
     Examples
     --------
@@ -98,11 +97,9 @@ def cost_coefficients(
     >>> [(row["level"], row["coefficient"]) for row in cost_coefficients(cases, by="level", within="group")]
     [('2', 0.8), ('3', 1.2)]
     """
-    parts, wholes = names_of(by), names_of(within)
+    parts, wholes = as_list(by), as_list(within)
     if not parts or set(parts) & set(wholes):
-        raise PolicyError(
-            f"by={by!r} and within={within!r}: give columns for the parts, and others for the wholes"
-        )
+        raise PolicyError(f"by={by!r} and within={within!r}: give columns for the parts, and others for the wholes")
     if trim is not None and trim.within is None:
         trim = replace(trim, within=tuple(wholes))
     options: dict[str, Any] = {
@@ -182,8 +179,9 @@ def remove_inversion(
     order
         The levels from the lowest to the highest.
     method
-        ``"pool"``: neighbouring levels that are inverted share their mean, each as often as it has cases, which keeps the
-        sum of n x coefficient; ``"cap"``: a level gets at most the coefficient of each level above it.
+        ``"pool"``: neighbouring levels that are inverted share their mean, each as often as it has cases, which
+        keeps the sum of n x coefficient; ``"cap"``: a level gets at most the coefficient of each level above
+        it.
     within
         The columns, such as the group, whose values are treated each by themselves.
     level, n
@@ -191,8 +189,8 @@ def remove_inversion(
 
     Returns
     -------
-    The same table with ``coefficient`` changed, ``coefficient_before``, and ``inverted``: whether it was changed. Rows
-    without a coefficient stay as they are.
+    The same table with ``coefficient`` changed, ``coefficient_before``, and ``inverted``: whether it was
+    changed. Rows without a coefficient stay as they are.
 
     Notes
     -----
@@ -207,10 +205,8 @@ def remove_inversion(
     [1.0, 1.0]
     """
     if method not in {"pool", "cap"}:
-        raise UnknownNameError(
-            "method against inversion", method, ["pool", "cap"], hint="There are pool and cap."
-        )
-    keys = names_of(within)
+        raise UnknownNameError("method against inversion", method, ["pool", "cap"], hint="There are pool and cap.")
+    keys = as_list(within)
     columns = Columns(
         coefficients, [*keys, level, "coefficient", n if method == "pool" else None], what="the coefficients"
     )
@@ -218,9 +214,7 @@ def remove_inversion(
     ranks = [str(name) for name in order]
     unknown = [value for value in values.to_pylist() if value not in ranks]
     if unknown:
-        raise PolicyError(
-            f"the coefficients have the level {unknown[0]!r}, which order={ranks} does not name: add it"
-        )
+        raise PolicyError(f"the coefficients have the level {unknown[0]!r}, which order={ranks} does not name: add it")
     rank = np.append([ranks.index(value) for value in values.to_pylist()], -1)[codes]
     before = columns.numbers("coefficient")
     volume = columns.numbers(n) if method == "pool" else np.ones(columns.rows)
@@ -255,17 +249,13 @@ def _pooled(values: Floats, volume: Floats) -> Floats:
         while stretches and stretches[-1][0] > mean:
             last, more, longer = stretches.pop()
             both = more + cases
-            mean = (
-                (last * more + mean * cases) / both
-                if both
-                else (last * longer + mean * length) / (longer + length)
-            )
+            mean = (last * more + mean * cases) / both if both else (last * longer + mean * length) / (longer + length)
             cases, length = both, length + longer
         stretches.append((mean, cases, length))
     return np.concatenate([np.full(length, mean) for mean, _, length in stretches])
 
 
-def combine_coefficients(
+def combine_coefficients(  # noqa: PLR0915 - one step of the calculation after the other
     cases: Any,
     tables: Mapping[str, Any],
     expression: str,
@@ -284,13 +274,15 @@ def combine_coefficients(
     cases
         Any table with a row a case.
     tables
-        Each coefficient by its name: a table with ``coefficient`` and one or more columns that the cases have too (level,
-        hospital, group, specialty …), which are its key; the name of a column of the cases; or a number for all.
+        Each coefficient by its name: a table with ``coefficient`` and one or more columns that the cases have
+        too (level, hospital, group, specialty …), which are its key; the name of a column of the cases; or a
+        number for all.
     expression
-        How they are put together, over those names, such as ``"level * (1 + specialty + academic)"``; see `Expression`.
+        How they are put together, over those names, such as ``"level * (1 + specialty + academic)"``; see
+        `Expression`.
     missing
-        What a case without an entry in a table gets, by the name of the coefficient. A case without an entry for which
-        nothing is said here gets no coefficient, and a reason.
+        What a case without an entry in a table gets, by the name of the coefficient. A case without an entry
+        for which nothing is said here gets no coefficient, and a reason.
     uniform
         Groups with one coefficient at all hospitals (基础病组), whatever the expression says.
     group
@@ -298,16 +290,17 @@ def combine_coefficients(
     bounds
         The lowest and highest coefficient; None leaves the side open. Uniform groups are not bounded.
     neutral
-        The column of the weight, to keep the total: coefficients are divided by one number so that the sum of weight x
-        coefficient is the sum of the weights. Uniform groups keep theirs, and the others make up for it.
+        The column of the weight, to keep the total: coefficients are divided by one number so that the sum of
+        weight x coefficient is the sum of the weights. Uniform groups keep theirs, and the others make up for
+        it.
     neutral_within
         The columns, such as the pool, whose values keep their total each by themselves.
 
     Returns
     -------
     The caller's table with a column ``<name>_coefficient`` for each coefficient, ``combined_coefficient`` (the
-    expression), ``coefficient`` (after uniform groups, bounds and neutraliser) and ``coefficient_reason`` (uniform,
-    bounded, or which one is missing).
+    expression), ``coefficient`` (after uniform groups, bounds and neutraliser) and ``coefficient_reason``
+    (uniform, bounded, or which one is missing).
 
     Raises
     ------
@@ -318,8 +311,8 @@ def combine_coefficients(
 
     Notes
     -----
-    No source read prescribes how local coefficients are put together, so there is no default. The neutraliser comes
-    after the bounds and may move a coefficient past them by a little.
+    No source read prescribes how local coefficients are put together, so there is no default. The neutraliser
+    comes after the bounds and may move a coefficient past them by a little.
 
     Examples
     --------
@@ -339,9 +332,7 @@ def combine_coefficients(
         )
     for name in missing or {}:
         if name not in tables:
-            raise UnknownNameError(
-                "coefficient", name, tables, hint="It is named in missing= and not in tables=."
-            )
+            raise UnknownNameError("coefficient", name, tables, hint="It is named in missing= and not in tables=.")
     read = {
         name: Columns(table, ["coefficient"], what=f"the table of {name!r}")
         for name, table in tables.items()
@@ -349,8 +340,7 @@ def combine_coefficients(
     }
     own = Columns(cases)
     shared = {
-        name: [key for key in table.names if key in own.names and key not in _NO_KEY]
-        for name, table in read.items()
+        name: [key for key in table.names if key in own.names and key not in _NO_KEY] for name, table in read.items()
     }
     for name, keys in shared.items():
         if not keys:
@@ -358,10 +348,11 @@ def combine_coefficients(
             raise PolicyError(
                 f"the table of {name!r} ({names}) shares no column with the cases: name its key as the cases do"
             )
-    within = names_of(neutral_within)
+    within = as_list(neutral_within)
     wanted = [key for keys in shared.values() for key in keys if key in own.names]
     wanted += [table for table in tables.values() if isinstance(table, str)]
-    wanted += [*within, neutral, group if uniform else None]
+    wanted += within
+    wanted += [name for name in (neutral, group if uniform else None) if name is not None]
     columns = Columns(cases, wanted)
 
     values: dict[str, Any] = {}
@@ -372,9 +363,7 @@ def combine_coefficients(
         elif isinstance(table, int | float):
             found = np.full(columns.rows, float(table))
         else:
-            found = np.append(read[name].numbers("coefficient"), np.nan)[
-                columns.match(shared[name], read[name])
-            ]
+            found = np.append(read[name].numbers("coefficient"), np.nan)[columns.match(shared[name], read[name])]
         lone = np.isnan(found)
         if missing and name in missing:
             found = np.where(lone, missing[name], found)
@@ -421,8 +410,7 @@ def _neutralise(columns: Columns, final: Floats, fixed: Any, neutral: str, withi
     bad = np.flatnonzero((now > 0) & ~(target > 0))
     if len(bad):
         where = (
-            ", ".join(f"{name} {values[int(bad[0])].as_py()!r}" for name, values in keys.table.items())
-            or "the cases"
+            ", ".join(f"{name} {values[int(bad[0])].as_py()!r}" for name, values in keys.table.items()) or "the cases"
         )
         raise PolicyError(
             f"the uniform groups of {where} take the whole total weight or more: lower their coefficients"
@@ -454,8 +442,8 @@ def auxiliary_coefficients(
 
     Returns
     -------
-    The caller's table with ``auxiliary_type`` (the one that counts) and ``auxiliary`` (its coefficient; 1 where nothing
-    is triggered, or nothing that the table names).
+    The caller's table with ``auxiliary_type`` (the one that counts) and ``auxiliary`` (its coefficient; 1 where
+    nothing is triggered, or nothing that the table names).
 
     Notes
     -----
@@ -480,9 +468,7 @@ def auxiliary_coefficients(
         try:
             column = pc.split_pattern(column, "|")
         except pa.ArrowNotImplementedError as error:
-            raise CaseError(
-                f"column {types!r} holds {kind}: give lists of types, or texts joined by |"
-            ) from error
+            raise CaseError(f"column {types!r} holds {kind}: give lists of types, or texts joined by |") from error
     lists = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
     rows = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
     flat: dict[str, Any] = {"auxiliary_type": pc.list_flatten(lists)}

@@ -82,9 +82,7 @@ class Expression:
             for argument in node.args:
                 self._check(argument, known, names)
         else:
-            raise self._error(
-                node, "a formula has numbers, names, + - * /, brackets, min(a, b) and max(a, b)"
-            )
+            raise self._error(node, "a formula has numbers, names, + - * /, brackets, min(a, b) and max(a, b)")
 
     def _error(self, node: ast.expr, what: str) -> RuleError:
         indent = len(self.text) - len(self.text.lstrip())

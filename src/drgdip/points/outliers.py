@@ -69,9 +69,7 @@ class ByWeight:
         object.__setattr__(self, "tiers", tuple((float(limit), float(edge)) for limit, edge in self.tiers))
         limits = [limit for limit, _ in self.tiers]
         if not limits or limits != sorted(set(limits)) or limits[-1] != math.inf:
-            raise PolicyError(
-                f"tiers of weight up to {limits}: give rising limits, the last of them infinite"
-            )
+            raise PolicyError(f"tiers of weight up to {limits}: give rising limits, the last of them infinite")
         _positive([edge for _, edge in self.tiers])
 
 
@@ -83,9 +81,7 @@ class ByPercentile:
     within: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "within", (self.within,) if isinstance(self.within, str) else tuple(self.within)
-        )
+        object.__setattr__(self, "within", (self.within,) if isinstance(self.within, str) else tuple(self.within))
         if not 0 <= self.percentile <= 100:
             raise PolicyError(f"percentile={self.percentile!r}: a percentile lies between 0 and 100")
 
@@ -112,8 +108,8 @@ class Band:
     closed
         Whether a ratio at that edge belongs to this band (True) or to the next one (False).
     formula
-        What the weight is multiplied by, over the names ratio, coefficient, auxiliary and weight; None where the
-        rule does not say.
+        What the weight is multiplied by, over the names ratio, coefficient, auxiliary and weight; None where
+        the rule does not say.
     payment
         One of `PAYMENTS`.
     """
@@ -126,9 +122,7 @@ class Band:
 
     def __post_init__(self) -> None:
         if self.payment not in PAYMENTS:
-            raise UnknownNameError(
-                "way of payment", self.payment, PAYMENTS, hint=f"There are {', '.join(PAYMENTS)}."
-            )
+            raise UnknownNameError("way of payment", self.payment, PAYMENTS, hint=f"There are {', '.join(PAYMENTS)}.")
         if isinstance(self.until, int | float):
             _positive([self.until])
         if self.formula is not None:
@@ -142,8 +136,8 @@ class OutlierPolicy:
     Parameters
     ----------
     denominator
-        What the cost is divided by, one of `DENOMINATORS`: the mean of the group, the mean of the group at hospitals of
-        the same level, or the payment standard. Whoever classifies gives the yuan of it.
+        What the cost is divided by, one of `DENOMINATORS`: the mean of the group, the mean of the group at
+        hospitals of the same level, or the payment standard. Whoever classifies gives the yuan of it.
     bands
         The stretches of the cost ratio from 0 up, the last without an edge.
     times_coefficient
@@ -159,8 +153,10 @@ class OutlierPolicy:
 
     Examples
     --------
-    >>> policy = OutlierPolicy("standard", (Band("low", 0.4, True, "ratio"), Band("normal", 3, True, "1"), Band("high", formula="1")))
-    >>> [row["outlier"] for row in classify_outliers([{"total_cost": cost, "standard": 100} for cost in (40, 41, 301)], policy, reference="standard")]
+    >>> bands = (Band("low", 0.4, True, "ratio"), Band("normal", 3, True, "1"), Band("high", formula="1"))
+    >>> policy = OutlierPolicy("standard", bands)
+    >>> cases = [{"total_cost": cost, "standard": 100} for cost in (40, 41, 301)]
+    >>> [case["outlier"] for case in classify_outliers(cases, policy, reference="standard")]
     ['low', 'normal', 'high']
     """
 
@@ -181,14 +177,8 @@ class OutlierPolicy:
             hint = f"There are {', '.join(DENOMINATORS)}."
             raise UnknownNameError("denominator", self.denominator, DENOMINATORS, hint=hint)
         object.__setattr__(self, "bands", tuple(self.bands))
-        if (
-            not self.bands
-            or self.bands[-1].until is not None
-            or any(band.until is None for band in self.bands[:-1])
-        ):
-            raise PolicyError(
-                "the bands of an outlier policy: every one but the last needs an edge, the last has none"
-            )
+        if not self.bands or self.bands[-1].until is not None or any(band.until is None for band in self.bands[:-1]):
+            raise PolicyError("the bands of an outlier policy: every one but the last needs an edge, the last has none")
         names = [band.name for band in self.bands]
         if len(set(names)) < len(names):
             raise PolicyError(f"the bands {', '.join(names)}: two have one name")
@@ -224,9 +214,9 @@ def list_outlier_policies() -> pa.Table:
 
     Returns
     -------
-    A table with a row a variant: ``name``, ``title``, ``grade`` (evidence: A read in full, B in part, C reproduced by a
-    third party, D one implementer's reading), ``needs`` (numbers and rules that the sources leave open, which
-    `outlier_policy` must be given), ``source`` and ``note``.
+    A table with a row a variant: ``name``, ``title``, ``grade`` (evidence: A read in full, B in part, C
+    reproduced by a third party, D one implementer's reading), ``needs`` (numbers and rules that the sources
+    leave open, which `outlier_policy` must be given), ``source`` and ``note``.
 
     Examples
     --------
@@ -291,17 +281,14 @@ def outlier_policy(name: str, **given: Any) -> OutlierPolicy:
 
 
 def _filled(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """The values, those that begin with $ taken from what is given, and edges as what they are."""
+    """The values, those that begin with $ taken from what is given, and percentile edges as such."""
     filled = {}
     for key, value in values.items():
         if isinstance(value, str) and value.startswith("$"):
             value = given[value[1:]]  # noqa: PLW2901 - the value that stands for it
         elif isinstance(value, dict):
             inner = _filled(value, given)
-            if "levels" in inner:
-                value = ByLevel(inner["levels"], inner.get("other"))  # noqa: PLW2901
-            else:
-                value = ByPercentile(**inner)  # noqa: PLW2901
+            value = ByPercentile(**inner)  # noqa: PLW2901
         filled[key] = value
     return filled
 
@@ -373,23 +360,15 @@ class Classifier:
         return np.where(known, band, np.int8(-1))
 
 
-def reference_costs(
-    columns: Columns, reference: Any, policy: OutlierPolicy, group: str, level: str
-) -> Floats:
+def reference_costs(columns: Columns, reference: Any, policy: OutlierPolicy, group: str, level: str) -> Floats:
     """The denominator of each case in yuan, from a column of the cases or from a table of means."""
     if isinstance(reference, str):
         return columns.numbers(reference)
     table = Columns(reference, ["mean"], what="the reference costs")
-    keys = [
-        name
-        for name in (group, level)
-        if name in table and (name != level or policy.denominator == "level_mean")
-    ]
+    keys = [name for name in (group, level) if name in table and (name != level or policy.denominator == "level_mean")]
     wanted = {"group_mean": [group], "level_mean": [group, level]}.get(policy.denominator)
     if wanted is None:
-        raise PolicyError(
-            "the denominator is the payment standard of the case: give reference= the name of its column"
-        )
+        raise PolicyError("the denominator is the payment standard of the case: give reference= the name of its column")
     if keys != wanted:
         raise PolicyError(
             f"the denominator is {policy.denominator}: the reference costs need the columns {', '.join(wanted)} and "
@@ -418,19 +397,20 @@ def classify_outliers(
     policy
         An `OutlierPolicy`, or the name of a variant that leaves nothing open.
     reference
-        The denominator in yuan: the name of a column of the cases, or a table with the column ``mean`` and the group,
-        and with the level where the policy divides by the mean of the level (`weights` with ``by=[group, level]``
-        makes such a table).
+        The denominator in yuan: the name of a column of the cases, or a table with the column ``mean`` and the
+        group, and with the level where the policy divides by the mean of the level (`weights` with ``by=[group,
+        level]`` makes such a table).
     cost, group, level, weight
-        The columns of the cases; level and weight are read only where the policy's edges or its denominator need
-        them, the group only for a reference table.
+        The columns of the cases; level and weight are read only where the policy's edges or its denominator
+        need them, the group only for a reference table.
     coefficient
         The column of the coefficient, or a number, where the policy multiplies the denominator by it.
 
     Returns
     -------
-    The caller's table with ``reference_cost`` (yuan, before any coefficient), ``cost_ratio``, ``outlier`` (the band; null
-    where it is not known), ``outlier_payment`` (one of `PAYMENTS`) and ``outlier_reason`` (why the band is not known).
+    The caller's table with ``reference_cost`` (yuan, before any coefficient), ``cost_ratio``, ``outlier`` (the
+    band; null where it is not known), ``outlier_payment`` (one of `PAYMENTS`) and ``outlier_reason`` (why the
+    band is not known).
 
     Raises
     ------
@@ -450,9 +430,7 @@ def classify_outliers(
     from_table = not isinstance(reference, str)
     needed = [cost, *policy.columns, None if from_table else reference]
     needed += [group] if from_table else []
-    needed += (
-        [level] if "level" in policy.needs or (from_table and policy.denominator == "level_mean") else []
-    )
+    needed += [level] if "level" in policy.needs or (from_table and policy.denominator == "level_mean") else []
     needed += [weight] if "weight" in policy.needs else []
     own = coefficient if isinstance(coefficient, str) and policy.times_coefficient else None
     columns = Columns(cases, [*needed, own])
@@ -464,11 +442,7 @@ def classify_outliers(
         costs=costs,
         reference=base,
         level=level,
-        coefficient=columns.numbers(own)
-        if own
-        else coefficient
-        if isinstance(coefficient, float | int)
-        else 1.0,
+        coefficient=columns.numbers(own) if own else coefficient if isinstance(coefficient, float | int) else 1.0,
         weight=columns.numbers(weight) if "weight" in policy.needs else None,
     )
     ratio, band = np.empty(columns.rows), np.empty(columns.rows, np.int8)

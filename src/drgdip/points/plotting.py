@@ -21,16 +21,12 @@ def _axes(axes: Any) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise DrgdipError(
-            "plots need matplotlib, which is not installed: pip install 'drgdip[plot]'"
-        ) from error
+        raise DrgdipError("plots need matplotlib, which is not installed: pip install 'drgdip[plot]'") from error
     # A figure of its own: nothing global is touched, and it can be saved without a screen.
     return Figure(layout="constrained").subplots()
 
 
-def plot_weights(
-    before: Any, after: Any, *, group: str = "group", weight: str = "weight", axes: Any = None
-) -> Any:
+def plot_weights(before: Any, after: Any, *, group: str = "group", weight: str = "weight", axes: Any = None) -> Any:
     """Plot the weights of one table against those of another, a point a group.
 
     Parameters
@@ -44,8 +40,8 @@ def plot_weights(
 
     Returns
     -------
-    The axes; ``axes.figure.savefig("weights.png")`` writes the picture. Groups without a weight in one of the tables are
-    counted in the title.
+    The axes; ``axes.figure.savefig("weights.png")`` writes the picture. Groups without a weight in one of the
+    tables are counted in the title.
     """
     axes = _axes(axes)
     first = Columns(before, [group, weight], what="the first weights")

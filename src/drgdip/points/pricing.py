@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip.errors import CaseError, PolicyError
-from drgdip.points._columns import Columns, add_columns, labels, names_of, nullable
+from drgdip.points._columns import Columns, add_columns, as_list, labels, nullable
 from drgdip.points._sums import blocks
 from drgdip.points.expressions import Expression
 from drgdip.points.outliers import Classifier, OutlierPolicy, outlier_policy, reference_costs
@@ -92,10 +92,11 @@ def case_points(
     cases
         Any table with a row a case.
     weights
-        A table with the group and ``weight`` on the scale that the points shall have; ``mean`` (yuan) is read where the
-        denominator is the group's mean and ``reference`` is not given.
+        A table with the group and ``weight`` on the scale that the points shall have; ``mean`` (yuan) is read
+        where the denominator is the group's mean and ``reference`` is not given.
     group, cost, level
-        The columns of the cases. The cost (yuan) is read where a rule needs it, the level where the outlier policy does.
+        The columns of the cases. The cost (yuan) is read where a rule needs it, the level where the outlier
+        policy does.
     coefficient
         The coefficient (系数) of the case: a column, or a number for all; None is 1.
     auxiliary
@@ -107,9 +108,9 @@ def case_points(
     kind
         The column of the kind of each case, one of `CASE_KINDS`; None takes all as complete.
     incomplete
-        The formula that the weight of an incomplete stay is multiplied by, over ratio (cost over the group's mean),
-        coefficient and auxiliary. ``"min(1, ratio * coefficient)"`` is the rule of Zhejiang 2019, ``"min(1, ratio)"``
-        that of Jinhua 2017.
+        The formula that the weight of an incomplete stay is multiplied by, over ratio (cost over the group's
+        mean), coefficient and auxiliary. ``"min(1, ratio * coefficient)"`` is the rule of Zhejiang 2019,
+        ``"min(1, ratio)"`` that of Jinhua 2017.
     bed_day_points
         The points of a day of bed-day cases: a column, or a number.
     days
@@ -117,17 +118,17 @@ def case_points(
     reasonable_cost
         The column of the cost (yuan) that special review found reasonable.
     mean_cost, scale
-        The mean cost of all cases (yuan), and the points that a case of mean cost gets, for cases by item and after
-        special review: their points are cost / mean_cost x scale.
+        The mean cost of all cases (yuan), and the points that a case of mean cost gets, for cases by item and
+        after special review: their points are cost / mean_cost x scale.
     readmission
         The column of a factor on the points, such as that of `mark_readmissions`.
 
     Returns
     -------
-    The caller's table with a column for each step that takes part, so that the sum can be redone: ``case_kind``,
-    ``weight``, ``coefficient``, ``auxiliary``, ``reference_cost``, ``cost_ratio``, ``outlier``, ``factor``,
-    ``readmission_factor``; and always ``points_rule`` (the formula that was used), ``points``, ``points_status`` (one of
-    `POINTS_STATUSES`) and ``points_reason``.
+    The caller's table with a column for each step that takes part, so that the sum can be redone:
+    ``case_kind``, ``weight``, ``coefficient``, ``auxiliary``, ``reference_cost``, ``cost_ratio``, ``outlier``,
+    ``factor``, ``readmission_factor``; and always ``points_rule`` (the formula that was used), ``points``,
+    ``points_status`` (one of `POINTS_STATUSES`) and ``points_reason``.
 
     Raises
     ------
@@ -138,13 +139,13 @@ def case_points(
 
     Notes
     -----
-    Sources: DIP 3.0 draft, chapter 5 (score = RW x κ x α); 《金华市按病组点数法计费简明示意》 (2017); 浙江省住院费用 DRGs
-    点数付费暂行办法 (2019).
+    Sources: DIP 3.0 draft, chapter 5 (score = RW x κ x α); 《金华市按病组点数法计费简明示意》 (2017);
+    浙江省住院费用 DRGs 点数付费暂行办法 (2019).
 
     Examples
     --------
-    >>> cases = [{"group": "A", "total_cost": 5000.0, "coefficient": 1.1}, {"group": "B", "total_cost": 100.0, "coefficient": 1.1}]
-    >>> for case in case_points(cases, [{"group": "A", "weight": 100.0}], coefficient="coefficient"):
+    >>> cases = [{"group": "A", "total_cost": 5000.0}, {"group": "B", "total_cost": 100.0}]
+    >>> for case in case_points(cases, [{"group": "A", "weight": 100.0}], coefficient=1.1):
     ...     print(case["points"], case["points_status"], case["points_reason"])
     110.00000000000001 priced None
     None unpriced the weights have no such group
@@ -154,13 +155,30 @@ def case_points(
     columns = Columns(
         cases,
         _needed(
-            group, cost, level, coefficient, auxiliary, policy, reference, kind, bed_day_points, readmission
+            group=group,
+            cost=cost,
+            level=level,
+            coefficient=coefficient,
+            auxiliary=auxiliary,
+            policy=policy,
+            reference=reference,
+            kind=kind,
+            bed_day_points=bed_day_points,
+            readmission=readmission,
         ),
     )
     kinds = _kinds(columns, kind)
     present = {CASE_KINDS[code] for code in np.unique(kinds) if code >= 0}
     free = policy is not None and policy.zero_weight == "item" and bool((prices.numbers("weight") == 0).any())
-    _check_rules(present, policy, incomplete, bed_day_points, mean_cost, scale, free=free)
+    _check_rules(
+        present,
+        policy,
+        incomplete=incomplete,
+        bed_day_points=bed_day_points,
+        mean_cost=mean_cost,
+        scale=scale,
+        free=free,
+    )
     if "bed_day" in present:
         columns = _also(columns, cases, days)
     if "special_review" in present:
@@ -169,7 +187,18 @@ def case_points(
     place = columns.match([group], prices)
     weight = np.append(prices.numbers("weight"), np.nan)
     means = np.append(prices.numbers("mean"), np.nan) if "mean" in prices else None
-    work = _Work(columns, policy, present, place, weight, means, cost, level, group, reference)
+    work = _Work(
+        columns,
+        policy,
+        present,
+        place=place,
+        weight=weight,
+        means=means,
+        cost=cost,
+        level=level,
+        group=group,
+        reference=reference,
+    )
     work.coefficient = _Parameters(columns, coefficient, 1.0)
     work.auxiliary = _Parameters(columns, auxiliary, 1.0)
     work.readmission = _Parameters(columns, readmission, 1.0)
@@ -186,6 +215,7 @@ def case_points(
 
 
 def _needed(
+    *,
     group: str,
     cost: str,
     level: str,
@@ -198,9 +228,7 @@ def _needed(
     readmission: str | None,
 ) -> list[str | None]:
     named = [group, kind, readmission]
-    named += [
-        given for given in (coefficient, auxiliary, bed_day_points, reference) if isinstance(given, str)
-    ]
+    named += [given for given in (coefficient, auxiliary, bed_day_points, reference) if isinstance(given, str)]
     if policy is not None:
         named += [cost, *policy.columns]
         table = reference is not None and not isinstance(reference, str)
@@ -224,25 +252,21 @@ def _kinds(columns: Columns, kind: str | None) -> Codes:
     if kind is None:
         return np.zeros(columns.rows, np.int8)
     codes, values = columns.codes(kind)
-    known = pc.fill_null(pc.index_in(values, value_set=pa.array(CASE_KINDS)), -1).to_numpy(
-        zero_copy_only=False
-    )
+    known = pc.fill_null(pc.index_in(values, value_set=pa.array(CASE_KINDS)), -1).to_numpy(zero_copy_only=False)
     unknown = [value for value, code in zip(values.to_pylist(), known, strict=True) if code < 0]
     if unknown:
-        raise CaseError(
-            f"column {kind!r} holds {unknown[0]!r}: the kinds of a case are {', '.join(CASE_KINDS)}"
-        )
+        raise CaseError(f"column {kind!r} holds {unknown[0]!r}: the kinds of a case are {', '.join(CASE_KINDS)}")
     return np.append(known, -1).astype(np.int8)[codes]
 
 
 def _check_rules(
     present: set[str],
     policy: OutlierPolicy | None,
+    *,
     incomplete: str | None,
     bed_day_points: str | float | None,
     mean_cost: float | None,
     scale: float | None,
-    *,
     free: bool,
 ) -> None:
     for name, value in (("mean_cost", mean_cost), ("scale", scale)):
@@ -283,6 +307,7 @@ class _Work:
         columns: Columns,
         policy: OutlierPolicy | None,
         present: set[str],
+        *,
         place: Codes,
         weight: Floats,
         means: Floats | None,
@@ -300,15 +325,14 @@ class _Work:
         self.reference: Floats | None = None
         if "incomplete" in present and means is None:
             raise PolicyError(
-                "there are incomplete stays, which are compared with their group's mean: the weights need a column 'mean'"
+                "there are incomplete stays, which are compared with their group's mean: "
+                "the weights need a column 'mean'"
             )
         if policy is not None:
             if reference is not None:
                 self.reference = reference_costs(columns, reference, policy, group, level)
             elif policy.denominator != "group_mean":
-                raise PolicyError(
-                    f"the policy divides by {policy.denominator}: give reference= its column or table"
-                )
+                raise PolicyError(f"the policy divides by {policy.denominator}: give reference= its column or table")
             elif means is None:
                 raise PolicyError(
                     "the policy divides by the group's mean: the weights need a column 'mean', or give reference="
@@ -353,7 +377,7 @@ class _Work:
             self.rules.append(text)
         return self.rules.index(text)
 
-    def price(self, part: slice, kinds: Codes) -> None:
+    def price(self, part: slice, kinds: Codes) -> None:  # noqa: PLR0915 - one kind of case after the other
         """Fill the arrays for a block of rows."""
         rows = part.stop - part.start
         place = self.place[part]
@@ -380,7 +404,7 @@ class _Work:
                 (~(names["coefficient"] >= 0), "the coefficient is missing or negative"),
                 (~(names["auxiliary"] >= 0), "the auxiliary coefficient is missing or negative"),
             ]
-            faults += self._cost_faults(costs, names["ratio"]) if costed else []
+            faults += self._cost_faults(costs, names["ratio"]) if costed and costs is not None else []
             faults += [(~((value >= 0) & np.isfinite(value)), "the formula gives no number of at least 0")]
             self._fault(why, chosen, faults)
             factor[chosen] = value[chosen]
@@ -400,7 +424,7 @@ class _Work:
             names["ratio"] = ratio
             assert self.ratio is not None
             self.ratio[part] = np.where(np.isfinite(ratio), ratio, np.nan)
-            usual = self._outliers(part, usual, ratio, names, costs, weigh, by_cost)
+            usual = self._outliers(part, usual, ratio, names, weigh=weigh, by_cost=by_cost)
             if self.blank is not None:
                 weigh(kinds == CASE_KINDS.index("blank"), self.blank, costed=True)
         weigh(usual, self.ordinary, costed=False)
@@ -439,19 +463,14 @@ class _Work:
         self.review[part] &= why < 0
 
     def _outliers(
-        self,
-        part: slice,
-        usual: Any,
-        ratio: Floats,
-        names: dict[str, Any],
-        costs: Floats,
-        weigh: Any,
-        by_cost: Any,
+        self, part: slice, usual: Any, ratio: Floats, names: dict[str, Any], *, weigh: Any, by_cost: Any
     ) -> Any:
         """Price the complete stays by their band; gives back those that remain for the ordinary rule (none)."""
         assert self.policy is not None
         assert self.classifier is not None
         assert self.reference is not None
+        assert self.costs is not None
+        costs = self.costs[part]
         why, band = self.why[part], self.classifier.bands(part, ratio)
         if self.policy.zero_weight == "item":
             free = usual & (names["weight"] == 0)
@@ -459,9 +478,7 @@ class _Work:
             usual = usual & ~free
         if self.policy.without_reference is not None:
             lone = usual & ~(self.reference[part] > 0)
-            weigh(
-                lone, Expression(f"coefficient * auxiliary * {self.policy.without_reference!r}"), costed=False
-            )
+            weigh(lone, Expression(f"coefficient * auxiliary * {self.policy.without_reference!r}"), costed=False)
             usual = usual & ~lone
         self.band[part] = np.where(usual, band, -1)
         for number, (payment, formula) in enumerate(self.bands):
@@ -497,10 +514,9 @@ class _Work:
         def shown(name: str, given: _Parameters) -> dict[str, Any]:
             if not given.asked:
                 return {}
-            constant = given.values is None
-            return {
-                name: pa.repeat(given.constant, self.columns.rows) if constant else nullable(given.values)
-            }
+            if given.values is None:
+                return {name: pa.repeat(given.constant, self.columns.rows)}
+            return {name: nullable(given.values)}
 
         status = np.where(self.why >= 0, 2, np.where(self.review, 1, 0)).astype(np.int8)
         result: dict[str, Any] = {"case_kind": labels(kinds, CASE_KINDS)} if self.with_kind else {}
@@ -565,33 +581,32 @@ def mark_readmissions(
 
     Returns
     -------
-    The caller's table with ``readmission_days`` (from the discharge of the one stay to the admission of the other; on the
-    stay that is reduced), ``readmission_factor`` (1 where nothing is reduced) and ``readmission_reason`` (within the
-    days; excepted; why it could not be told).
+    The caller's table with ``readmission_days`` (from the discharge of the one stay to the admission of the
+    other; on the stay that is reduced), ``readmission_factor`` (1 where nothing is reduced) and
+    ``readmission_reason`` (within the days; excepted; why it could not be told).
 
     Notes
     -----
-    Rules read: the same DRG within 15 days, the earlier stay's points halved except for radiotherapy and chemotherapy
-    (Zhejiang 2019); the same group within 10 days (Jinhua 2017, where the text of the reduction is incomplete). The
-    numbers are arguments, for places differ.
+    Rules read: the same DRG within 15 days, the earlier stay's points halved except for radiotherapy and
+    chemotherapy (Zhejiang 2019); the same group within 10 days (Jinhua 2017, where the text of the reduction is
+    incomplete). The numbers are arguments, for places differ.
 
     Examples
     --------
     >>> import datetime
     >>> stays = [
-    ...     {"patient": "P", "group": "A", "admitted": datetime.date(2024, 1, 1), "discharged": datetime.date(2024, 1, 5)},
-    ...     {"patient": "P", "group": "A", "admitted": datetime.date(2024, 1, 20), "discharged": datetime.date(2024, 1, 25)},
+    ...     {"admitted": datetime.date(2024, 1, 1), "discharged": datetime.date(2024, 1, 5)},
+    ...     {"admitted": datetime.date(2024, 1, 20), "discharged": datetime.date(2024, 1, 25)},
     ... ]
+    >>> stays = [stay | {"patient": "P", "group": "A"} for stay in stays]
     >>> [stay["readmission_factor"] for stay in mark_readmissions(stays, days=15, factor=0.5)]
     [0.5, 1.0]
     """
     if days < 0 or not (math.isfinite(factor) and factor >= 0):
-        raise PolicyError(
-            f"days={days!r}, factor={factor!r}: give days of at least 0 and a factor of at least 0"
-        )
+        raise PolicyError(f"days={days!r}, factor={factor!r}: give days of at least 0 and a factor of at least 0")
     if reduced not in {"earlier", "later"}:
         raise PolicyError(f"reduced={reduced!r}: say 'earlier' or 'later'")
-    keys = [patient, *names_of(same)]
+    keys = [patient, *as_list(same)]
     columns = Columns(cases, [*keys, admitted, discharged, group if except_groups else None])
     found = columns.keys(keys).codes
     begin, end = _days(columns, admitted), _days(columns, discharged)

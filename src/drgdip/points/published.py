@@ -23,7 +23,7 @@ _READINGS = {
     "none": "no weight is printed",
     "zero": "0 is printed",
     "placeholder": "1 is printed for a group marked unstable: a placeholder",
-    "suspected": "1 is printed for several groups where other weights have three decimals or more: read as a placeholder",
+    "suspected": "1 is printed for several groups where others have three decimals or more: read as a placeholder",
     "several": "the list has the group more than once, with different figures",
 }
 
@@ -39,9 +39,10 @@ def list_weights() -> pa.Table:
 
     Returns
     -------
-    A table with a row a list: ``place`` and ``year`` (for `weights_of`), ``place_name``, ``title``, ``quantity`` (weight, or score
-    on a scale that the place does not print), ``groups``, ``with_weight`` (groups whose figure can be read as a weight),
-    ``standards`` (what `standards_of` holds for it) and ``source``.
+    A table with a row a list: ``place`` and ``year`` (for `weights_of`), ``place_name``, ``title``,
+    ``quantity`` (weight, or score on a scale that the place does not print), ``groups``, ``with_weight``
+    (groups whose figure can be read as a weight), ``standards`` (what `standards_of` holds for it) and
+    ``source``.
 
     Examples
     --------
@@ -71,9 +72,7 @@ def _entry(place: str, year: int) -> dict[str, Any]:
     mine = [entry for entry in lists if place in {entry["place"], entry["place_name"]}]
     if not mine:
         known = [name for entry in lists for name in (entry["place"], entry["place_name"])]
-        raise UnknownNameError(
-            "place with published weights", place, dict.fromkeys(known), hint="See list_weights()."
-        )
+        raise UnknownNameError("place with published weights", place, dict.fromkeys(known), hint="See list_weights().")
     for entry in mine:
         if entry["year"] == int(year):
             return dict(entry)
@@ -89,15 +88,11 @@ def _read(name: str) -> dict[str, tuple[str, ...]]:
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:
         fix = "Restore the file, or bring the index up to date for a new revision"
-        raise SchemeError(
-            "wrong_digest", "the file is not the one that the index describes", file=path, fix=fix
-        )
+        raise SchemeError("wrong_digest", "the file is not the one that the index describes", file=path, fix=fix)
     header, *rows = csv.reader(io.StringIO(content.decode(), newline=""))
     if len(rows) != entry["groups"]:
         what = f"{len(rows)} groups where the index says {entry['groups']}"
-        raise SchemeError(
-            "wrong_count", what, file=path, fix="Restore the lost or added rows, or mend the count"
-        )
+        raise SchemeError("wrong_count", what, file=path, fix="Restore the lost or added rows, or mend the count")
     return dict(zip(header, zip(*rows, strict=True), strict=True))
 
 
@@ -111,17 +106,19 @@ def weights_of(place: str, year: int) -> pa.Table:
     Parameters
     ----------
     place
-        The place, such as ``"wuxi"`` or ``"无锡"``; ``"national"`` for the national reference weights. See `list_weights`.
+        The place, such as ``"wuxi"`` or ``"无锡"``; ``"national"`` for the national reference weights. See
+        `list_weights`.
     year
         The year of the list.
 
     Returns
     -------
-    A table with a row a group: ``group``; ``name``; ``weight``, null where the printed figure is none, a placeholder or
-    contradictory; ``weight_status`` (stable, unstable, uncovered; null where nothing is said); ``printed``, the figure as printed;
-    ``reason`` why it is not read as a weight; ``flags``, joined by ``|``: basic (基础病组), stable, unstable, uncovered, tcm
-    (中医优势病组), same_rate (同等费率), capped (总量控制), tiered_care (分级诊疗), by_item, by_review (单议), bed_day, other_policy; ``note``
-    in the place's words; and ``case_cap``, the cases a year of a capped group.
+    A table with a row a group: ``group``; ``name``; ``weight``, null where the printed figure is none, a
+    placeholder or contradictory; ``weight_status`` (stable, unstable, uncovered; null where nothing is said);
+    ``printed``, the figure as printed; ``reason`` why it is not read as a weight; ``flags``, joined by ``|``:
+    basic (基础病组), stable, unstable, uncovered, tcm (中医优势病组), same_rate (同等费率), capped (总量控制),
+    tiered_care (分级诊疗), by_item, by_review (单议), bed_day, other_policy; ``note`` in the place's words;
+    and ``case_cap``, the cases a year of a capped group.
 
     Raises
     ------
@@ -130,7 +127,8 @@ def weights_of(place: str, year: int) -> pa.Table:
 
     Notes
     -----
-    A weight that a place prints for a group it calls unstable stands, with that status, unless it is the placeholder 1.
+    A weight that a place prints for a group it calls unstable stands, with that status, unless it is the
+    placeholder 1.
 
     Examples
     --------
@@ -150,14 +148,10 @@ def weights_of(place: str, year: int) -> pa.Table:
             "weight": nullable(values),
             "weight_status": pa.array([text or None for text in columns["status"]], pa.string()),
             "printed": pa.array([text or None for text in columns["printed"]], pa.string()),
-            "reason": pa.array(
-                [_READINGS[text] if text else None for text in columns["reading"]], pa.string()
-            ),
+            "reason": pa.array([_READINGS[text] if text else None for text in columns["reading"]], pa.string()),
             "flags": columns.get("flags", empty),
             "note": columns.get("note", empty),
-            "case_cap": pa.array(
-                [int(text) if text else None for text in columns.get("case_cap", empty)], pa.int64()
-            ),
+            "case_cap": pa.array([int(text) if text else None for text in columns.get("case_cap", empty)], pa.int64()),
         }
     )
 
@@ -172,9 +166,10 @@ def standards_of(place: str, year: int) -> pa.Table:
 
     Returns
     -------
-    A table with a row for each group, hospital level and pool that the list tells apart: ``group``, ``level``, ``pool`` (null
-    where the list does not tell them apart), and the measures that it has, of ``base_rate`` (yuan per weight), ``coefficient``,
-    ``standard``, ``low_line``, ``high_line``, ``mean_cost`` (yuan) and ``weight_cap``.
+    A table with a row for each group, hospital level and pool that the list tells apart: ``group``, ``level``,
+    ``pool`` (null where the list does not tell them apart), and the measures that it has, of ``base_rate``
+    (yuan per weight), ``coefficient``, ``standard``, ``low_line``, ``high_line``, ``mean_cost`` (yuan) and
+    ``weight_cap``.
 
     Raises
     ------

@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 
 from drgdip._arrow import to_kind
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
-from drgdip.points._columns import Columns, add_columns, labels, names_of, nullable
+from drgdip.points._columns import Columns, add_columns, as_list, labels, nullable
 from drgdip.points._sums import counts, sums, total
 from drgdip.points.trimming import Selection, spread
-from drgdip.points.weighting import year_codes
+from drgdip.points.weighting import with_years, year_codes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,26 +46,27 @@ def rate_table(rates: Any) -> Any:
     Parameters
     ----------
     rates
-        Any table with ``base_rate`` (yuan per weight or point) and as many of these as there are: ``pool``, ``level``,
-        ``group``, ``coefficient`` (1 where missing), ``valid_from`` and ``valid_to`` (dates, both days included; null is
-        open). A null key holds for all.
+        Any table with ``base_rate`` (yuan per weight or point) and as many of these as there are: ``pool``,
+        ``level``, ``group``, ``coefficient`` (1 where missing), ``valid_from`` and ``valid_to`` (dates, both
+        days included; null is open). A null key holds for all.
 
     Returns
     -------
-    A table with the columns ``pool, level, group, valid_from, valid_to, base_rate, coefficient``, in the order given.
+    A table with the columns ``pool, level, group, valid_from, valid_to, base_rate, coefficient``, in the order
+    given.
 
     Raises
     ------
     PolicyError
-        A rate that is missing or not above 0, a coefficient below 0, dates in the wrong order, or two rows of one key
-        whose dates overlap.
+        A rate that is missing or not above 0, a coefficient below 0, dates in the wrong order, or two rows of
+        one key whose dates overlap.
 
     Notes
     -----
     The four layouts that places publish are all rows of this table: one rate and coefficients by level (Suzhou,
-    Lanzhou); a rate by level (Wuxi, Qingdao); by level and pool (Linyi, Wuhan, Tongchuan); one rate and a coefficient by
-    group and level (Yancheng, Yinchuan, Taizhou). Where several rows fit a case, one that names its group goes before
-    one that does not, then one that names its level, then one that names its pool.
+    Lanzhou); a rate by level (Wuxi, Qingdao); by level and pool (Linyi, Wuhan, Tongchuan); one rate and a
+    coefficient by group and level (Yancheng, Yinchuan, Taizhou). Where several rows fit a case, one that names
+    its group goes before one that does not, then one that names its level, then one that names its pool.
 
     Examples
     --------
@@ -77,11 +78,7 @@ def rate_table(rates: Any) -> Any:
     _expect(columns, [*RATE_KEYS, "coefficient", "valid_from", "valid_to"])
     columns = Columns(
         rates,
-        [
-            name
-            for name in (*RATE_KEYS, "base_rate", "coefficient", "valid_from", "valid_to")
-            if name in columns
-        ],
+        [name for name in (*RATE_KEYS, "base_rate", "coefficient", "valid_from", "valid_to") if name in columns],
         what="the rates",
     )
     rate = columns.numbers("base_rate")
@@ -90,9 +87,7 @@ def rate_table(rates: Any) -> Any:
     for row in np.flatnonzero(~((rate > 0) & np.isfinite(rate))):
         raise PolicyError(f"the rates, row {row}: base_rate is {_shown(rate[row])}; give yuan above 0")
     for row in np.flatnonzero(~((factor >= 0) & np.isfinite(factor))):
-        raise PolicyError(
-            f"the rates, row {row}: the coefficient is {factor[row]!r}; give a number of at least 0"
-        )
+        raise PolicyError(f"the rates, row {row}: the coefficient is {factor[row]!r}; give a number of at least 0")
     result: dict[str, Any] = {}
     for name in ("pool", "level", "group"):
         codes, values = (
@@ -134,7 +129,7 @@ def _dates(columns: Columns, name: str) -> pa.Array:
 
 
 def _day_numbers(dates: pa.Array, missing: int) -> Codes:
-    return pc.fill_null(dates.cast(pa.int32()), missing).to_numpy(zero_copy_only=False).astype(np.int64)
+    return np.asarray(pc.fill_null(dates.cast(pa.int32()), missing), np.int64)
 
 
 class _Rates:
@@ -142,9 +137,7 @@ class _Rates:
 
     def __init__(self, table: pa.Table) -> None:
         self.table = table
-        self.dated = bool(
-            len(table) - table["valid_from"].null_count or len(table) - table["valid_to"].null_count
-        )
+        self.dated = bool(len(table) - table["valid_from"].null_count or len(table) - table["valid_to"].null_count)
         begin = _day_numbers(table["valid_from"].combine_chunks(), _FIRST)
         end = _day_numbers(table["valid_to"].combine_chunks(), _LAST)
         for row in np.flatnonzero(end < begin):
@@ -167,13 +160,12 @@ class _Rates:
         keys = Columns(self.table.take(pa.array(rows)), what="the rates").keys(names)
         order = np.lexsort((self.begin[rows], keys.codes))
         ordered, codes = rows[order], keys.codes[order]
-        for place in np.flatnonzero(
-            (codes[1:] == codes[:-1]) & (self.end[ordered[:-1]] >= self.begin[ordered[1:]])
-        ):
+        for place in np.flatnonzero((codes[1:] == codes[:-1]) & (self.end[ordered[:-1]] >= self.begin[ordered[1:]])):
             first, second = sorted((int(ordered[place]), int(ordered[place + 1])))
             key = ", ".join(f"{name} {self.table[name][first].as_py()!r}" for name in names) or "all"
             raise PolicyError(
-                f"the rates, rows {first} and {second}: both hold for {key}, and their dates overlap; end one before the other begins"
+                f"the rates, rows {first} and {second}: both hold for {key}, and their dates overlap; "
+                f"end one before the other begins"
             )
 
     def rows_of(self, columns: Columns, names: dict[str, str], dates: Codes | None) -> Codes:
@@ -216,7 +208,8 @@ def payment_standards(
     Parameters
     ----------
     table
-        Cases, or groups: any table with the weight, and with group, level and pool as far as the rates depend on them.
+        Cases, or groups: any table with the weight, and with group, level and pool as far as the rates depend
+        on them.
     rates
         Rates as for `rate_table`.
     weight
@@ -226,15 +219,16 @@ def payment_standards(
     group, level, pool
         The columns of the keys.
     date
-        The column of the date on which a rate must hold, such as discharged, or one date for all; needed when the rates
-        have dates.
+        The column of the date on which a rate must hold, such as discharged, or one date for all; needed when
+        the rates have dates.
     digits
-        Round the standard to so many decimals, half away from zero (四舍五入); None does not round. No source read says
-        how standards are rounded.
+        Round the standard to so many decimals, half away from zero (四舍五入); None does not round. No source read
+        says how standards are rounded.
 
     Returns
     -------
-    The caller's table with ``base_rate``, ``coefficient``, ``standard`` (yuan), and ``standard_reason``: why there is none.
+    The caller's table with ``base_rate``, ``coefficient``, ``standard`` (yuan), and ``standard_reason``: why
+    there is none.
 
     Raises
     ------
@@ -270,16 +264,12 @@ def payment_standards(
     factor = np.append(np.asarray(prepared.table["coefficient"]), np.nan)[row]
     if coefficient is not None:
         if (np.asarray(prepared.table["coefficient"]) != 1).any():
-            raise PolicyError(
-                f"both the rates and column {coefficient!r} give coefficients: leave one of them"
-            )
+            raise PolicyError(f"both the rates and column {coefficient!r} give coefficients: leave one of them")
         factor = columns.numbers(coefficient)
     amount = columns.numbers(weight)
     standard = amount * rate * factor
     if digits is not None:
-        standard = pc.round(nullable(standard), digits, "half_towards_infinity").to_numpy(
-            zero_copy_only=False
-        )
+        standard = pc.round(nullable(standard), digits, "half_towards_infinity").to_numpy(zero_copy_only=False)
     why = np.full(columns.rows, -1, np.int8)
     why[~(factor >= 0)] = 2
     why[row < 0] = 1
@@ -301,9 +291,7 @@ def payment_standards(
     )
 
 
-def _by_key(
-    given: Any, keys: Keys, by: str | None, what: str, *, low: float = 0.0, high: float = math.inf
-) -> Floats:
+def _by_key(given: Any, keys: Keys, by: str | None, what: str, *, low: float = 0.0, high: float = math.inf) -> Floats:
     """One number for all keys, or a number for each."""
     if isinstance(given, Mapping):
         if by is None:
@@ -322,12 +310,11 @@ def _by_key(
     else:
         if by is not None and keys.size > 1 and high == math.inf:
             raise PolicyError(
-                f"{what}={given!r} is one amount for {keys.size} pools: give an amount by {by}, or by=None to take them together"
+                f"{what}={given!r} is one amount for {keys.size} pools: give an amount by {by}, "
+                f"or by=None to take them together"
             )
         values = np.full(keys.size, float(given))
-    bad = ~(
-        (values > low if low == 0 and high == 1 else values >= low) & (values <= high) & np.isfinite(values)
-    )
+    bad = ~((values > low if low == 0 and high == 1 else values >= low) & (values <= high) & np.isfinite(values))
     if bad.any():
         bounds = "above 0 and at most 1" if high == 1 else f"of at least {low:g}"
         raise PolicyError(f"{what}={values[bad][0]!r}: give a number {bounds}")
@@ -376,8 +363,8 @@ def base_rate(
     budget
         The fund's budget (yuan): a number, or a number for each pool.
     fund_share
-        The share of the total cost that the fund pays (实际报销比), above 0 and at most 1: a number, or one for each pool. 1
-        where the budget is already that of the total cost.
+        The share of the total cost that the fund pays (实际报销比), above 0 and at most 1: a number, or one for each
+        pool. 1 where the budget is already that of the total cost.
     by
         The column of the pool (险种); None takes all rows together.
     cases
@@ -387,8 +374,9 @@ def base_rate(
 
     Returns
     -------
-    A table with a row a pool: the pool, ``cases``, ``total_weight`` (sum of cases x weight x coefficient), ``budget``,
-    ``fund_share``, ``total_cost`` (budget / fund_share) and ``base_rate`` (total_cost / total_weight), in yuan.
+    A table with a row a pool: the pool, ``cases``, ``total_weight`` (sum of cases x weight x coefficient),
+    ``budget``, ``fund_share``, ``total_cost`` (budget / fund_share) and ``base_rate`` (total_cost /
+    total_weight), in yuan.
 
     Raises
     ------
@@ -399,25 +387,19 @@ def base_rate(
 
     Notes
     -----
-    Form of payment: 《医疗保障按病种付费管理暂行办法》 (2025), articles 16 and 17, fixed rate (固定费率). The formula follows
-    from the definition; no source read prints it.
+    Form of payment: 《医疗保障按病种付费管理暂行办法》 (2025), articles 16 and 17, fixed rate (固定费率). The formula
+    follows from the definition; no source read prints it.
 
     Examples
     --------
-    >>> volume = [{"pool": "employee", "group": "A", "cases": 100, "weight": 0.5}, {"pool": "employee", "group": "B", "cases": 50, "weight": 2.0}]
-    >>> base_rate(volume, budget=1_050_000, fund_share=0.7)[0]["base_rate"]
+    >>> volume = [{"group": "A", "cases": 100, "weight": 0.5}, {"group": "B", "cases": 50, "weight": 2.0}]
+    >>> base_rate(volume, budget=1_050_000, fund_share=0.7, by=None)[0]["base_rate"]
     10000.0
     """
     columns = Columns(volume, [by, cases, weight, coefficient], what="the volume")
     pools = _pools(columns, by)
-    n = (
-        np.ones(columns.rows)
-        if cases is None
-        else _complete(columns, cases, "give each row its number of cases")
-    )
-    amount = n * _complete(
-        columns, weight, "a group without a weight cannot be budgeted; borrow one, or take it out"
-    )
+    n = np.ones(columns.rows) if cases is None else _complete(columns, cases, "give each row its number of cases")
+    amount = n * _complete(columns, weight, "a group without a weight cannot be budgeted; borrow one, or take it out")
     if coefficient is not None:
         amount = amount * _complete(columns, coefficient, "give each row its coefficient")
     points = sums(pools.codes, amount, pools.size)
@@ -459,20 +441,21 @@ def point_value(
     fund
         The final fund (yuan): a number, or a number for each pool.
     fund_share
-        The payment ratio: what the fund booked over the total cost of the same cases, above 0 and at most 1; a number, or one
-        for each pool. 1 where the money is already that of the total cost.
+        The payment ratio: what the fund booked over the total cost of the same cases, above 0 and at most 1; a
+        number, or one for each pool. 1 where the money is already that of the total cost.
     by
         The column of the pool (统筹区 x 险种); None takes all rows together.
     points
         The column of the points.
     fixed
-        A column of what is paid at fixed terms (yuan, null is 0), such as severe cases at a fixed rate, or rigid costs of drugs
-        and consumables: it is taken off the money before the rest is divided. Give such cases only the points that still float.
+        A column of what is paid at fixed terms (yuan, null is 0), such as severe cases at a fixed rate, or
+        rigid costs of drugs and consumables: it is taken off the money before the rest is divided. Give such
+        cases only the points that still float.
 
     Returns
     -------
-    A table with a row a pool: the pool, ``rows``, ``points``, ``fund``, ``fund_share``, ``total`` (fund / fund_share),
-    ``fixed`` and ``point_value`` ((total - fixed) / points), in yuan.
+    A table with a row a pool: the pool, ``rows``, ``points``, ``fund``, ``fund_share``, ``total`` (fund /
+    fund_share), ``fixed`` and ``point_value`` ((total - fixed) / points), in yuan.
 
     Raises
     ------
@@ -483,12 +466,13 @@ def point_value(
 
     Notes
     -----
-    Source: DIP 3.0 draft, chapter 5, settlement value (结算点值) = (fund / payment ratio) / total score, by pool; and chapter
-    4 for elastic forms with a fixed part. Points x value x payment ratio gives back the fund.
+    Source: DIP 3.0 draft, chapter 5, settlement value (结算点值) = (fund / payment ratio) / total score, by pool;
+    and chapter 4 for elastic forms with a fixed part. Points x value x payment ratio gives back the fund.
 
     Examples
     --------
-    >>> point_value([{"pool": "resident", "points": 600}, {"pool": "resident", "points": 400}], fund=7000, fund_share=0.7)[0]["point_value"]
+    >>> cases = [{"pool": "resident", "points": 600}, {"pool": "resident", "points": 400}]
+    >>> point_value(cases, fund=7000, fund_share=0.7)[0]["point_value"]
     10.0
     """
     columns = Columns(cases, [by, points, fixed])
@@ -510,7 +494,8 @@ def point_value(
         taken = sums(pools.codes, amounts, pools.size)
     for row in np.flatnonzero(taken > whole):
         raise PolicyError(
-            f"what is paid at fixed terms, {taken[row]:.2f} yuan, is above the money, {whole[row]:.2f} yuan: nothing is left to float"
+            f"what is paid at fixed terms, {taken[row]:.2f} yuan, is above the money, {whole[row]:.2f} yuan: "
+            f"nothing is left to float"
         )
     result = {**pools.table, "rows": counts(pools.codes, pools.size), "points": all_points, "fund": money}
     result |= {
@@ -545,7 +530,8 @@ def elastic_value(
     base_points
         The points of the base volume, as agreed: a number, or a number for each pool.
     cap
-        The highest value of a point of the increment (yuan); None sets no limit. The draft says that it is capped, not where.
+        The highest value of a point of the increment (yuan); None sets no limit. The draft says that it is
+        capped, not where.
     by
         The column of the pool; None takes all rows together.
     points
@@ -553,9 +539,10 @@ def elastic_value(
 
     Returns
     -------
-    A table with a row a pool: the pool, ``points``, ``base_points``, ``increment_points`` (0 where the volume stays below the
-    base), ``base_value`` (base money / base points), ``increment_value`` (the rest of the money / increment points; null without
-    an increment), ``capped``, and ``unspent`` (money that neither part uses), in yuan.
+    A table with a row a pool: the pool, ``points``, ``base_points``, ``increment_points`` (0 where the volume
+    stays below the base), ``base_value`` (base money / base points), ``increment_value`` (the rest of the money
+    / increment points; null without an increment), ``capped``, and ``unspent`` (money that neither part uses),
+    in yuan.
 
     Notes
     -----
@@ -563,14 +550,13 @@ def elastic_value(
 
     Examples
     --------
-    >>> row = elastic_value([{"points": 110_000}], total=100e6, base_share=0.8, base_points=80_000, cap=None, by=None)[0]
+    >>> year = [{"points": 110_000}]
+    >>> row = elastic_value(year, total=100e6, base_share=0.8, base_points=80_000, cap=None, by=None)[0]
     >>> row["base_value"], round(row["increment_value"], 3)
     (1000.0, 666.667)
     """
     if not 0 < base_share <= 1:
-        raise PolicyError(
-            f"base_share={base_share!r}: give a share above 0 and at most 1, such as 0.8 for 8:2"
-        )
+        raise PolicyError(f"base_share={base_share!r}: give a share above 0 and at most 1, such as 0.8 for 8:2")
     if cap is not None and not (math.isfinite(cap) and cap >= 0):
         raise PolicyError(f"cap={cap!r}: give yuan of at least 0, or None")
     columns = Columns(cases, [by, points])
@@ -623,28 +609,31 @@ def estimated_value(
     cases
         Any table with a row a case, with its points under the new weights.
     years
-        The weight of each year, such as ``{2023: 1, 2024: 2, 2025: 7}``; None takes all cases alike. A pool without cases in a year
-        goes by the others.
+        The weight of each year, such as ``{2023: 1, 2024: 2, 2025: 7}``; None takes all cases alike. A pool
+        without cases in a year goes by the others.
     by
         The column of the pool; None takes all rows together.
     points, cost, year, group
-        The columns of the points, of the cost (yuan), of the year, and of the group, which is what is trimmed by.
+        The columns of the points, of the cost (yuan), of the year, and of the group, which is what is trimmed
+        by.
     trim, rules
         Which cases count; see `trim_cases`. The draft has ``Trim("percentile", lower=2.5, upper=97.5)``.
     interval
-        None, or the good interval (优值区间) that is taken of the cases: ``"one_dimensional"``, those whose cost is below the mean;
-        ``"two_dimensional"``, the geometric median of the cases in a quadrant of cost and points.
-    interval_within
-        The columns within which the means of the interval are taken, such as ``"group"``; none takes the mean of the pool.
-    quadrant
-        For two dimensions, which side of the mean of cost and of points: ``("below", "above")`` are cheap cases with many
+        None, or the good interval (优值区间) that is taken of the cases: ``"one_dimensional"``, those whose cost is
+        below the mean; ``"two_dimensional"``, the geometric median of the cases in a quadrant of cost and
         points.
+    interval_within
+        The columns within which the means of the interval are taken, such as ``"group"``; none takes the mean
+        of the pool.
+    quadrant
+        For two dimensions, which side of the mean of cost and of points: ``("below", "above")`` are cheap cases
+        with many points.
 
     Returns
     -------
-    A table with a row a pool: the pool; ``cases``, and of them ``invalid``, ``excluded``, ``trimmed``, ``outside`` (of the
-    interval) and ``n`` (used), which add up to it; ``cost`` and ``points`` (year-weighted sums; for two dimensions those of the
-    median); and ``point_value`` (yuan).
+    A table with a row a pool: the pool; ``cases``, and of them ``invalid``, ``excluded``, ``trimmed``,
+    ``outside`` (of the interval) and ``n`` (used), which add up to it; ``cost`` and ``points`` (year-weighted
+    sums; for two dimensions those of the median); and ``point_value`` (yuan).
 
     Raises
     ------
@@ -653,13 +642,15 @@ def estimated_value(
 
     Notes
     -----
-    Source: DIP 3.0 draft, chapter 5. The text names the two-dimensional interval without its axes: cost and points of a case,
-    measured in the means of the pool, are this library's reading, and the value is cost over points of the median.
+    Source: DIP 3.0 draft, chapter 5. The text names the two-dimensional interval without its axes: cost and
+    points of a case, measured in the means of the pool, are this library's reading, and the value is cost over
+    points of the median.
 
     Examples
     --------
-    >>> cases = [{"pool": "p", "year": 2024, "group": "A", "points": 100, "total_cost": 900}, {"pool": "p", "year": 2025, "group": "A", "points": 100, "total_cost": 1100}]
-    >>> estimated_value(cases, years={2024: 1, 2025: 3})[0]["point_value"]
+    >>> cases = [{"year": 2024, "total_cost": 900}, {"year": 2025, "total_cost": 1100}]
+    >>> cases = [case | {"group": "A", "points": 100} for case in cases]
+    >>> estimated_value(cases, years={2024: 1, 2025: 3}, by=None)[0]["point_value"]
     10.5
     """
     kinds = ("one_dimensional", "two_dimensional")
@@ -671,7 +662,8 @@ def estimated_value(
         )
     if quadrant is not None and (len(quadrant) != 2 or not set(quadrant) <= {"below", "above"}):
         raise PolicyError(f"quadrant={quadrant!r}: say 'below' or 'above' the mean, for cost and for points")
-    within = names_of(interval_within)
+    rules = with_years(rules, year, years)
+    within = as_list(interval_within)
     trimmed_by = list((trim.within if trim else None) or ())
     columns = Columns(
         cases,
@@ -694,14 +686,17 @@ def estimated_value(
     lost = np.flatnonzero(selection.used & ~((amount >= 0) & np.isfinite(amount)))
     if len(lost):
         raise CaseError(
-            f"column {points!r} is missing or negative in row {lost[0]}{_more(lost)}: give points, or leave the cases out by a rule"
+            f"column {points!r} is missing or negative in row {lost[0]}{_more(lost)}: "
+            f"give points, or leave the cases out by a rule"
         )
     weight = _year_weights(columns, year, years, selection.used)
     used = selection.used & (weight > 0)
     tally = selection.tally(pools.codes, pools.size)
     inside = used
     if interval is not None:
-        inside = used & _in_interval(columns, within, by, used, selection.costs, amount, quadrant)
+        inside = used & _in_interval(
+            columns, within, by, used=used, costs=selection.costs, points=amount, quadrant=quadrant
+        )
     codes = np.where(inside, pools.codes, -1)
     if quadrant is not None:
         money, score = _medians(codes, selection.costs, amount, weight, pools.size)
@@ -711,7 +706,7 @@ def estimated_value(
     _above_zero(np.nan_to_num(score), pools, "the sum of the points that count")
     n = counts(codes, pools.size)
     trimmed = tally["below"] + tally["above"]
-    everything = sum(tally.values())
+    everything = np.sum(list(tally.values()), axis=0)
     left_out = everything - tally["invalid"] - tally["excluded"] - trimmed
     result = {**pools.table, "cases": everything[: pools.size], "invalid": tally["invalid"][: pools.size]}
     result |= {"excluded": tally["excluded"][: pools.size], "trimmed": trimmed[: pools.size]}
@@ -736,6 +731,7 @@ def _in_interval(
     columns: Columns,
     within: list[str],
     by: str | None,
+    *,
     used: Any,
     costs: Floats,
     points: Floats,

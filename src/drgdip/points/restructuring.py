@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
-from drgdip.points._columns import Columns, add_columns, names_of, nullable
+from drgdip.points._columns import Columns, add_columns, as_list, nullable
 from drgdip.points._sums import sums
 
 if TYPE_CHECKING:
@@ -33,18 +33,19 @@ def restructure_costs(
     cases
         Any table with a row a case.
     factors
-        The factor of each part by its column (yuan), such as ``{"nursing": 1.3, "drugs": 0.9, "materials": 1}``. The
-        parts named here make up the cost: one that keeps its worth is named with 1.
+        The factor of each part by its column (yuan), such as ``{"nursing": 1.3, "drugs": 0.9, "materials":
+        1}``. The parts named here make up the cost: one that keeps its worth is named with 1.
     within
-        The columns, such as a panel, whose values keep their total each by themselves; none keeps that of all cases.
+        The columns, such as a panel, whose values keep their total each by themselves; none keeps that of all
+        cases.
     result
         The name of the column of the new cost.
 
     Returns
     -------
-    The caller's table with ``cost_before`` (the sum of the parts), the new cost (both yuan) and ``restructuring_factor``,
-    the number that keeps the total: new cost = sum of part x factor, times that number. Where a part is missing or
-    negative, or the set's key is missing, the three are null.
+    The caller's table with ``cost_before`` (the sum of the parts), the new cost (both yuan) and
+    ``restructuring_factor``, the number that keeps the total: new cost = sum of part x factor, times that
+    number. Where a part is missing or negative, or the set's key is missing, the three are null.
 
     Raises
     ------
@@ -56,8 +57,8 @@ def restructure_costs(
     Notes
     -----
     Weights of the new cost (`weights` with ``cost=result``) have the total of the old. Source: 《医疗保障按病种付费
-    管理暂行办法》 (2025), article 15: parts of cost (medical, nursing, technology, drugs and consumables, management) are
-    scaled by local factors, and the total weight is kept.
+    管理暂行办法》 (2025), article 15: parts of cost (medical, nursing, technology, drugs and consumables, management)
+    are scaled by local factors, and the total weight is kept.
 
     Examples
     --------
@@ -71,7 +72,7 @@ def restructure_costs(
     for part, factor in factors.items():
         if not (math.isfinite(factor) and factor >= 0):
             raise PolicyError(f"the factor {factor!r} of {part!r}: give a number of at least 0")
-    keys = names_of(within)
+    keys = as_list(within)
     columns = Columns(cases, [*factors, *keys])
     before, after = np.zeros(columns.rows), np.zeros(columns.rows)
     for part, factor in factors.items():
@@ -118,22 +119,24 @@ def restructure_weights(
     weights
         A table with the group, its weight and its number of cases, such as that of `weights`.
     factors
-        The factor of each chosen group, or the name of a column of factors (null: not chosen); None chooses none, which
-        only brings the total to ``total``.
+        The factor of each chosen group, or the name of a column of factors (null: not chosen); None chooses
+        none, which only brings the total to ``total``.
     absorb
-        Who makes up for the change: ``"all"`` groups, the chosen ones too; or the ``"others"``, so that a chosen group has
-        exactly its weight times its factor.
+        Who makes up for the change: ``"all"`` groups, the chosen ones too; or the ``"others"``, so that a
+        chosen group has exactly its weight times its factor.
     total
         The total of n x weight that each set shall have; None keeps what it is now.
     within
-        The columns, such as a panel (MDC), whose values keep their total each by themselves; none keeps that of all.
+        The columns, such as a panel (MDC), whose values keep their total each by themselves; none keeps that of
+        all.
     group, weight, n
         The columns of the group, of its weight and of its number of cases.
 
     Returns
     -------
-    The same table with the weight changed, ``weight_before``, ``change`` (new over old, minus 1), and of the group's set
-    ``total_before`` and ``total_after`` (sums of n x weight). Groups without a weight stay without one.
+    The same table with the weight changed, ``weight_before``, ``change`` (new over old, minus 1), and of the
+    group's set ``total_before`` and ``total_after`` (sums of n x weight). Groups without a weight stay without
+    one.
 
     Raises
     ------
@@ -159,7 +162,7 @@ def restructure_weights(
         )
     if total is not None and not (math.isfinite(total) and total > 0):
         raise PolicyError(f"total={total!r}: give a number above 0, or None to keep the total")
-    keys = names_of(within)
+    keys = as_list(within)
     columns = Columns(
         weights, [group, weight, n, *keys, factors if isinstance(factors, str) else None], what="the weights"
     )
@@ -186,8 +189,8 @@ def restructure_weights(
     if len(empty):
         where = ", ".join(f"{name} {values[int(empty[0])].as_py()!r}" for name, values in found.table.items())
         raise PolicyError(
-            f"the chosen groups{' of ' + where if where else ''} need more than the total weight, or no other group has "
-            f"cases to make up for them: lower the factors, or absorb='all'"
+            f"the chosen groups{' of ' + where if where else ''} need more than the total weight, "
+            f"or no other group has cases to make up for them: lower the factors, or absorb='all'"
         )
     with np.errstate(divide="ignore", invalid="ignore"):
         keep = np.where(changed & (given > 0), left / given, 1.0)
@@ -214,8 +217,6 @@ def _factors(columns: Columns, factors: Mapping[str, float] | str | None, group:
     known = values.to_pylist()
     for name in factors or {}:
         if str(name) not in known:
-            raise UnknownNameError(
-                "group", str(name), known, hint="It is named in factors= and has no weight."
-            )
+            raise UnknownNameError("group", str(name), known, hint="It is named in factors= and has no weight.")
     listed = {str(name): float(factor) for name, factor in (factors or {}).items()}
     return np.array([*(listed.get(value, math.nan) for value in known), math.nan])[codes]

@@ -31,7 +31,7 @@ def higher_of_groups(
     group: str = "group",
     western_group: str = "western_group",
 ) -> Any:
-    """Pay a case of a Chinese-medicine group by the higher of its own weight and that of the matching Western group (就高).
+    """Pay a case of a Chinese-medicine group by the higher of its own and the matching Western group's weight (就高).
 
     Parameters
     ----------
@@ -40,12 +40,13 @@ def higher_of_groups(
     weights
         A table with the group and ``weight``.
     group, western_group
-        The columns of the case's own group and of the Western group that it would be in; null where there is none.
+        The columns of the case's own group and of the Western group that it would be in; null where there is
+        none.
 
     Returns
     -------
-    The caller's table with ``own_weight``, ``western_weight``, ``paid_weight`` and ``paid_group``. Where one of the two has
-    no weight the other counts; of equal ones, its own.
+    The caller's table with ``own_weight``, ``western_weight``, ``paid_weight`` and ``paid_group``. Where one of
+    the two has no weight the other counts; of equal ones, its own.
 
     Notes
     -----
@@ -84,24 +85,27 @@ def downgrade_tcm(
 ) -> Any:
     """Move cases of Chinese-medicine groups with too small a share of Chinese medicine to the Western group.
 
-    The share is (treatment + patent medicine + decoction pieces) over those and Western treatment, Western drugs, surgery
-    and materials.
+    The share is (treatment + patent medicine + decoction pieces) over those and Western treatment, Western
+    drugs, surgery and materials.
 
     Parameters
     ----------
     cases
-        Any table with a row a case. A case whose Western group is null is in no Chinese-medicine group and stays.
+        Any table with a row a case. A case whose Western group is null is in no Chinese-medicine group and
+        stays.
     minimum
         The share from which a case stays in its group, such as 0.6.
     group, western_group
-        The columns of the group and of the Western group that it falls back to (by severity where that is split).
+        The columns of the group and of the Western group that it falls back to (by severity where that is
+        split).
     parts
-        The columns of the parts of the cost (yuan) by their names in `TCM_PARTS`, where they differ; null counts as 0.
+        The columns of the parts of the cost (yuan) by their names in `TCM_PARTS`, where they differ; null
+        counts as 0.
 
     Returns
     -------
-    The caller's table with ``tcm_ratio`` (null where no part has a cost), ``paid_group``, and ``downgraded``; a case
-    without a ratio is downgraded, for it has no Chinese medicine.
+    The caller's table with ``tcm_ratio`` (null where no part has a cost), ``paid_group``, and ``downgraded``; a
+    case without a ratio is downgraded, for it has no Chinese medicine.
 
     Notes
     -----
@@ -122,9 +126,7 @@ def downgrade_tcm(
     known = Columns(cases)
     there = {part: name for part, name in names.items() if name in known or part in (parts or {})}
     if not there:
-        raise PolicyError(
-            f"the cases have none of the parts of cost {', '.join(names.values())}: name them by parts="
-        )
+        raise PolicyError(f"the cases have none of the parts of cost {', '.join(names.values())}: name them by parts=")
     columns = Columns(cases, [group, western_group, *there.values()])
     chinese, everything = np.zeros(columns.rows), np.zeros(columns.rows)
     negative = np.zeros(columns.rows, bool)

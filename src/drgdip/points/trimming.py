@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from drgdip._arrow import to_kind
 from drgdip.errors import PolicyError, UnknownNameError
-from drgdip.points._columns import Columns, add_columns, labels, names_of, nullable
+from drgdip.points._columns import Columns, add_columns, as_list, labels, nullable
 from drgdip.points._sums import blocks, counts, sums
 
 if TYPE_CHECKING:
@@ -76,9 +76,7 @@ class CaseRule:
             values = getattr(self, name)
             object.__setattr__(self, name, tuple(map(str, [values] if isinstance(values, str) else values)))
         if not (self.minimum is not None or self.maximum is not None or self.only or self.without):
-            raise PolicyError(
-                f"the rule about {self.column!r} says nothing: give minimum, maximum, only or without"
-            )
+            raise PolicyError(f"the rule about {self.column!r} says nothing: give minimum, maximum, only or without")
 
     @property
     def reason(self) -> str:
@@ -106,9 +104,7 @@ class CaseRule:
             known = np.append(np.asarray(pc.is_in(values, value_set=pa.array(self.only, pa.string()))), False)
             if self.only:
                 out |= ~known[codes]
-            banned = np.append(
-                np.asarray(pc.is_in(values, value_set=pa.array(self.without, pa.string()))), False
-            )
+            banned = np.append(np.asarray(pc.is_in(values, value_set=pa.array(self.without, pa.string()))), False)
             out |= banned[codes]
         return out
 
@@ -130,15 +126,15 @@ class Trim:
     log
         Find the limits on the logarithm of the cost.
     within
-        The columns whose values divide the cases into sets with limits of their own. None is the key that the means
-        are taken by, () all cases together.
+        The columns whose values divide the cases into sets with limits of their own. None is the key that the
+        means are taken by, () all cases together.
     min_cases
         Sets with fewer cases are not trimmed.
 
     Notes
     -----
-    No factor is built in. In use are 1.5 on both sides of the quartiles, in a study of one city 0.5 and 1.5; the
-    DIP 3.0 draft (chapter 5) has the percentiles 2.5 and 97.5.
+    No factor is built in. In use are 1.5 on both sides of the quartiles, in a study of one city 0.5 and 1.5;
+    the DIP 3.0 draft (chapter 5) has the percentiles 2.5 and 97.5.
 
     Examples
     --------
@@ -159,7 +155,7 @@ class Trim:
                 "method of trimming", self.method, TRIM_METHODS, hint=f"There are {', '.join(TRIM_METHODS)}."
             )
         if self.within is not None:
-            object.__setattr__(self, "within", tuple(names_of(self.within)))
+            object.__setattr__(self, "within", tuple(as_list(self.within)))
         sides = {"lower": self.lower, "upper": self.upper}
         for side, value in sides.items():
             if value is not None and not (math.isfinite(value) and value >= 0):
@@ -210,9 +206,7 @@ class Selection:
     def _trim(self, trim: Trim) -> None:
         codes, costs = self.sets.codes, self.costs
         with np.errstate(divide="ignore", invalid="ignore"):
-            self.lower, self.upper = _limits(
-                trim, np.where(self.why == _USED, codes, -1), costs, self.sets.size
-            )
+            self.lower, self.upper = _limits(trim, np.where(self.why == _USED, codes, -1), costs, self.sets.size)
         for part in blocks(len(costs)):
             why = self.why[part]
             kept = (why == _USED) & (codes[part] >= 0)
@@ -222,7 +216,7 @@ class Selection:
     @property
     def used(self) -> NDArray[np.bool_]:
         """Which cases count."""
-        return self.why == _USED
+        return np.equal(self.why, _USED)
 
     def status_names(self) -> pa.DictionaryArray:
         """A status for each case."""
@@ -231,7 +225,7 @@ class Selection:
 
     def reasons(self) -> pa.DictionaryArray:
         """A reason for each case that does not count."""
-        return labels(self.why.astype(np.int16) - 1, [*_REASONS[1:], *(rule.reason for rule in self.rules)])  # type: ignore[list-item]
+        return labels(self.why.astype(np.int16) - 1, [*_REASONS[1:], *(rule.reason for rule in self.rules)])
 
     def tally(self, codes: Codes, size: int) -> dict[str, NDArray[np.int64]]:
         """Cases by status for each code."""
@@ -262,9 +256,7 @@ def _limits(trim: Trim, codes: Codes, costs: Floats, size: int) -> tuple[Floats,
             high = mean + trim.upper * sd
     else:
         first, last = (25.0, 75.0) if trim.method == "iqr" else (trim.lower, trim.upper)
-        found = percentiles(
-            codes, costs, size, [value for value in (first, last) if value is not None], log=trim.log
-        )
+        found = percentiles(codes, costs, size, [value for value in (first, last) if value is not None], log=trim.log)
         if trim.method == "iqr":
             distance = found[1] - found[0]
             if trim.lower is not None:
@@ -297,9 +289,7 @@ def spread(codes: Codes, costs: Floats, size: int, *, log: bool = False) -> tupl
         return mean, np.sqrt(squares / np.where(cases > 1, cases - 1, np.nan))
 
 
-def percentiles(
-    codes: Codes, costs: Floats, size: int, wanted: Sequence[float], *, log: bool = False
-) -> list[Floats]:
+def percentiles(codes: Codes, costs: Floats, size: int, wanted: Sequence[float], *, log: bool = False) -> list[Floats]:
     """Percentiles of each code, between two costs in proportion; NaN where there is no case."""
     cases = counts(codes, size)
     # Rows without a code come first in the order by code, and are cut off.
@@ -340,7 +330,7 @@ def _stable_order(codes: Codes, size: int) -> NDArray[np.int64]:
 def _select(
     cases: Any, by: str | Sequence[str], cost: str, trim: Trim | None, rules: Sequence[CaseRule]
 ) -> tuple[Columns, Keys, Selection]:
-    keys = names_of(by)
+    keys = as_list(by)
     within = list((trim.within if trim else None) or ())
     columns = Columns(cases, [*keys, cost, *within, *(rule.column for rule in rules)])
     found = columns.keys(keys)
@@ -390,8 +380,7 @@ def trim_cases(
     _, _, selection = _select(cases, by, cost, trim, rules)
     codes = selection.sets.codes
     lower, upper = (
-        np.append(np.where(np.isinf(limit), np.nan, limit), np.nan)
-        for limit in (selection.lower, selection.upper)
+        np.append(np.where(np.isinf(limit), np.nan, limit), np.nan) for limit in (selection.lower, selection.upper)
     )
     return add_columns(
         cases,
@@ -421,24 +410,25 @@ def trim_report(
 
     Returns
     -------
-    A table with a row a group: the key; ``cases``, and of them ``used``, ``invalid``, ``excluded``, ``below`` and
-    ``above``, which add up to it; ``cost`` and ``cost_used`` (yuan). Cases without a group have the last row.
+    A table with a row a group: the key; ``cases``, and of them ``used``, ``invalid``, ``excluded``, ``below``
+    and ``above``, which add up to it; ``cost`` and ``cost_used`` (yuan). Cases without a group have the last
+    row.
 
     Examples
     --------
     >>> cases = [{"group": "A", "total_cost": cost} for cost in (90, 100, 110, 120, 900)]
-    >>> trim_report(cases, Trim("iqr", lower=1.5, upper=1.5))
-    [{'group': 'A', 'cases': 5, 'used': 4, 'invalid': 0, 'excluded': 0, 'below': 0, 'above': 1, 'cost': 1320.0, 'cost_used': 420.0}]
+    >>> row = trim_report(cases, Trim("iqr", lower=1.5, upper=1.5))[0]
+    >>> row["cases"], row["used"], row["above"], row["cost"], row["cost_used"]
+    (5, 4, 1, 1320.0, 420.0)
     """
     _, keys, selection = _select(cases, by, cost, trim, rules)
     tally = selection.tally(keys.codes, keys.size)
-    everything = sum(tally.values())
+    everything = np.sum(list(tally.values()), axis=0)
     rows = keys.size + bool(everything[-1])
     codes = np.where(keys.codes < 0, keys.size, keys.codes)
     money = np.where(np.isfinite(selection.costs), selection.costs, 0.0)
     columns: dict[str, Any] = {
-        name: pa.concat_arrays([values, pa.nulls(rows - keys.size, pa.string())])
-        for name, values in keys.table.items()
+        name: pa.concat_arrays([values, pa.nulls(rows - keys.size, pa.string())]) for name, values in keys.table.items()
     }
     columns |= {"cases": everything[:rows]}
     columns |= {name: tally[name][:rows] for name in TRIM_STATUSES}

@@ -1,4 +1,4 @@
-"""Weights of groups from the costs of their cases: relative weights (权重), scores (分值) and benchmark points (基准点数)."""
+"""Weights of groups from the costs of their cases: weights (权重), scores (分值) and benchmark points (基准点数)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import pyarrow.compute as pc
 
 from drgdip._arrow import to_arrow, to_kind
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
-from drgdip.points._columns import Columns, add_columns, labels, names_of, nullable, text_columns
+from drgdip.points._columns import Columns, add_columns, as_list, labels, nullable, text_columns
 from drgdip.points._sums import counts, sums, total
-from drgdip.points.trimming import Selection, spread
+from drgdip.points.trimming import CaseRule, Selection, spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from drgdip.points._columns import Codes, Floats, Keys
-    from drgdip.points.trimming import CaseRule, Trim
+    from drgdip.points.trimming import Trim
 
 __all__ = ["WEIGHT_STATUSES", "borrow_weights", "parent_weights", "part_scores", "weights"]
 
@@ -58,12 +58,13 @@ def weights(
     cost
         The column of the cost, in yuan. A column of drugs or consumables gives their sub-scores.
     scale
-        What a case of mean cost gets: 1 for relative weights, 1000 for DIP scores, 100 or 1000 for benchmark points.
+        What a case of mean cost gets: 1 for relative weights, 1000 for DIP scores, 100 or 1000 for benchmark
+        points.
     mean
         ``"arithmetic"`` or ``"geometric"``.
     years
-        The weight of each year, such as ``{2022: 1, 2023: 2, 2024: 7}``; every year of the cases must be named, with
-        0 to leave it out. None takes all cases alike.
+        The weight of each year, such as ``{2022: 1, 2023: 2, 2024: 7}``; every year of the cases must be named,
+        with 0 to leave it out. None takes all cases alike.
     year
         The column of the year, which is read only when ``years`` is given.
     trim, rules
@@ -73,10 +74,10 @@ def weights(
     max_cv
         A group whose coefficient of variation is above it is unstable; None sets no limit.
     base
-        What is divided by: ``"balanced"``, the mean that makes the mean weight of the cases used equal to the scale
-        (with arithmetic means and without year weights this is the mean of all cases); ``"overall"``, the mean of
-        all cases by the same rule as the groups' means; or a number, the yuan of one point (the quota method, 定额法:
-        weight = mean / base, the scale does not enter).
+        What is divided by: ``"balanced"``, the mean that makes the mean weight of the cases used equal to the
+        scale (with arithmetic means and without year weights this is the mean of all cases); ``"overall"``, the
+        mean of all cases by the same rule as the groups' means; or a number, the yuan of one point (the quota
+        method, 定额法: weight = mean / base, the scale does not enter).
     benchmark
         The group that has the weight ``scale`` (the benchmark-disease method, 基准病种法), in place of ``base``.
     groups
@@ -85,10 +86,11 @@ def weights(
     Returns
     -------
     A table with a row a group, in the order of their codes: the key; ``cases``, and of them ``invalid``,
-    ``excluded``, ``trimmed`` and ``n`` (used), which add up to it; ``share`` of all cases used; ``mean`` (yuan, of the
-    kind and with the year weights asked for); ``sd`` and ``cv`` of the cases used, all years alike; ``raw_weight``;
-    ``weight``, null where the group is not stable; ``weight_status``, one of `WEIGHT_STATUSES`; ``reason``. With
-    ``years``, also ``years``: how many of them the group occurs in. Cases without a group have the last row.
+    ``excluded``, ``trimmed`` and ``n`` (used), which add up to it; ``share`` of all cases used; ``mean`` (yuan,
+    of the kind and with the year weights asked for); ``sd`` and ``cv`` of the cases used, all years alike;
+    ``raw_weight``; ``weight``, null where the group is not stable; ``weight_status``, one of `WEIGHT_STATUSES`;
+    ``reason``. With ``years``, also ``years``: how many of them the group occurs in. Cases without a group have
+    the last row.
 
     Raises
     ------
@@ -99,24 +101,25 @@ def weights(
 
     Notes
     -----
-    With year weights a group's mean is the mean of its yearly means over the years in which the group occurs: the
-    weights of the other years are shared among these. The sources give the year weights (1:2:7 in the DIP 3.0
-    draft, 2:3:5 in Zhejiang from 2025) but no rule for a missing year; this one is the library's.
+    With year weights a group's mean is the mean of its yearly means over the years in which the group occurs:
+    the weights of the other years are shared among these. The sources give the year weights (1:2:7 in the DIP
+    3.0 draft, 2:3:5 in Zhejiang from 2025) but no rule for a missing year; this one is the library's.
 
     Source of the formula: 《医疗保障按病种付费管理暂行办法》 (2025), article 15; DIP 3.0 draft, chapter 5.
 
     Examples
     --------
-    >>> cases = [{"group": "A", "total_cost": 6000}, {"group": "A", "total_cost": 10000}, {"group": "B", "total_cost": 20000}]
+    >>> cases = [{"group": group, "total_cost": cost} for group, cost in (("A", 6000), ("A", 10000), ("B", 20000))]
     >>> [(row["group"], row["n"], row["weight"]) for row in weights(cases, scale=100)]
     [('A', 2, 66.66666666666667), ('B', 1, 166.66666666666666)]
     """
-    keys = names_of(by)
+    keys = as_list(by)
     if mean not in _MEANS:
         raise UnknownNameError("kind of mean", mean, _MEANS, hint=f"There are {' and '.join(_MEANS)}.")
     if not (math.isfinite(scale) and scale > 0):
         raise PolicyError(f"scale={scale!r}: give a number above 0, usually 1, 100 or 1000")
     within = list((trim.within if trim else None) or ())
+    rules = with_years(rules, year, years)
     columns = Columns(
         cases, [*keys, cost, *within, *(rule.column for rule in rules), year if years is not None else None]
     )
@@ -128,15 +131,22 @@ def weights(
     n = counts(codes, found.size)
     if not n.any():
         what = "there are no cases" if not columns.rows else f"none of the {columns.rows} cases can be used"
-        raise CaseError(
-            f"{what}: weights need costs of at least 0 and a group; see trim_report for what is left out"
-        )
+        raise CaseError(f"{what}: weights need costs of at least 0 and a group; see trim_report for what is left out")
 
     yearly = _Years(columns, year, years, selection)
     means = yearly.means(codes, selection.costs, found.size, geometric=geometric)
     plain, sd = spread(codes, selection.costs, found.size)
     divisor = _divisor(
-        base, benchmark, keys, found, n, means, yearly, selection, geometric=geometric, scale=scale
+        base,
+        benchmark,
+        keys,
+        found=found,
+        n=n,
+        means=means,
+        yearly=yearly,
+        selection=selection,
+        geometric=geometric,
+        scale=scale,
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         raw = means / divisor
@@ -160,37 +170,33 @@ def weights(
     return to_kind(_with_ungrouped(result, keys, tally), cases)
 
 
+def with_years(rules: Sequence[CaseRule], year: str, years: Mapping[int, float] | None) -> tuple[CaseRule, ...]:
+    """The rules of inclusion, and one that leaves out the years of weight 0."""
+    unused = tuple(str(name) for name, weight in (years or {}).items() if weight == 0)
+    return (*rules, CaseRule(year, without=unused)) if unused else tuple(rules)
+
+
 def year_codes(columns: Columns, year: str, years: Mapping[int, float], used: Any) -> tuple[Codes, Floats]:
     """The year of each case as a code, and the weight of each code."""
     named = {str(name): float(weight) for name, weight in years.items()}
     if len(named) < len(years):
         raise PolicyError(f"years={dict(years)!r} names a year twice: leave one of them")
-    if (
-        not named
-        or min(named.values()) < 0
-        or not math.isfinite(sum(named.values()))
-        or not sum(named.values())
-    ):
-        raise PolicyError(
-            f"years={dict(years)!r}: give each year a weight of at least 0, and one of them more"
-        )
+    if not named or min(named.values()) < 0 or not math.isfinite(sum(named.values())) or not sum(named.values()):
+        raise PolicyError(f"years={dict(years)!r}: give each year a weight of at least 0, and one of them more")
     codes, values = columns.codes(year)
     lost = np.flatnonzero(used & (codes < 0))
     if len(lost):
         more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
-        raise CaseError(
-            f"column {year!r} is empty in row {lost[0]}{more}: fill it, or leave the cases out by a rule"
-        )
-    present = set(
-        values.take(pa.array(np.flatnonzero(counts(np.where(used, codes, -1), len(values))))).to_pylist()
-    )
+        raise CaseError(f"column {year!r} is empty in row {lost[0]}{more}: fill it, or leave the cases out by a rule")
+    present = set(values.take(pa.array(np.flatnonzero(counts(np.where(used, codes, -1), len(values))))).to_pylist())
     for name in sorted(present - set(named)):
         raise PolicyError(
             f"there are cases of {name}, which years={dict(years)!r} does not name: give it a weight, 0 to leave it out"
         )
-    for name in sorted(set(named) - present):
+    for name in sorted({name for name, weight in named.items() if weight} - present):
         raise PolicyError(
-            f"years={dict(years)!r} names {name}, but no case that counts is of that year: leave it out, or mend the cases"
+            f"years={dict(years)!r} names {name}, but no case that counts is of that year: "
+            f"leave it out, or mend the cases"
         )
     return codes, np.array([named.get(name, 0.0) for name in values.to_pylist()])
 
@@ -198,9 +204,7 @@ def year_codes(columns: Columns, year: str, years: Mapping[int, float], used: An
 class _Years:
     """Means by year, joined by the years' weights."""
 
-    def __init__(
-        self, columns: Columns, year: str, years: Mapping[int, float] | None, selection: Selection
-    ) -> None:
+    def __init__(self, columns: Columns, year: str, years: Mapping[int, float] | None, selection: Selection) -> None:
         self.weights = np.ones(1)
         self.codes: Codes | None = None
         if years is None:
@@ -225,26 +229,26 @@ class _Years:
         with np.errstate(divide="ignore", invalid="ignore"):
             mean = np.where(n > 0, sum_ / n, 0.0)
             mean = np.where(n > 0, np.exp(mean), 0.0) if geometric else mean
-            # fsum: the same for every order of the years' codes, and exact for one year.
             top = np.array([math.fsum(row) for row in mean * share])
-            return top / np.array([math.fsum(row) or math.nan for row in share])
+            mean = top / np.array([math.fsum(row) or math.nan for row in share])
+            return np.asarray(mean, np.float64)
 
     def years_of(self, codes: Codes, size: int) -> Codes:
         """In how many years that count each code occurs."""
         n = counts(self._cells(codes), size * len(self.weights)).reshape(size, -1)
-        return ((n > 0) & (self.weights > 0)).sum(axis=1)
+        return np.asarray(((n > 0) & (self.weights > 0)).sum(axis=1), np.int64)
 
 
 def _divisor(
     base: str | float,
     benchmark: str | None,
     keys: list[str],
+    *,
     found: Keys,
     n: Codes,
     means: Floats,
     yearly: _Years,
     selection: Selection,
-    *,
     geometric: bool,
     scale: float,
 ) -> float:
@@ -267,9 +271,7 @@ def _divisor(
         if base == "balanced":
             some = ~np.isnan(means)
             value = (
-                total(np.where(some, n * np.where(some, means, 0.0), 0.0)) / n[some].sum()
-                if some.any()
-                else math.nan
+                total(np.where(some, n * np.where(some, means, 0.0), 0.0)) / n[some].sum() if some.any() else math.nan
             )
         elif base == "overall":
             value = yearly.means(np.where(selection.used, 0, -1), selection.costs, 1, geometric=geometric)[0]
@@ -377,8 +379,8 @@ def part_scores(cases: Any, parts: Sequence[str], by: str | Sequence[str] = "gro
 
     Returns
     -------
-    A table with the key, and for each part ``<part>_n``, ``<part>_mean`` and ``<part>_score``: the group's mean of the
-    part over the mean of the part of all cases, times the scale (1 unless given).
+    A table with the key, and for each part ``<part>_n``, ``<part>_mean`` and ``<part>_score``: the group's mean
+    of the part over the mean of the part of all cases, times the scale (1 unless given).
 
     Notes
     -----
@@ -390,12 +392,12 @@ def part_scores(cases: Any, parts: Sequence[str], by: str | Sequence[str] = "gro
     >>> [(row["group"], row["drugs_score"]) for row in part_scores(cases, ["drugs"])]
     [('A', 0.5), ('B', 1.5)]
     """
-    keys = names_of(by)
+    keys = as_list(by)
     if not parts:
         raise PolicyError("parts=[] names no column of cost: give at least one")
     table = to_arrow(cases)
     joined: dict[str, Any] = {}
-    for part in names_of(parts):
+    for part in as_list(parts):
         found = weights(table, by, cost=part, **options)
         # Every part has the same cases, and so the same keys in the same order.
         joined |= {name: found[name] for name in keys}
@@ -413,15 +415,15 @@ def parent_weights(weights: Any, parents: Any, *, group: str = "group", parent: 
     weights
         The table of `weights`.
     parents
-        The parent of each group, such as the ADRG of a DRG: a mapping, or a table with the columns ``group`` and
-        ``parent``. The groups that share a parent are taken together, unstable ones too.
+        The parent of each group, such as the ADRG of a DRG: a mapping, or a table with the columns ``group``
+        and ``parent``. The groups that share a parent are taken together, unstable ones too.
     group, parent
         The columns of the group and of its parent.
 
     Returns
     -------
-    A table with ``group`` and ``weight``: the mean of the siblings' weights before any status, each as often as it
-    has cases; null where no sibling has a case.
+    A table with ``group`` and ``weight``: the mean of the siblings' weights before any status, each as often as
+    it has cases; null where no sibling has a case.
 
     Examples
     --------
@@ -453,16 +455,16 @@ def borrow_weights(weights: Any, sources: Mapping[str, Any], *, group: str = "gr
     weights
         A table with ``group``, ``weight`` and ``weight_status``, such as that of `weights`.
     sources
-        Where to look, in order of preference: a name for each source, and a table with ``group`` and ``weight`` on
-        the same scale (`parent_weights`, a national list), or a mapping from group to the neighbouring group whose
-        weight it takes.
+        Where to look, in order of preference: a name for each source, and a table with ``group`` and ``weight``
+        on the same scale (`parent_weights`, a national list), or a mapping from group to the neighbouring group
+        whose weight it takes.
     group
         The column of the group.
 
     Returns
     -------
-    The same table; a filled row has the status ``borrowed``. ``borrowed_from`` names the source. A group that no
-    source helps keeps its status.
+    The same table; a filled row has the status ``borrowed``. ``borrowed_from`` names the source. A group that
+    no source helps keeps its status.
 
     Notes
     -----
@@ -470,8 +472,8 @@ def borrow_weights(weights: Any, sources: Mapping[str, Any], *, group: str = "gr
 
     Examples
     --------
-    >>> own = [{"group": "A", "weight": 1.2, "weight_status": "stable"}, {"group": "B", "weight": None, "weight_status": "unstable"}]
-    >>> borrow_weights(own, {"national": [{"group": "B", "weight": 0.8}]})[1]
+    >>> own = [{"group": "B", "weight": None, "weight_status": "unstable"}]
+    >>> borrow_weights(own, {"national": [{"group": "B", "weight": 0.8}]})[0]
     {'group': 'B', 'weight': 0.8, 'weight_status': 'borrowed', 'borrowed_from': 'national'}
     """
     columns = Columns(weights, [group, "weight", "weight_status"], what="the weights")
@@ -481,9 +483,7 @@ def borrow_weights(weights: Any, sources: Mapping[str, Any], *, group: str = "gr
     for number, (name, table) in enumerate(sources.items()):
         if isinstance(table, Mapping):
             # A neighbour lends the weight it has itself, never one it borrowed.
-            pairs = Columns(
-                pa.table({group: list(table), "neighbour": list(table.values())}), what=f"source {name!r}"
-            )
+            pairs = Columns(pa.table({group: list(table), "neighbour": list(table.values())}), what=f"source {name!r}")
             place = np.append(pairs.match(["neighbour"], columns, [group]), -1)[columns.match([group], pairs)]
             offered = np.append(own, np.nan)[place]
         else:
@@ -492,14 +492,15 @@ def borrow_weights(weights: Any, sources: Mapping[str, Any], *, group: str = "gr
         taken = np.isnan(found) & ~np.isnan(offered)
         found[taken] = offered[taken]
         source[taken] = number
-    codes, values = columns.codes("weight_status")
-    old = np.append(np.asarray(values, object), None)[codes]
-    status = np.where(source >= 0, "borrowed", old)
+    status = [
+        "borrowed" if taken else old
+        for taken, old in zip(source >= 0, columns.table["weight_status"].to_pylist(), strict=True)
+    ]
     return add_columns(
         weights,
         {
             "weight": nullable(found),
-            "weight_status": pa.array(status.tolist(), pa.string()),
+            "weight_status": pa.array(status, pa.string()),
             "borrowed_from": labels(source, list(sources)).cast(pa.string()),
         },
     )
