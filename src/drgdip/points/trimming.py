@@ -304,6 +304,8 @@ def percentiles(codes: Codes, costs: Floats, size: int, wanted: Sequence[float],
     found = []
     for percentile in wanted:
         place = np.where(cases > 0, (cases - 1) * (percentile / 100), np.nan)
+        # 0.975 of 200 cases is the 195th, whatever the last digit of the product says.
+        place = np.where(np.abs(place - np.rint(place)) < 1e-9, np.rint(place), place)
         below = np.where(cases > 0, np.floor(place), 0).astype(np.int64)
         above = np.minimum(below + 1, np.maximum(cases - 1, 0))
         share = place - below
