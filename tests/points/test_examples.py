@@ -203,7 +203,9 @@ def test_t02_value_of_a_point():
 def test_t04_score_times_value():
     given = EXAMPLES["T04"]
     inputs = given["inputs"]
-    assert standard(inputs["score"], inputs["value"]) - inputs["cost"] == pytest.approx(given["expected"], abs=given["tol"])
+    assert standard(inputs["score"], inputs["value"]) - inputs["cost"] == pytest.approx(
+        given["expected"], abs=given["tol"]
+    )
 
 
 def test_t05_weight_times_value():

@@ -93,8 +93,8 @@ def band(ratio, policy, weight=None, level=None):
             return declared.name
         if hasattr(edge, "tiers"):
             edge = next(value for limit, value in edge.tiers if weight <= limit)
-        elif hasattr(edge, "values"):
-            edge = edge.values.get(level, edge.other)
+        elif hasattr(edge, "other"):
+            edge = edge.values.get(level, edge.other)  # noqa: PD011 - no frame
         if ratio < edge or (declared.closed and ratio == edge):
             return declared.name
     raise AssertionError("the last band has no edge")

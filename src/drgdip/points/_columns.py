@@ -82,8 +82,8 @@ class Columns:
         if pa.types.is_null(kind):
             return np.full(self.rows, np.nan)
         if pa.types.is_decimal(kind):
-            column = column.cast(pa.float64())
-        elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+            return _from_decimal(column)
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
             example = next((repr(value.as_py()) for value in column if value.is_valid), "nothing")
             raise CaseError(
                 f"column {name!r} of {self.what} holds {kind} such as {example}, not numbers: "
@@ -190,13 +190,28 @@ def _encode(column: pa.ChunkedArray, where: str) -> tuple[Codes, pa.Array]:
     return np.append(place, -1).astype(np.int32)[codes], kept
 
 
+def _from_decimal(column: pa.ChunkedArray) -> Floats:
+    """Decimals as the nearest floats; Arrow's own cast may miss them by a last digit."""
+    scale = column.type.scale
+    column = column.cast(pa.decimal128(38, scale))
+    parts = []
+    for chunk in filter(len, column.chunks):
+        halves = np.frombuffer(chunk.buffers()[1], np.int64)[2 * chunk.offset :][: 2 * len(chunk)].reshape(-1, 2)
+        low, high = halves.T
+        missing = np.asarray(pc.is_null(chunk))
+        if scale < 0 or ((low >> 63 != high) & ~missing).any():
+            parts.append(np.asarray(chunk.cast(pa.float64()).to_numpy(zero_copy_only=False)))
+        else:
+            parts.append(np.where(missing, np.nan, low / 10.0**scale))
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
 def _texts(values: pa.Array, where: str) -> pa.Array:
     kind = values.type
-    if pa.types.is_floating(kind):
-        # A whole number becomes a float where pandas had to hold a missing value beside it.
-        whole = pc.all(pc.equal(values, pc.floor(values))).as_py()
-        values = values.cast(pa.int64()) if whole else values
     try:
+        if pa.types.is_floating(kind):
+            # A whole number becomes a float where pandas had to hold a missing value beside it.
+            values = values.cast(pa.int64())
         return values.cast(pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise CaseError(f"{where} holds {kind}: a key is a text, a whole number or a date") from error

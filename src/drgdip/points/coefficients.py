@@ -89,7 +89,8 @@ def cost_coefficients(
     -----
     Sources: 《金华市按病组点数法计费简明示意》 (2017) for hospital and group; DIP 3.0 draft, chapter 5, for
     levels: three years weighted, by disease where the difference is large and cases are enough. A
-    hospital that has no history in a group gets no row; Jinhua 2017 takes 1 for it (see ``missing`` of `combine_coefficients`).
+    hospital that has no history in a group gets no row; Jinhua 2017 takes 1 for it (see ``missing`` of
+    `combine_coefficients`).
 
     Examples
     --------

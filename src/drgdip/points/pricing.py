@@ -127,8 +127,8 @@ def case_points(
     -------
     The caller's table with a column for each step that takes part, so that the sum can be redone:
     ``case_kind``, ``weight``, ``coefficient``, ``auxiliary``, ``reference_cost``, ``cost_ratio``, ``outlier``,
-    ``factor``, ``readmission_factor``; and always ``points_rule`` (the formula that was used), ``points``,
-    ``points_status`` (one of `POINTS_STATUSES`) and ``points_reason``.
+    ``factor``, ``readmission_factor``; and always ``points_rule`` (the formula that was used; a name without a
+    column is 1), ``points``, ``points_status`` (one of `POINTS_STATUSES`) and ``points_reason``.
 
     Raises
     ------
@@ -351,7 +351,9 @@ class _Work:
 
     def prepare(self) -> None:
         """Read the formulas once, and what the outlier policy compares with."""
-        self.ordinary = Expression("coefficient * auxiliary")
+        asked = {"coefficient": self.coefficient.asked, "auxiliary": self.auxiliary.asked}
+        self.ordinary = Expression(" * ".join(name for name in asked if asked[name]) or "1")
+        self.tail = " * readmission_factor" if self.readmission.asked else ""
         if self.policy is None:
             return
         assert self.costs is not None
@@ -409,14 +411,14 @@ class _Work:
             self._fault(why, chosen, faults)
             factor[chosen] = value[chosen]
             points[chosen] = (weight * value * readmission)[chosen]
-            rule[chosen] = self._number(f"weight * {_bracketed(formula.text)} * readmission_factor")
+            rule[chosen] = self._number(_rule(formula.text) + self.tail)
 
         def by_cost(chosen: Any, amount: Floats, what: str, fault: list[tuple[Any, str]]) -> None:
             if not chosen.any():
                 return
             self._fault(why, chosen, fault)
             points[chosen] = (amount * self.by_cost * readmission)[chosen]
-            rule[chosen] = self._number(f"{what} / mean_cost * scale * readmission_factor")
+            rule[chosen] = self._number(f"{what} / mean_cost * scale{self.tail}")
 
         usual = kinds == CASE_KINDS.index("complete")
         if self.classifier is not None and self.reference is not None and costs is not None:
@@ -453,7 +455,7 @@ class _Work:
             ]
             self._fault(why, chosen, faults)
             points[chosen] = (days * daily * readmission)[chosen]
-            rule[chosen] = self._number("days * bed_day_points * readmission_factor")
+            rule[chosen] = self._number(f"days * bed_day_points{self.tail}")
         everyone = np.ones(rows, bool)
         self._fault(why, everyone, [(~(readmission >= 0), "the readmission factor is missing or negative")])
         self._fault(why, everyone, [(kinds < 0, "the case has no kind that is known")])
@@ -539,8 +541,11 @@ class _Work:
         }
 
 
-def _bracketed(text: str) -> str:
-    return f"({text})" if "+" in text or "-" in text else text
+def _rule(factor: str) -> str:
+    """The formula of the points under the formula of their factor."""
+    if factor == "1":
+        return "weight"
+    return f"weight * ({factor})" if "+" in factor or "-" in factor else f"weight * {factor}"
 
 
 def mark_readmissions(
