@@ -89,7 +89,9 @@ class Columns:
                 f"column {name!r} of {self.what} holds {kind} such as {example}, not numbers: "
                 f"convert it, for example with pandas.to_numeric"
             )
-        return np.asarray(column.to_numpy(), np.float64)
+        # One chunk is looked at in place; several are joined, which copies.
+        plain = column.chunk(0) if column.num_chunks == 1 else column
+        return np.asarray(plain.to_numpy(zero_copy_only=False), np.float64)
 
     def codes(self, name: str) -> tuple[Codes, pa.Array]:
         """A column as codes (-1 where null or empty) of its values as texts in order."""

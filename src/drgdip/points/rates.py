@@ -766,24 +766,36 @@ def _medians(codes: Codes, costs: Floats, points: Floats, weight: Floats, size: 
 
 
 def geometric_median(plane: Floats, weight: Floats) -> Floats:
-    """The point with the least weighted sum of distances, by the steps of Weiszfeld as mended by Vardi and Zhang."""
+    """The point with the least weighted sum of distances, by Weiszfeld's steps.
+
+    The steps crawl towards a median that is one of the points themselves, so that the nearest one is tried each time.
+    """
     centre = np.array([total(plane[:, axis] * weight) for axis in (0, 1)]) / total(weight)
-    for _ in range(1000):
+    for _ in range(10_000):
         away = plane - centre
-        distance = np.hypot(away[:, 0], away[:, 1])
-        apart = distance > 1e-15
-        pull = weight[apart] / distance[apart]
-        if not len(pull):
-            return centre
-        step = np.array([total(plane[apart, axis] * pull) for axis in (0, 1)]) / total(pull)
-        here = total(weight[~apart]) if (~apart).any() else 0.0
-        if here:
-            force = np.array([total(away[apart, axis] * pull) for axis in (0, 1)])
-            strength = float(np.hypot(*force))
-            share = 1.0 if strength == 0 else min(1.0, here / strength)
-            step = (1 - share) * step + share * centre
+        nearest = plane[np.argmin(np.hypot(away[:, 0], away[:, 1]))]
+        _, force, here = _pull(plane, weight, nearest)
+        if force <= here:
+            return np.asarray(nearest, np.float64)
+        step, _, here = _pull(plane, weight, centre)
+        if here:  # on a point that is not the median: a step off it, towards the others
+            step = (step + centre) / 2
         moved = float(np.abs(step - centre).max())
         centre = step
         if moved <= 1e-12:
             break
     return centre
+
+
+def _pull(plane: Floats, weight: Floats, place: Floats) -> tuple[Floats, float, float]:
+    """Where the points draw a place to, how strongly, and the weight of the points that lie there."""
+    away = plane - place
+    distance = np.hypot(away[:, 0], away[:, 1])
+    apart = distance > 1e-15
+    pull = weight[apart] / distance[apart]
+    here = total(weight[~apart])
+    if not len(pull):
+        return place, 0.0, here
+    step = np.array([total(plane[apart, axis] * pull) for axis in (0, 1)]) / total(pull)
+    force = math.hypot(*(total(away[apart, axis] * pull) for axis in (0, 1)))
+    return step, force, here

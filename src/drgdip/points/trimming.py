@@ -292,41 +292,42 @@ def spread(codes: Codes, costs: Floats, size: int, *, log: bool = False) -> tupl
 def percentiles(codes: Codes, costs: Floats, size: int, wanted: Sequence[float], *, log: bool = False) -> list[Floats]:
     """Percentiles of each code, between two costs in proportion; NaN where there is no case."""
     cases = counts(codes, size)
-    # Rows without a code come first in the order by code, and are cut off.
-    order = _stable_order(codes + 1, size + 1)[len(codes) - int(cases.sum()) :]
-    values = costs[order]
-    del order
-    start = np.concatenate([[0], np.cumsum(cases)]).astype(np.int64)
-    # Sorting each stretch by itself takes less memory than one sort by group and cost.
-    for first_row, last_row in zip(start[:-1].tolist(), start[1:].tolist(), strict=True):
-        values[first_row:last_row].sort()
-    start = start[:-1]
-    found = []
-    for percentile in wanted:
-        place = np.where(cases > 0, (cases - 1) * (percentile / 100), np.nan)
-        # 0.975 of 200 cases is the 195th, whatever the last digit of the product says.
-        place = np.where(np.abs(place - np.rint(place)) < 1e-9, np.rint(place), place)
-        below = np.where(cases > 0, np.floor(place), 0).astype(np.int64)
-        above = np.minimum(below + 1, np.maximum(cases - 1, 0))
-        share = place - below
-        if not len(values):
-            found.append(np.full(size, np.nan))
-            continue
-        first = values[np.minimum(start + below, len(values) - 1)]
-        second = values[np.minimum(start + above, len(values) - 1)]
-        if log:
-            first, second = np.log(first), np.log(second)
-        found.append(np.where(cases > 0, first + (second - first) * share, np.nan))
+    found = [np.full(size, np.nan) for _ in wanted]
+    # A part of the codes at a time, so that the sorted copies stay small beside the table.
+    limit = max(1 << 20, len(codes) // 8)
+    first = 0
+    while first < size:
+        last = first + 1
+        rows_of_part = int(cases[first])
+        while last < size and last - first < 1 << 16 and rows_of_part + cases[last] <= limit:
+            rows_of_part += int(cases[last])
+            last += 1
+        rows = np.flatnonzero((codes >= first) & (codes < last))
+        # numpy sorts 16-bit numbers by counting, which is several times faster than comparing.
+        order = np.argsort((codes[rows] - first).astype(np.uint16), kind="stable")
+        values = costs[rows[order]]
+        del rows, order
+        start = 0
+        for code in range(first, last):
+            end = start + int(cases[code])
+            if end > start:
+                values[start:end].sort()
+                for number, percentile in enumerate(wanted):
+                    found[number][code] = _between(values[start:end], percentile, log=log)
+            start = end
+        first = last
     return found
 
 
-def _stable_order(codes: Codes, size: int) -> NDArray[np.int64]:
-    """The rows by code, rows of a code in the order they have."""
-    # numpy sorts 16-bit numbers by counting, which is several times faster than comparing.
-    if size <= 1 << 16:
-        return np.argsort(codes.astype(np.uint16), kind="stable")
-    order = np.argsort((codes & 0xFFFF).astype(np.uint16), kind="stable")
-    return order[np.argsort((codes[order] >> 16).astype(np.uint16), kind="stable")]
+def _between(ordered: Floats, percentile: float, *, log: bool) -> float:
+    place = (len(ordered) - 1) * (percentile / 100)
+    # 0.975 of 200 cases is the 195th, whatever the last digit of the product says.
+    place = round(place) if abs(place - round(place)) < 1e-9 else place
+    below = int(place)
+    first, second = float(ordered[below]), float(ordered[min(below + 1, len(ordered) - 1)])
+    if log:
+        first, second = math.log(first), math.log(second)
+    return first + (second - first) * (place - below)
 
 
 def _select(
