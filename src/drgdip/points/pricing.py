@@ -55,6 +55,7 @@ class _Parameters:
 
     def __init__(self, columns: Columns, given: str | float | None, default: float) -> None:
         self.asked = given is not None
+        self.name = given if isinstance(given, str) else None
         self.values = columns.numbers(given) if isinstance(given, str) else None
         self.constant = float(default if given is None else given) if not isinstance(given, str) else math.nan
 
@@ -514,7 +515,8 @@ class _Work:
         """The columns of the result."""
 
         def shown(name: str, given: _Parameters) -> dict[str, Any]:
-            if not given.asked:
+            # A column that the cases have under this very name is there already.
+            if not given.asked or given.name == name:
                 return {}
             if given.values is None:
                 return {name: pa.repeat(given.constant, self.columns.rows)}

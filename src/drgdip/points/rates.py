@@ -766,36 +766,49 @@ def _medians(codes: Codes, costs: Floats, points: Floats, weight: Floats, size: 
 
 
 def geometric_median(plane: Floats, weight: Floats) -> Floats:
-    """The point with the least weighted sum of distances, by Weiszfeld's steps.
+    """The point with the least weighted sum of distances.
 
-    The steps crawl towards a median that is one of the points themselves, so that the nearest one is tried each time.
+    Each step is the better of Weiszfeld's and Newton's. Both crawl towards a median that is one of the points itself,
+    so that the nearest one is tried each time.
     """
     centre = np.array([total(plane[:, axis] * weight) for axis in (0, 1)]) / total(weight)
-    for _ in range(10_000):
-        away = plane - centre
-        nearest = plane[np.argmin(np.hypot(away[:, 0], away[:, 1]))]
-        _, force, here = _pull(plane, weight, nearest)
-        if force <= here:
+    for _ in range(1000):
+        away, distance = _away(plane, centre)
+        nearest = plane[np.argmin(distance)]
+        if _is_median(plane, weight, nearest):
             return np.asarray(nearest, np.float64)
-        step, _, here = _pull(plane, weight, centre)
-        if here:  # on a point that is not the median: a step off it, towards the others
-            step = (step + centre) / 2
-        moved = float(np.abs(step - centre).max())
-        centre = step
-        if moved <= 1e-12:
+        # A point that is not the median has no direction of its own.
+        apart = distance > 1e-15
+        pull, direction = weight[apart] / distance[apart], away[apart] / distance[apart, None]
+        force = np.array([total(direction[:, axis] * weight[apart]) for axis in (0, 1)])
+        steps = [force / total(pull)]
+        bend = np.diag([total(pull)] * 2)
+        for one in (0, 1):
+            for other in (0, 1):
+                bend[one, other] -= total(pull * direction[:, one] * direction[:, other])
+        if abs(np.linalg.det(bend)) > 1e-12 * bend.trace() ** 2:
+            newton = np.linalg.solve(bend, force)
+            steps += [newton, newton / 2, newton / 8]
+        step = min(steps, key=lambda step: _far(plane, weight, centre + step))
+        if _far(plane, weight, centre + step) >= _far(plane, weight, centre) or np.abs(step).max() <= 1e-13:
             break
+        centre = centre + step
     return centre
 
 
-def _pull(plane: Floats, weight: Floats, place: Floats) -> tuple[Floats, float, float]:
-    """Where the points draw a place to, how strongly, and the weight of the points that lie there."""
+def _away(plane: Floats, place: Floats) -> tuple[Floats, Floats]:
     away = plane - place
-    distance = np.hypot(away[:, 0], away[:, 1])
+    return away, np.hypot(away[:, 0], away[:, 1])
+
+
+def _far(plane: Floats, weight: Floats, place: Floats) -> float:
+    """The weighted sum of the distances from a place."""
+    return total(_away(plane, place)[1] * weight)
+
+
+def _is_median(plane: Floats, weight: Floats, point: Floats) -> bool:
+    """Whether the other points pull at a point no more than it weighs."""
+    away, distance = _away(plane, point)
     apart = distance > 1e-15
     pull = weight[apart] / distance[apart]
-    here = total(weight[~apart])
-    if not len(pull):
-        return place, 0.0, here
-    step = np.array([total(plane[apart, axis] * pull) for axis in (0, 1)]) / total(pull)
-    force = math.hypot(*(total(away[apart, axis] * pull) for axis in (0, 1)))
-    return step, force, here
+    return math.hypot(*(total(away[apart, axis] * pull) for axis in (0, 1))) <= total(weight[~apart])
