@@ -103,6 +103,39 @@ def test_same_kind_and_same_rows(name, kind):
     assert rows_of(source) == TABLE.to_pylist()
 
 
+def as_pandas(rows):
+    return rows.to_pandas() if isinstance(rows, pa.Table) else pd.DataFrame(rows)
+
+
+LEVELS = [{"level": level, "coefficient": level / 2, "reason": "x"} for level in (1, 2, 3)]
+RATES = [{"pool": pool, "level": None, "base_rate": 10.0} for pool in ("employee", "resident")]
+PARENTS = [{"group": f"G{number:02}", "parent": f"P{number % 2}"} for number in range(6)]
+AUXILIARY = [{"group": "G01", "auxiliary_type": "icu", "coefficient": 2.0}]
+SECOND = {
+    "weights": lambda table: points.case_points(TABLE, table(WEIGHTS)),
+    "means": lambda table: points.classify_outliers(TABLE, "dip-1.0", reference=table(MEANS)),
+    "group means": lambda table: points.case_points(
+        TABLE, table(WEIGHTS), outliers=points.outlier_policy("dingzhou", low_formula="ratio")
+    ),
+    "coefficients": lambda table: points.combine_coefficients(TABLE, {"level": table(LEVELS)}, "level"),
+    "rates": lambda table: points.payment_standards(TABLE, table(RATES), weight="los"),
+    "parents": lambda table: points.parent_weights(WEIGHTS, table(PARENTS)),
+    "parents' weights": lambda table: pa.Table.from_pylist(
+        rows_of(points.parent_weights(table(WEIGHTS), {"G01": "P", "G02": "P"}))
+    ),
+    "sources": lambda table: points.borrow_weights(WEIGHTS, {"other": table(WEIGHTS)}),
+    "auxiliary": lambda table: points.auxiliary_coefficients(
+        TABLE.append_column("auxiliary_types", pa.repeat("icu", len(TABLE))), table(AUXILIARY)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SECOND)
+@pytest.mark.parametrize("kind", [as_pandas, lambda rows: pl.DataFrame(as_pandas(rows))], ids=["pandas", "polars"])
+def test_the_second_table_may_be_of_any_kind(name, kind):
+    assert SECOND[name](kind).equals(SECOND[name](lambda rows: rows))
+
+
 def test_columns_of_the_same_name_are_replaced():
     once = points.case_points(TABLE, WEIGHTS)
     twice = points.case_points(once, WEIGHTS)

@@ -48,18 +48,25 @@ class Columns:
 
     def __init__(self, data: Any, needed: Iterable[str | None] = (), *, what: str = "the cases") -> None:
         self.what = what
-        wanted = list(dict.fromkeys(name for name in needed if name is not None))
-        if kind_of(data) == "pandas":
-            # Only what is needed: a frame may hold columns that are no table's.
-            self.names = names_of(data)
-            self._check(wanted, self.names)
-            self.table = to_arrow(data, wanted)
-        else:
-            self.table = to_arrow(data)
-            self.names = self.table.column_names
-            self._check(wanted, self.names)
-        self.rows = len(data) if kind_of(data) == "pandas" else len(self.table)
+        # A frame of pandas may hold columns that are no table's: of it, only what is used is read.
+        self._frame = data if kind_of(data) == "pandas" else None
+        self._table = pa.table({}) if self._frame is not None else to_arrow(data)
+        self.names = names_of(data) if self._frame is not None else self._table.column_names
+        self.rows = len(self._table if self._frame is None else data)
+        self._read: dict[str, pa.ChunkedArray] = {}
         self._codes: dict[str, tuple[Codes, pa.Array]] = {}
+        self.require(needed)
+
+    def require(self, needed: Iterable[str | None]) -> None:
+        """Refuse a table that lacks a column, or has it twice."""
+        self._check([name for name in needed if name is not None], self.names)
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """A column as it is."""
+        if name not in self._read:
+            table = self._table if self._frame is None else to_arrow(self._frame, [name])
+            self._read[name] = table[name]
+        return self._read[name]
 
     def _check(self, wanted: Sequence[str], known: Sequence[str]) -> None:
         for name in wanted:
@@ -74,7 +81,7 @@ class Columns:
 
     def numbers(self, name: str) -> Floats:
         """A column as float64, NaN where it is null."""
-        column = self.table[name]
+        column = self.column(name)
         kind = column.type
         if pa.types.is_dictionary(kind):
             column = column.cast(kind.value_type)
@@ -93,10 +100,23 @@ class Columns:
         plain = column.chunk(0) if column.num_chunks == 1 else column
         return np.asarray(plain.to_numpy(zero_copy_only=False), np.float64)
 
+    def dates(self, name: str) -> pa.Array:
+        """A column as days; times are cut to their day, and texts read as year-month-day."""
+        column = self.column(name)
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        try:
+            if pa.types.is_timestamp(column.type):
+                column = pc.floor_temporal(column, unit="day")
+            return column.cast(pa.date32()).combine_chunks()
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            what = f"column {name!r} of {self.what} holds {column.type} that are no dates: {error}; give dates"
+            raise CaseError(what) from error
+
     def codes(self, name: str) -> tuple[Codes, pa.Array]:
         """A column as codes (-1 where null or empty) of its values as texts in order."""
         if name not in self._codes:
-            self._codes[name] = _encode(self.table[name], f"column {name!r} of {self.what}")
+            self._codes[name] = _encode(self.column(name), f"column {name!r} of {self.what}")
         return self._codes[name]
 
     def keys(self, names: Sequence[str]) -> Keys:
@@ -151,7 +171,7 @@ class Columns:
         twice = np.flatnonzero(ordered[1:] == ordered[:-1])
         if len(twice):
             first, second = sorted(int(row) for row in order[twice[0] : twice[0] + 2])
-            key = ", ".join(f"{name} {other.table[name][first].as_py()!r}" for name in others)
+            key = ", ".join(f"{name} {other.column(name)[first].as_py()!r}" for name in others)
             raise PolicyError(f"{other.what} have {key} twice, in rows {first} and {second}: leave one of them")
         if not len(order):
             return np.full(self.rows, -1, np.int32)

@@ -112,7 +112,9 @@ def cost_coefficients(
         "rules": rules,
     }
     needed = [*parts, *wholes, cost, *(trim.within or () if trim else ()), *(rule.column for rule in rules)]
-    table = Columns(cases, [*needed, year if years is not None else None]).table
+    needed += [year] if years is not None else []
+    columns = Columns(cases, needed)
+    table = pa.table({name: columns.column(name) for name in dict.fromkeys(needed)})
     whole_columns = wholes or ["_all"]
     if not wholes:
         table = table.append_column("_all", pa.repeat("all", len(table)))
@@ -147,8 +149,8 @@ def cost_coefficients(
         f"fewer than {min_cases} cases",
         f"parts differ by less than {min_difference}",
     ]
-    result = {name: part.table[name] for name in [*wholes, *parts]}
-    result |= {"n": part.table["n"], "mean": part.table["mean"], "whole_mean": nullable(mean_of_whole)}
+    result = {name: part.column(name) for name in [*wholes, *parts]}
+    result |= {"n": part.column("n"), "mean": part.column("mean"), "whole_mean": nullable(mean_of_whole)}
     result |= {
         "raw_coefficient": nullable(raw),
         "coefficient": nullable(final),
@@ -459,7 +461,7 @@ def auxiliary_coefficients(
     prices = Columns(table, ["auxiliary_type", "coefficient"], what="the auxiliary coefficients")
     by_group = group in prices
     columns = Columns(cases, [types, group if by_group else None])
-    column = columns.table[types]
+    column = columns.column(types)
     kind = column.type
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
@@ -475,7 +477,7 @@ def auxiliary_coefficients(
     flat: dict[str, Any] = {"auxiliary_type": pc.list_flatten(lists)}
     keys = ["auxiliary_type"]
     if by_group:
-        flat[group] = columns.table[group].combine_chunks().take(pa.array(rows))
+        flat[group] = columns.column(group).combine_chunks().take(pa.array(rows))
         keys.append(group)
     place = Columns(pa.table(flat)).match(keys, prices)
     value = np.append(prices.numbers("coefficient"), np.nan)[place]

@@ -181,9 +181,9 @@ def case_points(
         free=free,
     )
     if "bed_day" in present:
-        columns = _also(columns, cases, days)
+        columns.require([days])
     if "special_review" in present:
-        columns = _also(columns, cases, reasonable_cost)
+        columns.require([reasonable_cost])
 
     place = columns.match([group], prices)
     weight = np.append(prices.numbers("weight"), np.nan)
@@ -238,15 +238,6 @@ def _needed(
     elif kind is not None:
         named.append(cost)
     return named
-
-
-def _also(columns: Columns, cases: Any, name: str) -> Columns:
-    """The columns with one more, which only some kinds of case need."""
-    if name in columns.table.column_names:
-        return columns
-    more = Columns(cases, [name])
-    columns.table = columns.table.append_column(name, more.table[name])
-    return columns
 
 
 def _kinds(columns: Columns, kind: str | None) -> Codes:
@@ -654,16 +645,5 @@ def mark_readmissions(
 
 
 def _days(columns: Columns, name: str) -> Floats:
-    """Dates as days since 1970, NaN where missing; texts are read as year-month-day."""
-    column = columns.table[name]
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    try:
-        if pa.types.is_timestamp(column.type):
-            column = pc.floor_temporal(column, unit="day")
-        dates = column.cast(pa.date32())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise CaseError(
-            f"column {name!r} of {columns.what} holds {column.type} that are no dates: {error}; give dates"
-        ) from error
-    return np.asarray(dates.cast(pa.int32()).cast(pa.float64()).to_numpy())
+    """Dates as days since 1970, NaN where missing."""
+    return np.asarray(columns.dates(name).cast(pa.int32()).cast(pa.float64()).to_numpy(zero_copy_only=False))

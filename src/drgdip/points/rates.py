@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import to_kind
+from drgdip._arrow import to_arrow, to_kind
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
 from drgdip.points._columns import Columns, add_columns, as_list, labels, nullable
 from drgdip.points._sums import counts, sums, total
@@ -95,7 +95,7 @@ def rate_table(rates: Any) -> Any:
         )
         result[name] = values.take(pa.array(codes, mask=codes < 0))
     for name in ("valid_from", "valid_to"):
-        result[name] = _dates(columns, name) if name in columns else pa.nulls(columns.rows, pa.date32())
+        result[name] = columns.dates(name) if name in columns else pa.nulls(columns.rows, pa.date32())
     table = pa.table(result | {"base_rate": rate, "coefficient": factor})
     _Rates(table)
     return to_kind(table, rates)
@@ -111,21 +111,6 @@ def _expect(columns: Columns, optional: Sequence[str]) -> None:
 
 def _shown(value: float) -> str:
     return "missing" if math.isnan(value) else f"{value!r}"
-
-
-def _dates(columns: Columns, name: str) -> pa.Array:
-    column = columns.table[name]
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    try:
-        if pa.types.is_timestamp(column.type):
-            column = pc.floor_temporal(column, unit="day")
-        column = column.cast(pa.date32())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise CaseError(
-            f"column {name!r} of {columns.what} holds {column.type} that are no dates: {error}; give dates"
-        ) from error
-    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
 
 
 def _day_numbers(dates: pa.Array, missing: int) -> Codes:
@@ -245,7 +230,7 @@ def payment_standards(
     >>> payment_standards([{"group": "IU2F", "weight": 0.9258}], rates, digits=2)[0]["standard"]
     8155.59
     """
-    prepared = _Rates(rate_table(Columns(rates, what="the rates").table))
+    prepared = _Rates(rate_table(to_arrow(rates)))
     names = {"group": group, "level": level, "pool": pool}
     needed = [names[key] for key in RATE_KEYS if any(key in keys for keys, _ in prepared.patterns)]
     if prepared.dated and date is None:
@@ -256,7 +241,7 @@ def payment_standards(
     when: Codes | None = None
     if prepared.dated and date is not None:
         if isinstance(date, str):
-            when = _day_numbers(_dates(columns, date), -(1 << 20))
+            when = _day_numbers(columns.dates(date), -(1 << 20))
         else:
             when = np.full(columns.rows, (date - datetime.date(1970, 1, 1)).days)
     row = prepared.rows_of(columns, names, when)

@@ -170,7 +170,7 @@ def restructure_weights(
     factor = _factors(columns, factors, group)
     bad = np.flatnonzero((before < 0) | ~(np.isnan(before) | (volume >= 0)) | (factor < 0))
     if len(bad):
-        name = columns.table[group][int(bad[0])].as_py()
+        name = columns.column(group)[int(bad[0])].as_py()
         raise PolicyError(f"group {name!r} has a negative weight or factor, or no number of cases: mend it")
     found = columns.keys(keys)
     codes = np.where(np.isnan(before), -1, found.codes)

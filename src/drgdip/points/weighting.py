@@ -444,7 +444,7 @@ def parent_weights(weights: Any, parents: Any, *, group: str = "group", parent: 
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = sums(family_used, np.nan_to_num(raw * n), size) / sums(family_used, np.nan_to_num(n), size)
     found = np.append(mean, np.nan)[family]
-    return to_kind(pa.table({group: columns.table[group], "weight": nullable(found)}), weights)
+    return to_kind(pa.table({group: columns.column(group), "weight": nullable(found)}), weights)
 
 
 def borrow_weights(weights: Any, sources: Mapping[str, Any], *, group: str = "group") -> Any:
@@ -494,7 +494,7 @@ def borrow_weights(weights: Any, sources: Mapping[str, Any], *, group: str = "gr
         source[taken] = number
     status = [
         "borrowed" if taken else old
-        for taken, old in zip(source >= 0, columns.table["weight_status"].to_pylist(), strict=True)
+        for taken, old in zip(source >= 0, columns.column("weight_status").to_pylist(), strict=True)
     ]
     return add_columns(
         weights,
