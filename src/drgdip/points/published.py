@@ -114,11 +114,11 @@ def weights_of(place: str, year: int) -> pa.Table:
     Returns
     -------
     A table with a row a group: ``group``; ``name``; ``weight``, null where the printed figure is none, a
-    placeholder or contradictory; ``weight_status`` (stable, unstable, uncovered; null where nothing is said);
-    ``printed``, the figure as printed; ``reason`` why it is not read as a weight; ``flags``, joined by ``|``:
-    basic (基础病组), stable, unstable, uncovered, tcm (中医优势病组), same_rate (同等费率), capped (总量控制),
-    tiered_care (分级诊疗), by_item, by_review (单议), bed_day, other_policy; ``note`` in the place's words;
-    and ``case_cap``, the cases a year of a capped group.
+    placeholder or contradictory; ``weight_status`` (stable for a figure that the place does not call unstable;
+    unstable; uncovered; null where there is no figure and nothing is said); ``printed``, the figure as printed;
+    ``reason`` why it is not read as a weight; ``flags``, joined by ``|``: basic (基础病组), stable, unstable,
+    uncovered, tcm (中医优势病组), same_rate (同等费率), capped (总量控制), tiered_care (分级诊疗), by_item,
+    by_review (单议), bed_day, other_policy; ``note`` in the place's words; and ``case_cap``, the cases a year of a capped group.
 
     Raises
     ------

@@ -4,9 +4,16 @@ import pyarrow as pa
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from points_cases import make_cases
 
 from drgdip import points
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
+
+
+@pytest.fixture(scope="module")
+def cases():
+    return make_cases()
+
 
 ROWS = st.lists(
     st.tuples(

@@ -8,7 +8,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from conftest import make_cases
+from points_cases import make_cases
 
 import drgdip
 from drgdip import points

@@ -7,11 +7,18 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from points_cases import make_cases
 
 from drgdip import points
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
 from drgdip.points import Trim
 from drgdip.points.rates import geometric_median
+
+
+@pytest.fixture(scope="module")
+def cases():
+    return make_cases()
+
 
 # The four layouts that places publish, as rows of one table.
 LAYOUTS = {

@@ -7,10 +7,16 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from points_cases import make_cases
 
 from drgdip import points
 from drgdip.errors import PolicyError, RuleError, UnknownNameError
 from drgdip.points import Trim
+
+
+@pytest.fixture(scope="module")
+def cases():
+    return make_cases()
 
 
 @pytest.mark.parametrize(("by", "within"), [("hospital", "group"), ("level", ()), ("level", ["group", "pool"])])

@@ -1,15 +1,22 @@
 import math
 
 import numpy as np
+import points_twins as twins
 import pyarrow as pa
 import pytest
-import twins
 from hypothesis import given
 from hypothesis import strategies as st
+from points_cases import make_cases
 
 from drgdip import points
 from drgdip.errors import CaseError, PolicyError, RuleError, UnknownNameError
 from drgdip.points import Band, ByLevel, ByPercentile, ByWeight, OutlierPolicy
+
+
+@pytest.fixture(scope="module")
+def cases():
+    return make_cases()
+
 
 #: What each variant that leaves something open is given here.
 GIVEN = {

@@ -3,7 +3,7 @@ import math
 
 import pyarrow as pa
 import pytest
-from conftest import make_cases
+from points_cases import make_cases
 
 from drgdip import points
 from drgdip.errors import CaseError, PolicyError, UnknownNameError

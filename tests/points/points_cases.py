@@ -1,11 +1,7 @@
+"""Synthetic cases for the tests of points."""
+
 import numpy as np
 import pyarrow as pa
-import pytest
-from hypothesis import settings
-
-# The same examples on every run, however slow the machine.
-settings.register_profile("points", derandomize=True, deadline=None)
-settings.load_profile("points")
 
 
 def make_cases(rows=4000, seed=0, groups=40):
@@ -26,8 +22,3 @@ def make_cases(rows=4000, seed=0, groups=40):
             "total_cost": pa.array(np.round(cost, 2)),
         }
     )
-
-
-@pytest.fixture(scope="session")
-def cases():
-    return make_cases()

@@ -2,15 +2,22 @@ import math
 
 import numpy as np
 import pandas as pd
+import points_twins as twins
 import pyarrow as pa
 import pytest
-import twins
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from points_cases import make_cases
 
 from drgdip import points
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
 from drgdip.points import CaseRule, Trim
+
+
+@pytest.fixture(scope="module")
+def cases():
+    return make_cases()
+
 
 TRIMS = [
     None,
