@@ -118,7 +118,8 @@ def weights_of(place: str, year: int) -> pa.Table:
     unstable; uncovered; null where there is no figure and nothing is said); ``printed``, the figure as printed;
     ``reason`` why it is not read as a weight; ``flags``, joined by ``|``: basic (基础病组), stable, unstable,
     uncovered, tcm (中医优势病组), same_rate (同等费率), capped (总量控制), tiered_care (分级诊疗), by_item,
-    by_review (单议), bed_day, other_policy; ``note`` in the place's words; and ``case_cap``, the cases a year of a capped group.
+    by_review (单议), bed_day, other_policy; ``note`` in the place's words; and ``case_cap``, the cases a year of a
+    capped group.
 
     Raises
     ------
