@@ -190,7 +190,10 @@ def _encode(column: pa.ChunkedArray, where: str) -> tuple[Codes, pa.Array]:
     if pa.types.is_null(kind):
         return np.full(len(column), -1, np.int32), pa.array([], pa.string())
     if pa.types.is_string_view(kind):
-        column = column.cast(pa.string())
+        try:
+            column = column.cast(pa.string())
+        except pa.ArrowNotImplementedError:  # before pyarrow 18
+            column = pa.chunked_array([pa.array(column.to_pylist(), pa.string())])
     if not pa.types.is_dictionary(kind):
         column = column.dictionary_encode()
     encoded = column.unify_dictionaries().combine_chunks()

@@ -389,21 +389,26 @@ class _Work:
 
         def weigh(chosen: Any, formula: Expression, *, costed: bool) -> None:
             """Weight x formula x readmission factor, or the reason why there is none."""
-            if not chosen.any():
+            picked = np.flatnonzero(chosen)
+            if not len(picked):
                 return
-            value = np.broadcast_to(formula(names), rows)
+            # Formulas are worked out for the rows they are for, which are often few.
+            own = {name: column[picked] for name, column in names.items()}
+            value = np.broadcast_to(formula(own), len(picked))
             faults = [
-                (place < 0, "the weights have no such group"),
-                (~(weight >= 0), "the group has no weight to use"),
-                (~(names["coefficient"] >= 0), "the coefficient is missing or negative"),
-                (~(names["auxiliary"] >= 0), "the auxiliary coefficient is missing or negative"),
+                (place[picked] < 0, "the weights have no such group"),
+                (~(own["weight"] >= 0), "the group has no weight to use"),
+                (~(own["coefficient"] >= 0), "the coefficient is missing or negative"),
+                (~(own["auxiliary"] >= 0), "the auxiliary coefficient is missing or negative"),
             ]
-            faults += self._cost_faults(costs, names["ratio"]) if costed and costs is not None else []
+            faults += self._cost_faults(costs[picked], own["ratio"]) if costed and costs is not None else []
             faults += [(~((value >= 0) & np.isfinite(value)), "the formula gives no number of at least 0")]
-            self._fault(why, chosen, faults)
-            factor[chosen] = value[chosen]
-            points[chosen] = (weight * value * readmission)[chosen]
-            rule[chosen] = self._number(_rule(formula.text) + self.tail)
+            reasons = why[picked]
+            self._fault(reasons, reasons < 0, faults)
+            why[picked] = reasons
+            factor[picked] = value
+            points[picked] = own["weight"] * value * readmission[picked]
+            rule[picked] = self._number(_rule(formula.text) + self.tail)
 
         def by_cost(chosen: Any, amount: Floats, what: str, fault: list[tuple[Any, str]]) -> None:
             if not chosen.any():
