@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,7 +51,7 @@ _REASONS = (
 _R = {name: number for number, name in enumerate(_REASONS)}
 
 
-class _Parameters:
+class _Parameter:
     """A number for all cases, or a column of them."""
 
     def __init__(self, columns: Columns, given: str | float | None, default: float) -> None:
@@ -185,31 +186,18 @@ def case_points(
     if "special_review" in present:
         columns.require([reasonable_cost])
 
-    place = columns.match([group], prices)
-    weight = np.append(prices.numbers("weight"), np.nan)
-    means = np.append(prices.numbers("mean"), np.nan) if "mean" in prices else None
-    work = _Work(
-        columns,
-        policy,
-        present,
-        place=place,
-        weight=weight,
-        means=means,
-        cost=cost,
-        level=level,
-        group=group,
-        reference=reference,
+    steps = _Steps(
+        coefficient=_Parameter(columns, coefficient, 1.0),
+        auxiliary=_Parameter(columns, auxiliary, 1.0),
+        readmission=_Parameter(columns, readmission, 1.0),
+        bed_day_points=_Parameter(columns, bed_day_points, math.nan),
+        days=columns.numbers(days) if "bed_day" in present else None,
+        reasonable=columns.numbers(reasonable_cost) if "special_review" in present else None,
+        points_of_yuan=math.nan if mean_cost is None or scale is None else scale / mean_cost,
+        incomplete=None if incomplete is None else Expression(incomplete, INCOMPLETE_NAMES),
+        shows_kind=kind is not None,
     )
-    work.coefficient = _Parameters(columns, coefficient, 1.0)
-    work.auxiliary = _Parameters(columns, auxiliary, 1.0)
-    work.readmission = _Parameters(columns, readmission, 1.0)
-    work.bed_day_points = _Parameters(columns, bed_day_points, math.nan)
-    work.days = columns.numbers(days) if "bed_day" in present else None
-    work.reasonable = columns.numbers(reasonable_cost) if "special_review" in present else None
-    work.by_cost = math.nan if mean_cost is None or scale is None else scale / mean_cost
-    work.incomplete = None if incomplete is None else Expression(incomplete, INCOMPLETE_NAMES)
-    work.with_kind = kind is not None
-    work.prepare()
+    work = _Work(columns, policy, prices, steps, present, cost=cost, level=level, group=group, reference=reference)
     for part in blocks(columns.rows):
         work.price(part, kinds[part])
     return add_columns(cases, work.result(kinds))
@@ -281,54 +269,51 @@ def _check_rules(
         )
 
 
-class _Work:
-    """The arrays that pricing fills, a block of rows at a time."""
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """What the points are worked out from, beside the weights and the outlier policy."""
 
-    coefficient: _Parameters
-    auxiliary: _Parameters
-    readmission: _Parameters
-    bed_day_points: _Parameters
+    coefficient: _Parameter
+    auxiliary: _Parameter
+    readmission: _Parameter
+    bed_day_points: _Parameter
     days: Floats | None
     reasonable: Floats | None
+    points_of_yuan: float
     incomplete: Expression | None
-    by_cost: float
-    with_kind: bool
+    shows_kind: bool
+
+
+class _Work:
+    """The arrays that pricing fills, a block of rows at a time."""
 
     def __init__(
         self,
         columns: Columns,
         policy: OutlierPolicy | None,
+        prices: Columns,
+        steps: _Steps,
         present: set[str],
         *,
-        place: Codes,
-        weight: Floats,
-        means: Floats | None,
         cost: str,
         level: str,
         group: str,
         reference: Any,
     ) -> None:
-        self.columns, self.policy, self.place = columns, policy, place
-        self.row_weight, self.row_mean = weight, means
-        self.level = level
+        self.columns, self.policy, self.steps = columns, policy, steps
+        self.place = columns.match([group], prices)
+        # The last entry is for cases whose group has no row.
+        self.row_weight = np.append(prices.numbers("weight"), np.nan)
+        self.row_mean = np.append(prices.numbers("mean"), np.nan) if "mean" in prices else None
         rows = columns.rows
         costed = policy is not None or bool(present - {"complete", "bed_day", "special_review"})
         self.costs = columns.numbers(cost) if costed else None
         self.reference: Floats | None = None
-        if "incomplete" in present and means is None:
+        if "incomplete" in present and self.row_mean is None:
             raise PolicyError(
                 "there are incomplete stays, which are compared with their group's mean: "
                 "the weights need a column 'mean'"
             )
-        if policy is not None:
-            if reference is not None:
-                self.reference = reference_costs(columns, reference, policy, group, level)
-            elif policy.denominator != "group_mean":
-                raise PolicyError(f"the policy divides by {policy.denominator}: give reference= its column or table")
-            elif means is None:
-                raise PolicyError(
-                    "the policy divides by the group's mean: the weights need a column 'mean', or give reference="
-                )
         self.weight = np.empty(rows)
         self.factor = np.full(rows, np.nan)
         self.points = np.full(rows, np.nan)
@@ -340,31 +325,38 @@ class _Work:
         self.rules: list[str] = []
         self.classifier: Classifier | None = None
         self.bands: list[tuple[str, Expression | None]] = []
-
-    def prepare(self) -> None:
-        """Read the formulas once, and what the outlier policy compares with."""
-        asked = {"coefficient": self.coefficient.asked, "auxiliary": self.auxiliary.asked}
+        self.blank: Expression | None = None
+        asked = {"coefficient": steps.coefficient.asked, "auxiliary": steps.auxiliary.asked}
         self.ordinary = Expression(" * ".join(name for name in asked if asked[name]) or "1")
-        self.tail = " * readmission_factor" if self.readmission.asked else ""
-        if self.policy is None:
-            return
+        self.tail = " * readmission_factor" if steps.readmission.asked else ""
+        if policy is not None:
+            self._prepare(policy, reference, group, level)
+
+    def _prepare(self, policy: OutlierPolicy, reference: Any, group: str, level: str) -> None:
+        """Read the formulas of the outlier policy once, and what it compares with."""
         assert self.costs is not None
-        if self.reference is None:
-            assert self.row_mean is not None
+        if reference is not None:
+            self.reference = reference_costs(self.columns, reference, policy, group, level)
+        elif policy.denominator != "group_mean":
+            raise PolicyError(f"the policy divides by {policy.denominator}: give reference= its column or table")
+        elif self.row_mean is None:
+            what = "the policy divides by the group's mean: the weights need a column 'mean', or give reference="
+            raise PolicyError(what)
+        else:
             self.reference = self.row_mean[self.place]
-        values = self.coefficient.values
+        values = self.steps.coefficient.values
         self.classifier = Classifier(
-            self.policy,
+            policy,
             self.columns,
             costs=self.costs,
             reference=self.reference,
-            level=self.level,
-            coefficient=self.coefficient.constant if values is None else values,
-            weight=self.row_weight[self.place] if "weight" in self.policy.needs else None,
+            level=level,
+            coefficient=self.steps.coefficient.constant if values is None else values,
+            weight=self.row_weight[self.place] if "weight" in policy.needs else None,
         )
-        for band in self.policy.bands:
+        for band in policy.bands:
             self.bands.append((band.payment, Expression(band.formula) if band.formula is not None else None))
-        self.blank = Expression(self.policy.blank) if self.policy.blank is not None else None
+        self.blank = Expression(policy.blank) if policy.blank is not None else None
 
     def _number(self, text: str) -> int:
         if text not in self.rules:
@@ -380,10 +372,10 @@ class _Work:
         why = self.why[part]
         names: dict[str, Any] = {
             "weight": weight,
-            "coefficient": np.broadcast_to(self.coefficient[part], rows),
-            "auxiliary": np.broadcast_to(self.auxiliary[part], rows),
+            "coefficient": np.broadcast_to(self.steps.coefficient[part], rows),
+            "auxiliary": np.broadcast_to(self.steps.auxiliary[part], rows),
         }
-        readmission = np.broadcast_to(self.readmission[part], rows)
+        readmission = np.broadcast_to(self.steps.readmission[part], rows)
         costs = None if self.costs is None else self.costs[part]
         factor, points, rule = self.factor[part], self.points[part], self.rule[part]
 
@@ -414,7 +406,7 @@ class _Work:
             if not chosen.any():
                 return
             self._fault(why, chosen, fault)
-            points[chosen] = (amount * self.by_cost * readmission)[chosen]
+            points[chosen] = (amount * self.steps.points_of_yuan * readmission)[chosen]
             rule[chosen] = self._number(f"{what} / mean_cost * scale{self.tail}")
 
         usual = kinds == CASE_KINDS.index("complete")
@@ -429,23 +421,23 @@ class _Work:
         weigh(usual, self.ordinary, costed=False)
 
         chosen = kinds == CASE_KINDS.index("incomplete")
-        if self.incomplete is not None and chosen.any():
+        if self.steps.incomplete is not None and chosen.any():
             assert costs is not None and self.row_mean is not None and self.ratio is not None  # noqa: PT018
             with np.errstate(divide="ignore", invalid="ignore"):
                 names["ratio"] = costs / self.row_mean[place]
             self.ratio[part][chosen] = np.where(np.isfinite(names["ratio"]), names["ratio"], np.nan)[chosen]
-            weigh(chosen, self.incomplete, costed=True)
+            weigh(chosen, self.steps.incomplete, costed=True)
         chosen = kinds == CASE_KINDS.index("by_item")
         if costs is not None:
             by_cost(chosen, costs, "cost", self._cost_faults(costs, None))
-        if self.reasonable is not None:
-            amount = self.reasonable[part]
+        if self.steps.reasonable is not None:
+            amount = self.steps.reasonable[part]
             chosen = kinds == CASE_KINDS.index("special_review")
             bad = ~((amount >= 0) & np.isfinite(amount))
             by_cost(chosen, amount, "reasonable_cost", [(bad, "the reasonable cost is missing or negative")])
         chosen = kinds == CASE_KINDS.index("bed_day")
-        if self.days is not None and chosen.any():
-            days, daily = self.days[part], np.broadcast_to(self.bed_day_points[part], rows)
+        if self.steps.days is not None and chosen.any():
+            days, daily = self.steps.days[part], np.broadcast_to(self.steps.bed_day_points[part], rows)
             faults = [
                 (~(days >= 0), "the days are missing or negative"),
                 (~(daily >= 0), "the points of a bed-day are missing or negative"),
@@ -510,7 +502,7 @@ class _Work:
     def result(self, kinds: Codes) -> dict[str, Any]:
         """The columns of the result."""
 
-        def shown(name: str, given: _Parameters) -> dict[str, Any]:
+        def shown(name: str, given: _Parameter) -> dict[str, Any]:
             # A column that the cases have under this very name is there already.
             if not given.asked or given.name == name:
                 return {}
@@ -519,10 +511,10 @@ class _Work:
             return {name: nullable(given.values)}
 
         status = np.where(self.why >= 0, 2, np.where(self.review, 1, 0)).astype(np.int8)
-        result: dict[str, Any] = {"case_kind": labels(kinds, CASE_KINDS)} if self.with_kind else {}
+        result: dict[str, Any] = {"case_kind": labels(kinds, CASE_KINDS)} if self.steps.shows_kind else {}
         result["weight"] = nullable(self.weight)
-        result |= shown("coefficient", self.coefficient)
-        result |= shown("auxiliary", self.auxiliary)
+        result |= shown("coefficient", self.steps.coefficient)
+        result |= shown("auxiliary", self.steps.auxiliary)
         if self.reference is not None:
             result["reference_cost"] = nullable(self.reference)
         if self.ratio is not None:
@@ -530,7 +522,7 @@ class _Work:
         if self.policy is not None:
             result["outlier"] = labels(self.band, [band.name for band in self.policy.bands])
         result["factor"] = nullable(self.factor)
-        result |= shown("readmission_factor", self.readmission)
+        result |= shown("readmission_factor", self.steps.readmission)
         return result | {
             "points_rule": labels(self.rule, self.rules),
             "points": nullable(self.points),
