@@ -130,12 +130,14 @@ class Columns:
         sizes = [len(values) for _, values in parts]
         joined = _join([codes for codes, _ in parts], sizes)
         if np.prod(sizes, dtype=float) <= _DENSE:
-            present = np.zeros(int(np.prod(sizes)), bool)
-            present[joined[joined >= 0]] = True
+            # The last place is for rows without a key.
+            present = np.zeros(int(np.prod(sizes)) + 1, bool)
+            present[joined] = True
+            present[-1] = False
             found = np.flatnonzero(present)
             place = np.full(len(present), -1, np.int32)
             place[found] = np.arange(len(found), dtype=np.int32)
-            codes = np.where(joined >= 0, place[joined], np.int32(-1))
+            codes = place[joined]
         else:
             found, inverse = np.unique(joined, return_inverse=True)
             missing = int(len(found) > 0 and found[0] < 0)
