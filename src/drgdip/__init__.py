@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from drgdip.cases import Case, case_schema
-    from drgdip.codes import normalise_code
+    from drgdip.codes import MappedCodes, code_name, codes, map_codes, normalise_code
     from drgdip.errors import CaseError, DrgdipError, RuleError, SchemeError, UnknownNameError
     from drgdip.grouper.explain import Explanation, explain
     from drgdip.grouper.group import encode, group, group_batches, result_fields, warmup
@@ -31,6 +31,7 @@ _PUBLIC = {
     "DrgdipError": "drgdip.errors",
     "Explanation": "drgdip.grouper.explain",
     "GroupResult": "drgdip.grouper.result",
+    "MappedCodes": "drgdip.codes",
     "REASONS": "drgdip.grouper.result",
     "RuleError": "drgdip.errors",
     "STATUSES": "drgdip.grouper.result",
@@ -39,6 +40,8 @@ _PUBLIC = {
     "SchemeInfo": "drgdip.grouper.scheme",
     "UnknownNameError": "drgdip.errors",
     "case_schema": "drgdip.cases",
+    "code_name": "drgdip.codes",
+    "codes": "drgdip.codes",
     "encode": "drgdip.grouper.group",
     "explain": "drgdip.grouper.explain",
     "group": "drgdip.grouper.group",
@@ -46,6 +49,7 @@ _PUBLIC = {
     "group_one": "drgdip.grouper.reference",
     "list_schemes": "drgdip.grouper.scheme",
     "load_scheme": "drgdip.grouper.scheme",
+    "map_codes": "drgdip.codes",
     "normalise_code": "drgdip.codes",
     "read_cases": "drgdip.readers",
     "result_fields": "drgdip.grouper.group",

@@ -26,6 +26,7 @@ __all__ = [
     "kind_of",
     "names_of",
     "one_chunk",
+    "replaced_columns",
     "to_arrow",
     "to_kind",
     "valid",
@@ -228,4 +229,17 @@ def with_columns(data: Any, new: pa.Table) -> Any:
     for name in new.column_names:
         table = table.append_column(new.schema.field(name), new[name])
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **(new.schema.metadata or {})})
+    return to_kind(table, data)
+
+
+def replaced_columns(data: Any, new: pa.Table) -> Any:
+    """The caller's table with columns of the same names in place of its own; rows, order and index as they were."""
+    kind = kind_of(data)
+    if kind in {"pandas", "records", "polars"}:
+        if kind == "pandas":
+            return data.assign(**{name: new[name].to_pylist() for name in new.column_names})
+        return with_columns(data, new)
+    table = to_arrow(data)
+    for name in new.column_names:
+        table = table.set_column(table.column_names.index(name), name, new[name])
     return to_kind(table, data)
