@@ -84,13 +84,14 @@ def _map_texts(texts: pa.Array, walk: Walk, name: str | None) -> tuple[pa.Array,
     given = encoded.dictionary.to_pylist()
     counts = np.bincount(filled(encoded.indices, len(given)), minlength=len(given) + 1)
     others: list[str | None] = []
-    rows: list[tuple[Any, ...]] = []
-    for text, count in zip(given, counts.tolist(), strict=False):
+    rows: dict[str, tuple[Any, ...]] = {}
+    for text, count in zip(given, counts[:-1].tolist(), strict=True):
         code = normalise_code(text)
         if code in MISSING:
             others.append(text)
             continue
         other, outcome = walk.step(code)
         others.append(other)
-        rows.append((name, code, other, count, outcome))
-    return from_list(others, pa.string()).take(encoded.indices), rows
+        before = rows[code][3] if code in rows else 0
+        rows[code] = (name, code, other, before + count, outcome)
+    return from_list(others, pa.string()).take(encoded.indices), list(rows.values())

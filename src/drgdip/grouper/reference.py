@@ -9,6 +9,7 @@ import operator
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from drgdip.codes import walks_to
 from drgdip.errors import CaseError
 from drgdip.fields import read_record
 from drgdip.grouper.grammar import (
@@ -66,7 +67,9 @@ class Visit(NamedTuple):
 Log = list[Visit] | None
 
 
-def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme) -> GroupResult:
+def group_one(
+    case: Case | Mapping[str, Any], scheme: str | Scheme, *, codes: str | None = None
+) -> GroupResult:
     """Group one case.
 
     Parameters
@@ -77,6 +80,9 @@ def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme) -> GroupResu
         over.
     scheme
         A scheme or the id of one.
+    codes
+        The edition of the case's codes (``clinical-2.0``; `drgdip.map_codes`), to be mapped to those of the scheme; None
+        takes them as they are.
 
     Returns
     -------
@@ -86,9 +92,10 @@ def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme) -> GroupResu
     Raises
     ------
     UnknownNameError
-        There is no such scheme.
+        There is no such scheme or edition.
     CaseError
-        The case is neither a Case nor a mapping, or two of its keys are aliases of one column.
+        The case is neither a Case nor a mapping, or two of its keys are aliases of one column; no cross-walk leads from
+        ``codes`` to the scheme's.
 
     Notes
     -----
@@ -101,20 +108,25 @@ def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme) -> GroupResu
     ('MDCG', 'GC1', 'GC19', 'grouped')
     """
     scheme = load_scheme(scheme)
-    facts, unreadable = facts_of(case, scheme)
+    facts, unreadable = facts_of(case, scheme, codes)
     reason = refusal(facts, unreadable, scheme)
     if reason is not None:
         return GroupResult(None, None, None, "invalid", reason, None, None)
     return group_facts(facts, scheme)
 
 
-def facts_of(case: Case | Mapping[str, Any], scheme: Scheme) -> tuple[Facts, frozenset[str]]:
+def facts_of(
+    case: Case | Mapping[str, Any], scheme: Scheme, codes: str | None = None
+) -> tuple[Facts, frozenset[str]]:
     """A case as rules see it, and the columns that cannot be read."""
     if not isinstance(case, Mapping):
         if not hasattr(case, "__dict__"):
             raise CaseError(f"a case is a drgdip.Case or a mapping, not {type(case).__name__}")
         case = vars(case)
     record, unreadable = read_record(case)
+    if codes is not None:
+        for kind, walk in walks_to(codes, scheme).items():
+            record[kind] = [None if code is None else walk.step(code)[0] for code in record[kind]]
     dx, procs = record["dx"], record["procs"]
     values = {variable: record[column] for variable, column in VALUE_VARIABLES.items()}
     return make_facts(dx, procs, values, scheme), unreadable
