@@ -107,8 +107,6 @@ def sample_cases(n: int, scheme: str | Scheme, seed: int = 0) -> pa.Table:
         "discharge": np.array(modes)[draw.choose(np.array(shares))],
         "dx": dx,
         "procs": procs,
-        "dept": pa.nulls(n, pa.string()),
-        "icu_hours": pa.nulls(n, pa.float64()),
         "hospital": pa.array([f"H{number:02d}" for number in range(1, _HOSPITALS + 1)]).take(pa.array(hospital)),
         "pool": pa.array(["职工", "居民"]).take(pa.array((draw.uniform() < 0.55).astype(np.int64))),
         "admitted": discharged - los.astype("timedelta64[D]"),
@@ -116,7 +114,10 @@ def sample_cases(n: int, scheme: str | Scheme, seed: int = 0) -> pa.Table:
         "total_cost": _yuan(fen),
     }
     schema = case_schema()
-    arrays = [pa.array(columns[name]).cast(schema.field(name).type) for name in schema.names]
+    arrays = [
+        pa.array(columns[field.name]).cast(field.type) if field.name in columns else pa.nulls(n, field.type)
+        for field in schema
+    ]
     note = f"made by drgdip {__version__} sample_cases({n}, {scheme.id!r}, seed={seed}); no real patients"
     return pa.Table.from_arrays(arrays, schema=schema.with_metadata({"synthetic": note}))
 

@@ -273,6 +273,8 @@ def _needed(names: list[str], scheme: Scheme, columns: Mapping[str, str] | None)
             "(--columns on the command line), or, where every value is missing, add a column of nulls"
         )
     read = {*wanted, *(VALUE_VARIABLES[v] for v in scheme.variables if v in VALUE_VARIABLES), "unreadable"}
+    if "newborn_weight" in read:
+        read.add(f"{scheme.evaluation.newborn_weight}_weight")
     return list(dict.fromkeys(name for column in found for name in found[column] if column in read))
 
 

@@ -127,6 +127,11 @@ def facts_of(
     if codes is not None:
         for kind, walk in walks_to(codes, scheme).items():
             record[kind] = [None if code is None else walk.step(code)[0] for code in record[kind]]
+    if record["newborn_weight"] is None and "newborn_weight" not in unreadable:
+        weight = f"{scheme.evaluation.newborn_weight}_weight"
+        record["newborn_weight"] = record[weight]
+        if weight in unreadable:
+            unreadable |= {"newborn_weight"}
     dx, procs = record["dx"], record["procs"]
     values = {variable: record[column] for variable, column in VALUE_VARIABLES.items()}
     return make_facts(dx, procs, values, scheme), unreadable
