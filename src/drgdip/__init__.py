@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from drgdip.cases import Case, case_schema
+    from drgdip.checks import Check, check_cases, list_checks
     from drgdip.codes import MappedCodes, code_name, codes, map_codes, normalise_code
     from drgdip.errors import CaseError, DrgdipError, RuleError, SchemeError, UnknownNameError
     from drgdip.grouper.explain import Explanation, explain
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "Case": "drgdip.cases",
     "CaseError": "drgdip.errors",
+    "Check": "drgdip.checks",
     "DrgdipError": "drgdip.errors",
     "Explanation": "drgdip.grouper.explain",
     "GroupResult": "drgdip.grouper.result",
@@ -40,6 +42,7 @@ _PUBLIC = {
     "SchemeInfo": "drgdip.grouper.scheme",
     "UnknownNameError": "drgdip.errors",
     "case_schema": "drgdip.cases",
+    "check_cases": "drgdip.checks",
     "code_name": "drgdip.codes",
     "codes": "drgdip.codes",
     "encode": "drgdip.grouper.group",
@@ -47,6 +50,7 @@ _PUBLIC = {
     "group": "drgdip.grouper.group",
     "group_batches": "drgdip.grouper.group",
     "group_one": "drgdip.grouper.reference",
+    "list_checks": "drgdip.checks",
     "list_schemes": "drgdip.grouper.scheme",
     "load_scheme": "drgdip.grouper.scheme",
     "map_codes": "drgdip.codes",

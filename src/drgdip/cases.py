@@ -15,6 +15,7 @@ from drgdip import fields
 from drgdip._arrow import (
     filled,
     flags,
+    from_fen,
     from_list,
     from_lists,
     from_numpy,
@@ -37,7 +38,7 @@ from drgdip.fields import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from drgdip.fields import Wide
 
@@ -48,6 +49,7 @@ __all__ = [
     "case_schema",
     "clean_codes",
     "marked",
+    "read_amounts",
     "resolve_columns",
     "to_cases",
     "with_newborn_weight",
@@ -101,7 +103,9 @@ class Case(BaseModel):
     sex: Annotated[int | None, BeforeValidator(fields.read_sex)] = Field(None, description="1 male, 2 female")
     age: Whole = Field(None, description="age in full years")
     age_days: Whole = Field(None, description="age in days, of infants (age 0)")
-    newborn_weight: Whole = Field(None, description="weight in grams that the scheme means, of newborns (28 days or less)")
+    newborn_weight: Whole = Field(
+        None, description="weight in grams that the scheme means, of newborns (28 days or less)"
+    )
     birth_weight: Whole = Field(None, description="weight in grams at birth")
     admission_weight: Whole = Field(None, description="weight in grams at admission")
     los: Whole = Field(None, description="length of stay in days")
@@ -178,6 +182,8 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
             along = resolved.wide.get(COMPANIONS[column])
             if along is not None and len(along.numbered) == len(resolved.wide[column].numbered):
                 result[column] = _gather(table, along, resolved.wide[column])
+        elif column == "items_cost" and column in resolved.wide:
+            result[column] = _sum([one_chunk(table[name]) for name in resolved.wide[column].names])
         elif column in resolved.wide:
             result[column] = _gather(table, resolved.wide[column])
         elif column in resolved.single:
@@ -275,6 +281,29 @@ def _cells(table: pa.Table, wide: Wide) -> list[pa.Array]:
     return cells if wide.principal is not None else [pa.nulls(len(table), pa.string()), *cells]
 
 
+def _sum(columns: list[pa.Array]) -> pa.Array:
+    """The sum of amounts in yuan, without those that are missing; null where all are, or one cannot be read."""
+    fen, known, failed = (np.zeros(len(columns[0]), dtype=kind) for kind in (np.int64, bool, bool))
+    for column in columns:
+        amounts, bad = read_amounts(column)
+        there = ~np.isnan(amounts)
+        fen += np.rint(np.where(there, amounts, 0) * 100).astype(np.int64)
+        known |= there
+        failed |= bad
+    return from_fen(fen, known & ~failed)
+
+
+def read_amounts(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Amounts in yuan, NaN for missing ones, and which rows hold something that is no amount."""
+    try:
+        amounts, bad = filled(column.cast(pa.float64()), np.nan), np.zeros(len(column), dtype=bool)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        read, bad = _read_distinct(column, fields.read_number, pa.float64())
+        amounts = filled(read, np.nan)
+    endless = np.isinf(amounts)
+    return np.where(endless, np.nan, amounts), bad | endless
+
+
 def _read_column(column: pa.Array, name: str) -> tuple[pa.Array, np.ndarray]:
     """A column by its reader, and which rows it cannot read. Whole columns of plain numbers take the short way."""
     kind, wanted = column.type, _TYPES[name]
@@ -284,8 +313,13 @@ def _read_column(column: pa.Array, name: str) -> tuple[pa.Array, np.ndarray]:
             return column.cast(wanted), np.zeros(len(column), dtype=bool)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             pass
-    if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
+    return _read_distinct(column, READERS[name], wanted)
+
+
+def _read_distinct(column: pa.Array, read: Callable[[object], Any], wanted: pa.DataType) -> tuple[pa.Array, np.ndarray]:
+    """A column read value by value, each distinct one once, and which rows cannot be read."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
     if pa.types.is_string_view(column.type):
         column = column.cast(pa.string())
     try:
@@ -293,16 +327,16 @@ def _read_column(column: pa.Array, name: str) -> tuple[pa.Array, np.ndarray]:
         distinct, where = encoded.dictionary.to_pylist(), encoded.indices
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
         distinct, where = column.to_pylist(), from_numpy(np.arange(len(column)))
-    read, failed = [], []
+    values, failed = [], []
     for value in distinct:
         try:
-            read.append(READERS[name](value))
+            values.append(read(value))
             failed.append(False)
         except Unreadable:
-            read.append(None)
+            values.append(None)
             failed.append(True)
     bad = np.array([*failed, False])[filled(where, -1)]  # null is no failure
-    return from_list(read, wanted).take(where), bad
+    return from_list(values, wanted).take(where), bad
 
 
 def _unreadable(before: pa.Array, failures: list[tuple[str, np.ndarray]]) -> pa.Array:
@@ -315,8 +349,10 @@ def _unreadable(before: pa.Array, failures: list[tuple[str, np.ndarray]]) -> pa.
 
 
 def with_newborn_weight(cases: pa.Table, kind: str) -> pa.Table:
-    """Cases whose newborn weight, where it is not given, is the one of a kind (birth, admission); a row in which
-    that one cannot be read is marked for it."""
+    """Cases whose newborn weight, where it is not given, is the one of a kind (birth, admission).
+
+    A row in which that one cannot be read is marked for it.
+    """
     other = f"{kind}_weight"
     if other not in cases.column_names:
         return cases

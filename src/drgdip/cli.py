@@ -1,4 +1,4 @@
-"""The command line: ``drgdip group``, ``explain`` and ``schemes``."""
+"""The command line: ``drgdip group``, ``check``, ``explain`` and ``schemes``."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     group = commands.add_parser("group", help="group a file of cases", description="Group a file of cases.")
-    group.add_argument("file", metavar="FILE", type=Path, help="CSV, JSON, JSON lines or Parquet")
+    group.add_argument("file", metavar="FILE", type=Path, help=_FILE)
     group.add_argument("--scheme", required=True, metavar="ID", help="a scheme's id, or the path of its folder")
     group.add_argument(
         "-o", "--output", metavar="OUT", help="where to write the cases with their groups; - for the screen"
@@ -80,6 +80,28 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--prefix", default="", metavar="TEXT", help="put before the names of the result's columns")
     _add_reading(group)
     group.set_defaults(run=_group)
+
+    check = commands.add_parser(
+        "check",
+        help="say what is wrong with the cases of a file",
+        description="Check the cases of a file before they are sent or grouped.",
+    )
+    check.add_argument("file", metavar="FILE", type=Path, help=_FILE)
+    check.add_argument("--scheme", required=True, metavar="ID", help="a scheme's id, or the path of its folder")
+    check.add_argument("-o", "--output", metavar="OUT", help="where to write the findings; - for the screen")
+    check.add_argument(
+        "--format", choices=("csv", "json", "jsonl", "parquet"), help="format of OUT, else by its ending"
+    )
+    check.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="COLUMN=LOW:HIGH",
+        help="lowest and highest plausible value of a column, such as age=0:120",
+    )
+    check.add_argument("--language", choices=("en", "zh"), default="en", help="language of the words (default: en)")
+    _add_reading(check)
+    check.set_defaults(run=_check)
 
     explain = commands.add_parser(
         "explain",
@@ -105,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_FILE = "CSV, Excel, JSON, JSON lines or Parquet"
 _CASE_OPTIONS = {
     "sex": "1 male, 2 female",
     "age": "age in full years",
@@ -121,7 +144,15 @@ _CASE_OPTIONS = {
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--input-format", choices=("csv", "json", "jsonl", "parquet"), default="auto", help="format of FILE"
+        "--input-format",
+        choices=("csv", "excel", "json", "jsonl", "parquet"),
+        default="auto",
+        help="format of FILE, else by its ending",
+    )
+    parser.add_argument(
+        "--codes",
+        metavar="EDITION",
+        help="the edition of FILE's codes, such as clinical-2.0, to be mapped to the scheme's",
     )
     parser.add_argument(
         "--columns",
@@ -142,28 +173,43 @@ def _columns(options: argparse.Namespace) -> dict[str, str]:
 
 def _group(options: argparse.Namespace) -> None:
     from drgdip.grouper.scheme import load_scheme
-    from drgdip.readers import read_table
 
     scheme = load_scheme(options.scheme)
-    table = read_table(options.file, format=options.input_format)
-    _check_free(table, options)
     summary = _Summary(scheme)
     with _output(options) as writer:
-        for part in _parts(table):
-            results = _group_part(part, scheme, options, summary)
-            if writer is not None:
-                writer.write(results)
+        for table in _tables(options):
+            _check_free(table, options)
+            for part in _parts(table):
+                results = _group_part(part, scheme, options, summary)
+                if writer is not None:
+                    writer.write(results)
     _report(options, summary)
+
+
+def _tables(options: argparse.Namespace) -> Iterator[pa.Table]:
+    """The file whole if it is to be written again, else its case columns part by part."""
+    from drgdip.cases import case_columns
+    from drgdip.readers import read_parts, read_table
+
+    def cases_only(names: list[str]) -> list[str]:
+        used = {name for found in case_columns(names, _columns(options)).values() for name in found}
+        return [name for name in names if name in used]
+
+    if options.output is None:
+        yield from read_parts(options.file, format=options.input_format, wanted=cases_only)
+    else:
+        yield read_table(options.file, format=options.input_format)
 
 
 def _group_part(part: pa.Table, scheme: Scheme, options: argparse.Namespace, summary: _Summary) -> pa.Table:
     from drgdip._arrow import with_columns
     from drgdip.cases import to_cases
+    from drgdip.derive import derive
     from drgdip.grouper.group import group
     from drgdip.grouper.result import GroupResult
 
-    cases = to_cases(part, _columns(options))
-    results = group(cases, scheme).select(GroupResult._fields)
+    cases = derive(to_cases(part, _columns(options)))
+    results = group(cases, scheme, codes=options.codes).select(GroupResult._fields)
     summary.add(part, cases, results)
     return with_columns(part, results.rename_columns([options.prefix + name for name in results.column_names]))
 
@@ -245,6 +291,8 @@ class _Summary:
             *(VALUE_VARIABLES[name] for name in VALUE_VARIABLES if name in self.scheme.variables),
         ]
         self.absent = [column for column in wanted if column not in cases.column_names]
+        if f"{self.scheme.evaluation.newborn_weight}_weight" in cases.column_names and "newborn_weight" in self.absent:
+            self.absent.remove("newborn_weight")
         self.statuses.update(results["status"].to_pylist())
         self.reasons.update(reason for reason in results["reason"].to_pylist() if reason)
         taken = zip(results["status"].to_pylist(), results["group"].to_pylist(), strict=True)
@@ -300,11 +348,55 @@ def _report(options: argparse.Namespace, summary: _Summary) -> None:
         print(f"note: {line}", file=sys.stderr)
 
 
+def _check(options: argparse.Namespace) -> None:
+    import json
+
+    from drgdip.checks import check_cases, list_checks
+    from drgdip.readers import IGNORED, read_cases
+
+    limits = dict(map(_limit, options.limit))
+    cases = read_cases(options.file, format=options.input_format, columns=_columns(options))
+    findings = check_cases(cases, options.scheme, codes=options.codes, limits=limits)
+    with _output(options) as writer:
+        if writer is not None:
+            writer.write(findings)
+    screen = sys.stderr if options.output == "-" else sys.stdout
+    rules, rows, levels = (findings[name].to_pylist() for name in ("rule", "row", "level"))
+    wrong = {row for row, level in zip(rows, levels, strict=True) if level == "error"}
+    doubtful = set(rows) - wrong
+    print(
+        f"{options.file}: {len(cases):,} cases, {len(wrong):,} with errors, {len(doubtful):,} with warnings only",
+        file=screen,
+    )
+    concerned = Counter(rule for rule, _ in set(zip(rules, rows, strict=True)))
+    for check in list_checks().values():
+        if concerned[check.id]:
+            message = check.chinese if options.language == "zh" else check.english
+            print(f"  {concerned[check.id]:>8,}  {check.level:<7}  {check.id}: {message}", file=screen)
+    if options.output not in {None, "-"}:
+        print(f"wrote {options.output}", file=screen)
+    ignored = json.loads((cases.schema.metadata or {}).get(IGNORED.encode(), b"[]"))
+    if ignored:
+        shown = ", ".join(ignored[:_SHOWN]) + (", …" if len(ignored) > _SHOWN else "")
+        print(f"note: {len(ignored):,} columns are no case columns and were not read: {shown}", file=sys.stderr)
+
+
+def _limit(text: str) -> tuple[str, tuple[float, float]]:
+    column, sign, limits = text.partition("=")
+    low, colon, high = limits.partition(":")
+    try:
+        if sign and colon:
+            return column, (float(low), float(high))
+    except ValueError:
+        pass
+    raise CaseError(f"--limit {text}: say it as COLUMN=LOW:HIGH, such as age=0:120")
+
+
 def _explain(options: argparse.Namespace) -> None:
     from drgdip.grouper.explain import explain
 
     case = _case_of_file(options) if options.file is not None else _case_of_options(options)
-    trace = explain(case, options.scheme)
+    trace = explain(case, options.scheme, codes=options.codes)
     if options.json:
         print(trace.to_json(indent=2))
     else:

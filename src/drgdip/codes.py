@@ -71,9 +71,7 @@ def normalise_code(code: str) -> str:
     return _CAPITAL_X.sub("x", fold_width(code))
 
 
-def codes(
-    code_set: str, *, under: str | None = None, search: str | None = None, grey: bool | None = None
-) -> pa.Table:
+def codes(code_set: str, *, under: str | None = None, search: str | None = None, grey: bool | None = None) -> pa.Table:
     """A code set, or some of its codes.
 
     Parameters
@@ -113,9 +111,7 @@ def codes(
     columns = _code_set(code_set)
     rows = [
         row
-        for row, (code, name, is_grey) in enumerate(
-            zip(columns["code"], columns["name"], columns["grey"], strict=True)
-        )
+        for row, (code, name, is_grey) in enumerate(zip(columns["code"], columns["name"], columns["grey"], strict=True))
         if (under is None or code.startswith(under))
         and (search is None or search in code or search in name)
         and (grey is None or (is_grey == "1") is grey)
@@ -182,8 +178,8 @@ def map_codes(data: Any, from_: str, to: str = "nhsa-2.0", *, columns: Mapping[s
     Parameters
     ----------
     data
-        A table of cases of any kind (as for `drgdip.group`), whose diagnoses and procedures are mapped where they stand;
-        or codes alone: a list of texts or an Arrow array.
+        A table of cases of any kind (as for `drgdip.group`), whose diagnoses and procedures are mapped where they
+        stand; or codes alone: a list of texts or an Arrow array.
     from_
         What the codes are: an edition (``clinical-2.0``, ``clinical-1.0``, ``nhsa-1.0``, ``beijing-7.0``), or one code
         set of it (``clinical-icd10-2.0``), which codes alone need.
@@ -194,7 +190,7 @@ def map_codes(data: Any, from_: str, to: str = "nhsa-2.0", *, columns: Mapping[s
 
     Returns
     -------
-    The mapped data and a report (`MappedCodes`). A code without another one stays as it is, normalised: no code is lost.
+    The mapped data and a report (`MappedCodes`). A code without another one stays as it is, normalised: none is lost.
 
     Raises
     ------

@@ -56,7 +56,9 @@ def map_cases(cases: pa.Table, walks: Mapping[str, Walk]) -> pa.Table:
 
 def _report(rows: list[tuple[Any, ...]]) -> pa.Table:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(_REPORT)
-    return pa.table({name: from_list(cells, kind) for (name, kind), cells in zip(_REPORT.items(), columns, strict=True)})
+    return pa.table(
+        {name: from_list(cells, kind) for (name, kind), cells in zip(_REPORT.items(), columns, strict=True)}
+    )
 
 
 def _map_column(column: pa.Array, walk: Walk, name: str | None) -> tuple[pa.Array, list[tuple[Any, ...]]]:

@@ -23,18 +23,23 @@ if TYPE_CHECKING:
 __all__ = [
     "CODE_COLUMNS",
     "COMPANIONS",
+    "FAULTS",
     "GROUPING_COLUMNS",
     "READERS",
     "UNREADABLE",
     "Resolved",
     "Unreadable",
     "Wide",
+    "read_day",
+    "read_moment",
     "read_record",
     "resolve",
 ]
 
 #: The column that names what could not be read in a row: columns joined by blanks, or null.
 UNREADABLE = "unreadable"
+#: The column that names what is wrong with the structure of a nested record: rules of ``checks.csv``, or null.
+FAULTS = "faults"
 #: The two list columns: element 0 is the principal code and may be null.
 CODE_COLUMNS = ("dx", "procs")
 #: Lists that say something of each code of another list, place by place.
@@ -46,6 +51,7 @@ _WHOLE = re.compile(r"[+-]?\d+(\.0*)?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 # Behind the day stands nothing, or a time.
 _DAY = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?=$|[ T])|(\d{2})(\d{2})(?=$|[ T]|\d{6}$))", re.ASCII)
+_CLOCK = re.compile(r"[ T](\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
 _LARGEST = 2**63 - 1  # Arrow's int64
 _SEXES = {"1": 1, "2": 2, "男": 1, "女": 2, "M": 1, "F": 2, "m": 1, "f": 2, "男性": 1, "女性": 2}
 
@@ -213,7 +219,7 @@ def resolve(names: tuple[str, ...]) -> Resolved:
                 break
     single = {column: _choose(column, found) for column, found in candidates.items()}
     wide: dict[str, Wide] = {}
-    for column in (*CODE_COLUMNS, *COMPANIONS):
+    for column in (*CODE_COLUMNS, *COMPANIONS, "items_cost"):
         numbered = tuple(name for _, name in sorted(series.get(f"{column}_other", ())))
         parts = Wide(single.pop(f"{column}_principal", None), numbered, single.pop(f"{column}_other", None))
         if column not in single and parts.names:
@@ -242,8 +248,8 @@ def _aliases() -> tuple[dict[str, str], list[tuple[re.Pattern[str], str]]]:
             column, alias = row["column"], fold_width(row["alias"]).casefold()
             plain.setdefault(column, column)
             if "{n" in alias:
-                digits = r"(\\d{2})" if "{n:02}" in alias else r"(\\d{1,2})"
-                text = re.sub(r"\\\{n(:02)?\\\}", digits, re.escape(alias))
+                digits = r"(\\d{2})" if "{n:02}" in alias else r"(\\d)" if "{n:1}" in alias else r"(\\d{1,2})"
+                text = re.sub(r"\\\{n(:02|:1)?\\\}", digits, re.escape(alias))
                 numbered.append((re.compile(text), column))
             else:
                 plain[alias] = column
@@ -275,8 +281,10 @@ def read_record(record: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[st
 
 
 def read_day(value: object) -> datetime.date | None:
-    """A day, from a date, a time, or text that begins with one: ``2024-05-01``, ``2024/5/1``, ``20240501``, with or
-    without a time of day behind it."""
+    """A day, from a date, a time, or text that begins with one.
+
+    ``2024-05-01``, ``2024/5/1``, ``20240501``, ``2024年5月1日``, with or without a time of day behind it.
+    """
     if is_missing(value):
         return None
     if isinstance(value, datetime.datetime):
@@ -290,6 +298,18 @@ def read_day(value: object) -> datetime.date | None:
         return datetime.date(*map(int, filter(None, match.groups())))
     except ValueError as error:
         raise Unreadable("not a date") from error
+
+
+def read_moment(value: object) -> datetime.datetime | None:
+    """A point in time from text: a day (`read_day`) with a time of day behind it, or midnight."""
+    day = read_day(value)
+    if day is None:
+        return None
+    clock = _CLOCK.search(fold_width(str(value)))
+    try:
+        return datetime.datetime.combine(day, datetime.time(*map(int, filter(None, clock.groups())) if clock else ()))
+    except ValueError as error:
+        raise Unreadable("not a time") from error
 
 
 def _join(record: Mapping[str, Any], wide: Wide) -> list[object]:

@@ -200,9 +200,7 @@ def _describe(condition: Condition, words: Mapping[str, str]) -> str:
     return f"{condition.text}: {answer}{f' ({found})' if found else ''}"
 
 
-def explain(
-    case: Case | Mapping[str, Any], scheme: str | Scheme, *, codes: str | None = None
-) -> Explanation:
+def explain(case: Case | Mapping[str, Any], scheme: str | Scheme, *, codes: str | None = None) -> Explanation:
     """Group one case and say why.
 
     Parameters

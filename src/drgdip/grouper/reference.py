@@ -67,9 +67,7 @@ class Visit(NamedTuple):
 Log = list[Visit] | None
 
 
-def group_one(
-    case: Case | Mapping[str, Any], scheme: str | Scheme, *, codes: str | None = None
-) -> GroupResult:
+def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme, *, codes: str | None = None) -> GroupResult:
     """Group one case.
 
     Parameters
@@ -81,8 +79,8 @@ def group_one(
     scheme
         A scheme or the id of one.
     codes
-        The edition of the case's codes (``clinical-2.0``; `drgdip.map_codes`), to be mapped to those of the scheme; None
-        takes them as they are.
+        The edition of the case's codes (``clinical-2.0``; `drgdip.map_codes`), to be mapped to those of the scheme;
+        None takes them as they are.
 
     Returns
     -------
@@ -115,9 +113,7 @@ def group_one(
     return group_facts(facts, scheme)
 
 
-def facts_of(
-    case: Case | Mapping[str, Any], scheme: Scheme, codes: str | None = None
-) -> tuple[Facts, frozenset[str]]:
+def facts_of(case: Case | Mapping[str, Any], scheme: Scheme, codes: str | None = None) -> tuple[Facts, frozenset[str]]:
     """A case as rules see it, and the columns that cannot be read."""
     if not isinstance(case, Mapping):
         if not hasattr(case, "__dict__"):
