@@ -66,7 +66,7 @@ def list_checks() -> Mapping[str, Check]:
 
     Returns
     -------
-    One `Check` a rule: ``id, level, field, citation, english, chinese``. ``field`` is empty where it is the finding that
+    One `Check` a rule: ``id, level, field, citation, english, chinese``. ``field`` is empty where the finding
     says which.
 
     Examples
@@ -264,8 +264,9 @@ def _required(view: _View) -> Iterator[_Finding]:
     for column in ("row", *used):
         if f"unreadable_{column}" in REASONS:
             yield _at(f"unreadable_{column}", view.bad(column))
+    newborn = view.numbers("age_days") <= _NEWBORN
     due = {VALUE_VARIABLES[name]: np.full(rows, True) for name in evaluation.required if name in VALUE_VARIABLES}
-    for column, when in (("age_days", view.numbers("age") == 0), ("newborn_weight", _newborn(view))):
+    for column, when in (("age_days", view.numbers("age") == 0), ("newborn_weight", newborn)):
         if column in used:
             due.setdefault(column, when)
     for column, when in due.items():
@@ -277,19 +278,9 @@ def _required(view: _View) -> Iterator[_Finding]:
     sex = view.numbers("sex")
     if "XB" in evaluation.required:
         yield _at("invalid_sex", ~np.isnan(sex) & (sex != 1) & (sex != 2), view.column("sex"))
-    age, days = view.numbers("age"), view.numbers("age_days")
-    for column, due in (("age_days", age == 0), ("newborn_weight", days <= 28)):
-        if column in used:
-            missing = due & ~valid(view.column(column)) & ~view.bad(column)
-            yield _at(f"missing_{column}", missing, pa.nulls(rows, pa.string()))
     if view.has("discharge"):
         mode = view.numbers("discharge")
         yield _at("unknown_discharge", ~np.isnan(mode) & ~np.isin(mode, _DISCHARGES), view.column("discharge"))
-
-
-def _newborn(view: _View) -> np.ndarray:
-    days: np.ndarray = view.numbers("age_days") <= _NEWBORN
-    return days
 
 
 def _without_principal(view: _View, codes: _Codes) -> np.ndarray:
