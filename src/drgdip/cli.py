@@ -1,9 +1,11 @@
-"""The command line: ``drgdip group``, ``check``, ``explain`` and ``schemes``."""
+"""The command line: ``drgdip group``, ``check``, ``explain``, ``schemes`` and ``warmup``."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import io
+import itertools
 import sys
 from collections import Counter
 from pathlib import Path
@@ -13,15 +15,18 @@ from drgdip import __version__
 from drgdip.errors import CaseError, DrgdipError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import pyarrow as pa
 
     from drgdip.grouper.scheme import Scheme
+    from drgdip.readers import Part
 
 __all__ = ["main"]
 
-_CHUNK = 20_000
+_BAR = 30
+#: Case numbers are compared among so many cases, so that a file of any size takes the same memory.
+_COMPARED = 2_000_000
 _SHOWN = 5
 
 
@@ -47,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     CC, MCC: none
     0
     """
+    if arguments is None:  # a terminal without Chinese shows escapes rather than nothing
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
@@ -124,6 +133,14 @@ def _parser() -> argparse.ArgumentParser:
     show = schemes.add_subparsers(metavar="show").add_parser("show", help="show one scheme with its notes")
     show.add_argument("scheme", metavar="ID", help="a scheme's id, or the path of its folder")
     show.set_defaults(run=_show_scheme)
+
+    warmup = commands.add_parser(
+        "warmup",
+        help="compile the kernels now, when an image is built",
+        description="Compile the kernels and prepare schemes, so that no process waits for it later.",
+    )
+    warmup.add_argument("scheme", nargs="*", metavar="ID", help="schemes to prepare")
+    warmup.set_defaults(run=_warmup)
     return parser
 
 
@@ -172,33 +189,34 @@ def _columns(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _group(options: argparse.Namespace) -> None:
+    from drgdip.cases import to_cases
     from drgdip.grouper.scheme import load_scheme
+    from drgdip.readers import read_parts
 
     scheme = load_scheme(options.scheme)
+    wanted = list if options.output is not None else _case_columns_only(options)
+    parts = read_parts(options.file, format=options.input_format, wanted=wanted)
+    first = next(parts)
+    _check_free(first.table, options)
+    to_cases(first.table.slice(0, 0), _columns(options))  # before OUT is opened: what is missing is so in every row
     summary = _Summary(scheme)
     with _output(options) as writer:
-        for table in _tables(options):
-            _check_free(table, options)
-            for part in _parts(table):
-                results = _group_part(part, scheme, options, summary)
-                if writer is not None:
-                    writer.write(results)
+        for part in _with_progress(itertools.chain([first], parts)):
+            results = _group_part(part, scheme, options, summary)
+            if writer is not None:
+                writer.write(results)
     _report(options, summary)
 
 
-def _tables(options: argparse.Namespace) -> Iterator[pa.Table]:
-    """The file whole if it is to be written again, else its case columns part by part."""
+def _case_columns_only(options: argparse.Namespace) -> Callable[[list[str]], list[str]]:
+    """What to read of a file that is not to be written again."""
     from drgdip.cases import case_columns
-    from drgdip.readers import read_parts, read_table
 
-    def cases_only(names: list[str]) -> list[str]:
+    def wanted(names: list[str]) -> list[str]:
         used = {name for found in case_columns(names, _columns(options)).values() for name in found}
         return [name for name in names if name in used]
 
-    if options.output is None:
-        yield from read_parts(options.file, format=options.input_format, wanted=cases_only)
-    else:
-        yield read_table(options.file, format=options.input_format)
+    return wanted
 
 
 def _group_part(part: pa.Table, scheme: Scheme, options: argparse.Namespace, summary: _Summary) -> pa.Table:
@@ -209,9 +227,21 @@ def _group_part(part: pa.Table, scheme: Scheme, options: argparse.Namespace, sum
     from drgdip.grouper.result import GroupResult
 
     cases = derive(to_cases(part, _columns(options)))
-    results = group(cases, scheme, codes=options.codes).select(GroupResult._fields)
+    results = group(_with_all_columns(cases), scheme, codes=options.codes).select(GroupResult._fields)
     summary.add(part, cases, results)
     return with_columns(part, results.rename_columns([options.prefix + name for name in results.column_names]))
+
+
+def _with_all_columns(cases: pa.Table) -> pa.Table:
+    """The cases with nulls for columns that the file does not have: a file is grouped as far as it goes."""
+    import pyarrow as pa
+
+    from drgdip.cases import case_schema
+
+    for field in case_schema():
+        if field.name not in cases.column_names:
+            cases = cases.append_column(field, pa.nulls(len(cases), field.type))
+    return cases
 
 
 def _check_free(table: pa.Table, options: argparse.Namespace) -> None:
@@ -225,15 +255,18 @@ def _check_free(table: pa.Table, options: argparse.Namespace) -> None:
         )
 
 
-def _parts(table: pa.Table) -> Iterator[pa.Table]:
-    """The rows in chunks, with progress on a terminal if there are many."""
-    show = sys.stderr.isatty() and len(table) > _CHUNK
-    for start in range(0, max(len(table), 1), _CHUNK):
-        yield table.slice(start, _CHUNK)
-        if show:
-            done = min(start + _CHUNK, len(table))
-            end = "\n" if done == len(table) else ""
-            print(f"\r{done:,} of {len(table):,} cases", end=end, file=sys.stderr, flush=True)
+def _with_progress(parts: Iterable[Part]) -> Iterator[pa.Table]:
+    """The tables of the parts, with a bar on a terminal where there are several."""
+    show, rows, bar = sys.stderr.isatty(), 0, ""
+    for part in parts:
+        yield part.table
+        rows += len(part.table)
+        if show and (part.done < 1 or bar):
+            filled = round(part.done * _BAR)
+            bar = f"\r[{'#' * filled}{'.' * (_BAR - filled)}] {part.done:4.0%} {rows:,} cases"
+            print(bar, end="", file=sys.stderr, flush=True)
+    if bar:
+        print(file=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -283,6 +316,8 @@ class _Summary:
 
     def add(self, part: pa.Table, cases: pa.Table, results: pa.Table) -> None:
         """Count a part."""
+        import pyarrow.compute as pc
+
         from drgdip.grouper.grammar import VALUE_VARIABLES
 
         wanted = [
@@ -293,15 +328,15 @@ class _Summary:
         self.absent = [column for column in wanted if column not in cases.column_names]
         if f"{self.scheme.evaluation.newborn_weight}_weight" in cases.column_names and "newborn_weight" in self.absent:
             self.absent.remove("newborn_weight")
-        self.statuses.update(results["status"].to_pylist())
-        self.reasons.update(reason for reason in results["reason"].to_pylist() if reason)
-        taken = zip(results["status"].to_pylist(), results["group"].to_pylist(), strict=True)
-        self.groups.update(group for status, group in taken if status == "grouped")
-        if "case_id" in cases.column_names:
-            self.ids.update(str(number) for number in cases["case_id"].to_pylist() if number is not None)
-        for row, columns in enumerate(cases["unreadable"].to_pylist()):
-            if columns and len(self.broken) < _SHOWN:
-                self.broken.append(f"case {self.cases + row + 1}: {columns.replace(' ', ', ')} cannot be read")
+        self.statuses.update(_counts(results["status"]))
+        self.reasons.update(_counts(results["reason"]))
+        self.groups.update(_counts(results["group"].filter(pc.equal(results["status"], "grouped"))))
+        if "case_id" in cases.column_names and self.cases < _COMPARED:
+            self.ids.update(_counts(cases["case_id"]))
+        if cases["unreadable"].null_count < len(cases):
+            for row, columns in enumerate(cases["unreadable"].to_pylist()):
+                if columns and len(self.broken) < _SHOWN:
+                    self.broken.append(f"row {self.cases + row + 1}: {columns.replace(' ', ', ')} cannot be read")
         self.cases += len(part)
 
     def lines(self) -> Iterator[str]:
@@ -309,11 +344,11 @@ class _Summary:
         from drgdip.grouper.result import REASONS, STATUSES
 
         info = self.scheme.info
-        yield f"{self.cases:,} cases under {info.id} revision {info.revision} ({info.title})"
+        yield f"{_several(self.cases, 'case')} under {info.id} revision {info.revision} ({info.title})"
         for status in STATUSES:
             number = self.statuses[status]
             if number or status in {"grouped", "ambiguous", "ungrouped", "invalid"}:
-                groups = f" in {len(self.groups):,} groups" if status == "grouped" else ""
+                groups = f" in {_several(len(self.groups), 'group')}" if status == "grouped" else ""
                 yield f"  {status:<10}{number:>10,}  {number / max(self.cases, 1):8.2%}{groups}"
         if self.reasons:
             yield "commonest reasons"
@@ -330,11 +365,25 @@ class _Summary:
             yield f"no column for {', '.join(self.absent)}: taken as missing (the names known are in docs/cases.md)"
         doubled = [number for number, times in self.ids.items() if times > 1]
         if doubled:
-            yield f"{len(doubled):,} case numbers stand more than once, the first {doubled[0]!r}; each row is grouped"
+            numbers = "stands" if len(doubled) == 1 else "stand"
+            yield (
+                f"{_several(len(doubled), 'case number')} {numbers} more than once, the first {doubled[0]!r}; "
+                "each row is grouped"
+            )
         yield from self.broken
         more = sum(number for reason, number in self.reasons.items() if reason.startswith("unreadable_"))
         if more > len(self.broken):
             yield f"… and {more - len(self.broken):,} more that cannot be read; their status is invalid"
+
+
+def _several(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def _counts(column: pa.ChunkedArray) -> dict[str, int]:
+    """How often each value stands in a column, null left out."""
+    counted = column.drop_null().value_counts()
+    return {str(row["values"]): row["counts"] for row in counted.to_pylist()}
 
 
 def _report(options: argparse.Namespace, summary: _Summary) -> None:
@@ -342,7 +391,9 @@ def _report(options: argparse.Namespace, summary: _Summary) -> None:
     print(f"{options.file}: ", end="", file=screen)
     for line in summary.lines():
         print(line, file=screen)
-    if options.output not in {None, "-"}:
+    if options.output is None:
+        print("nothing written: name a file with -o to keep the groups", file=screen)
+    elif options.output != "-":
         print(f"wrote {options.output}", file=screen)
     for line in summary.warnings():
         print(f"note: {line}", file=sys.stderr)
@@ -463,3 +514,11 @@ def _show_scheme(options: argparse.Namespace) -> None:
         print(f"{title}:")
         for name, value in table.items():
             print(f"  {name}: {value}")
+
+
+def _warmup(options: argparse.Namespace) -> None:
+    from drgdip.grouper.group import warmup
+    from drgdip.versions import kernel_cache
+
+    warmup(*options.scheme)
+    print(f"kernels are compiled; cache: {kernel_cache()}")

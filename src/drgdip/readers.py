@@ -5,16 +5,17 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 import json
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from drgdip._arrow import from_values
+from drgdip._arrow import from_list, from_values
 from drgdip.cases import case_columns, clean_codes, to_cases
 from drgdip.derive import derive
 from drgdip.errors import CaseError
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["FORMATS", "IGNORED", "format_of", "read_cases", "read_parts", "read_table"]
+__all__ = ["FORMATS", "IGNORED", "PART", "Part", "format_of", "read_cases", "read_parts", "read_table"]
 
 #: Formats by the ending of a file's name.
 FORMATS = {
@@ -43,9 +44,10 @@ FORMATS = {
 IGNORED = "drgdip.ignored"
 #: A file with more columns than this gives its case columns only: exports of HQMS have about 800.
 _WIDE = 200
+#: Rows of a part of a file.
+PART = 262_144
 _BLOCK = 1 << 20
-#: Bytes of a CSV file that are read at a time; a row of 800 columns has a few thousand.
-_CSV_BLOCK = 16 << 20
+_CSV_BLOCK = 1 << 24
 _OVERFLOW = "overflow"
 
 
@@ -94,11 +96,11 @@ def read_cases(
 
     def wanted(names: list[str]) -> list[str]:
         keep = others if others is not None else len(names) <= _WIDE and FAULTS not in names
-        used = {name for found in case_columns(names, columns).values() for name in found} | {FAULTS, _OVERFLOW}
+        used = {name for found in case_columns(names, columns).values() for name in found} | {FAULTS}
         ignored[:] = [] if keep else [name for name in names if name not in used]
         return [name for name in names if keep or name in used]
 
-    parts = [_as_cases(part, columns) for part in read_parts(path, format=format, wanted=wanted)]
+    parts = [_as_cases(part.table, columns) for part in read_parts(path, format=format, wanted=wanted)]
     cases = pa.concat_tables(parts, promote_options="permissive")
     return cases.replace_schema_metadata({IGNORED: json.dumps(ignored, ensure_ascii=False)} if ignored else None)
 
@@ -132,74 +134,77 @@ def format_of(path: Path, format: str = "auto") -> str:  # noqa: A002
     return format
 
 
-def read_table(
-    path: str | os.PathLike[str],
-    *,
-    format: str = "auto",  # noqa: A002
-    wanted: Callable[[list[str]], list[str]] = list,
-) -> pa.Table:
+#: Chooses among the columns of a file.
+Wanted: TypeAlias = "Callable[[list[str]], list[str]]"
+
+
+class Part(NamedTuple):
+    """Some rows of a file, and how much of the file is read with them (0 to 1)."""
+
+    table: pa.Table
+    done: float
+
+
+def read_table(path: str | os.PathLike[str], *, format: str = "auto") -> pa.Table:  # noqa: A002
     """Read a file as it is: names and values of the file, text where the format has no types.
 
     A row that is no row (too many cells, too few, no record) is kept, and marked in a column ``unreadable``. Settlement
-    lists become one row each (`drgdip.settlement_list.flatten`). ``wanted`` says which columns to read, given all.
+    lists become one row each (`drgdip.settlement_list.flatten`).
     """
-    path = Path(path)
-    _check_file(path)
-    read = {
-        "csv": _read_csv,
-        "excel": _read_excel,
-        "json": _read_json,
-        "jsonl": _read_json_lines,
-        "parquet": _read_parquet,
-    }
-    try:
-        return read[format_of(path, format)](path, wanted)
-    except OSError as error:
-        raise CaseError(f"{path}: cannot be read: {error}") from error
+    return pa.concat_tables([part.table for part in read_parts(path, format=format)])
 
 
 def read_parts(
     path: str | os.PathLike[str],
     *,
     format: str = "auto",  # noqa: A002
-    wanted: Callable[[list[str]], list[str]] = list,
-) -> Iterator[pa.Table]:
-    """As `read_table`, in parts: of a CSV file a part at a time is in memory, and of it only what is wanted."""
+    rows: int | None = None,
+    wanted: Wanted = list,
+) -> Iterator[Part]:
+    """Read a file as `read_table` does, in parts of so many rows at most: one at least, all of one schema.
+
+    CSV and Parquet are read as the parts are asked for, whatever the size of the file; JSON and Excel whole. ``wanted``
+    says which columns to read, given all: no others are held.
+    """
     path = Path(path)
-    _check_file(path)
-    if format_of(path, format) != "csv":
-        yield read_table(path, format=format, wanted=wanted)
-        return
-    encoding, delimiter, header = csv_layout(path)
-    done = 0
-    try:
-        with pacsv.open_csv(path, **_csv_options(encoding, delimiter, header, wanted(header))) as reader:
-            for batch in reader:
-                if batch.num_rows:
-                    yield pa.Table.from_batches([batch])
-                    done += batch.num_rows
-    except pa.ArrowInvalid:
-        # Rows of another length: Python's reader takes them. What has been handed out is passed over.
-        yield _read_broken_csv(path, encoding, delimiter, header, wanted(header)).slice(done)
-        return
-    if not done:
-        yield pa.table({name: pa.array([], pa.string()) for name in wanted(header)})
-
-
-def _check_file(path: Path) -> None:
     if not path.exists():
         raise CaseError(f"{path}: there is no such file")
     if path.is_dir():
         raise CaseError(f"{path}: is a folder, not a file of cases")
     if path.stat().st_size == 0:
         raise CaseError(f"{path}: the file is empty")
-
-
-def _read_parquet(path: Path, wanted: Callable[[list[str]], list[str]]) -> pa.Table:
+    read = {
+        "csv": _csv_parts,
+        "excel": _excel_parts,
+        "json": _json_parts,
+        "jsonl": _json_lines_parts,
+        "parquet": _parquet_parts,
+    }
     try:
-        return pq.read_table(path, columns=wanted(pq.read_schema(path).names))
+        yield from read[format_of(path, format)](path, rows or PART, wanted)
+    except OSError as error:
+        raise CaseError(f"{path}: cannot be read: {error}") from error
+    except UnicodeError as error:
+        raise CaseError(f"{path}: is not the text that it begins as ({error}); save it as UTF-8") from error
+
+
+def _parquet_parts(path: Path, rows: int, wanted: Wanted) -> Iterator[Part]:
+    try:
+        file = pq.ParquetFile(path)
+        columns = wanted(file.schema_arrow.names)
+        total, read = file.metadata.num_rows, 0
+        for batch in file.iter_batches(batch_size=rows, columns=columns):
+            read += len(batch)
+            yield Part(pa.Table.from_batches([batch]), read / total)
+        if not total:
+            yield Part(file.schema_arrow.empty_table().select(columns), 1.0)
     except pa.ArrowInvalid as error:
         raise CaseError(f"{path}: is not a Parquet file: {error}") from error
+
+
+def _sliced(table: pa.Table, rows: int) -> Iterator[Part]:
+    for start in range(0, max(len(table), 1), rows):
+        yield Part(table.slice(start, rows), min(1.0, (start + rows) / max(len(table), 1)))
 
 
 def encoding_of(path: Path) -> str:
@@ -226,11 +231,27 @@ def encoding_of(path: Path) -> str:
             if not candidates:
                 raise CaseError(f"{path}: is neither UTF-8 nor GB18030 text; save it as UTF-8")
             block = file.read(_BLOCK)
+    for name in list(candidates):
+        try:
+            decoders[name].decode(b"", final=True)
+        except UnicodeDecodeError:
+            candidates.remove(name)
+    if not candidates:
+        raise CaseError(f"{path}: the file ends within a character; it seems to be cut off")
     return candidates[0]
 
 
-def csv_layout(path: Path) -> tuple[str, str, list[str]]:
-    """Encoding, delimiter and header of a CSV file."""
+class CsvLayout(NamedTuple):
+    """Encoding, delimiter and header of a CSV file, and how many lines the header has."""
+
+    encoding: str
+    delimiter: str
+    header: list[str]
+    lines: int
+
+
+def csv_layout(path: Path) -> CsvLayout:
+    """How a CSV file is laid out."""
     encoding = encoding_of(path)
     with path.open(encoding=encoding, newline="") as file:
         first = file.readline()
@@ -238,9 +259,10 @@ def csv_layout(path: Path) -> tuple[str, str, list[str]]:
             raise CaseError(f"{path}: the first line is blank; it should be a header")
         delimiter = max(",\t;", key=first.count)
         file.seek(0)
-        header = [name.strip() for name in next(csv.reader(file, delimiter=delimiter))]
+        rows = csv.reader(file, delimiter=delimiter)
+        header = [" ".join(name.split()) for name in next(rows)]
     _check_header(path, header)
-    return encoding, delimiter, header
+    return CsvLayout(encoding, delimiter, header, rows.line_num)
 
 
 def _check_header(path: Path, header: list[str]) -> None:
@@ -249,69 +271,104 @@ def _check_header(path: Path, header: list[str]) -> None:
         raise CaseError(f"{path}: column {doubled[0]!r} stands {header.count(doubled[0])} times in the header")
 
 
-def _read_csv(path: Path, wanted: Callable[[list[str]], list[str]]) -> pa.Table:
-    encoding, delimiter, header = csv_layout(path)
+def _csv_parts(path: Path, rows: int, wanted: Wanted) -> Iterator[Part]:
+    layout = csv_layout(path)
+    columns = wanted(layout.header)
+    if _is_regular(path, layout):
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            for table in _regular_tables(file, layout, columns):
+                yield from (Part(part.table, file.tell() / size) for part in _sliced(table, rows))
+    else:
+        yield from (Part(table, done) for table, done in _irregular_tables(path, layout, columns, rows))
+
+
+def _is_regular(path: Path, layout: CsvLayout) -> bool:
+    """Whether every row has as many cells as the header. What is read in parts must be known beforehand."""
     try:
-        return pacsv.read_csv(path, **_csv_options(encoding, delimiter, header, wanted(header)))
+        with path.open("rb") as file:
+            for _ in _regular_tables(file, layout, layout.header[:1]):
+                pass
     except pa.ArrowInvalid:
-        return _read_broken_csv(path, encoding, delimiter, header, wanted(header))
+        return False
+    return True
 
 
-def _csv_options(encoding: str, delimiter: str, header: list[str], wanted: list[str]) -> dict[str, Any]:
-    """How Arrow is to read a CSV file: every cell as text, empty ones as null."""
-    return {
-        "read_options": pacsv.ReadOptions(column_names=header, skip_rows=1, encoding=encoding, block_size=_CSV_BLOCK),
-        "parse_options": pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-        "convert_options": pacsv.ConvertOptions(
-            column_types=dict.fromkeys(header, pa.string()),
-            include_columns=wanted,
-            strings_can_be_null=True,
-            null_values=[""],
-        ),
-    }
+def _regular_tables(file: IO[bytes], layout: CsvLayout, columns: list[str]) -> Iterator[pa.Table]:
+    """Columns of a CSV file block by block; one table at least."""
+    convert = pacsv.ConvertOptions(
+        column_types=dict.fromkeys(layout.header, pa.string()),
+        strings_can_be_null=True,
+        null_values=[""],
+        include_columns=columns,
+    )
+    reading = pacsv.ReadOptions(
+        column_names=layout.header, skip_rows=layout.lines, encoding=layout.encoding, block_size=_CSV_BLOCK
+    )
+    parsing = pacsv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True)
+    try:
+        reader = pacsv.open_csv(file, reading, parsing, convert)
+    except pa.ArrowInvalid as error:
+        if "Empty CSV file" not in str(error):
+            raise
+        yield pa.schema([pa.field(name, pa.string()) for name in columns]).empty_table()
+        return
+    empty = True
+    for batch in reader:
+        if len(batch):
+            empty = False
+            yield pa.Table.from_batches([batch])
+    if empty:
+        yield reader.schema.empty_table()
 
 
-def _read_broken_csv(path: Path, encoding: str, delimiter: str, header: list[str], wanted: list[str]) -> pa.Table:
+def _irregular_tables(path: Path, layout: CsvLayout, wanted: list[str], rows: int) -> Iterator[tuple[pa.Table, float]]:
     """A CSV file with rows of other lengths than the header: cells too many go to a column of their own."""
-    width = len(header)
-    columns: dict[str, list[str | None]] = {name: [] for name in (*wanted, _OVERFLOW, UNREADABLE)}
-    places = [(header.index(name), columns[name]) for name in wanted]
-    with path.open(encoding=encoding, newline="") as file:
-        rows = csv.reader(file, delimiter=delimiter)
-        next(rows)
-        try:
-            for row in rows:
-                if row:
-                    for position, column in places:
-                        column.append((row[position] or None) if position < len(row) else None)
-                    columns[_OVERFLOW].append(delimiter.join(row[width:]) or None)
-                    columns[UNREADABLE].append(None if len(row) == width else "row")
-        except csv.Error as error:
-            raise CaseError(f"{path}, line {rows.line_num}: is not CSV: {error}") from error
-    return pa.table({name: pa.array(column, pa.string()) for name, column in columns.items()})
+    width = len(layout.header)
+    size = path.stat().st_size
+    with path.open("rb") as binary, io.TextIOWrapper(binary, encoding=layout.encoding, newline="") as file:
+        reader = csv.reader(file, delimiter=layout.delimiter)
+        next(reader)
+        started = False
+        while True:
+            try:
+                cells = list(itertools.islice((row for row in reader if row), rows))
+            except csv.Error as error:
+                raise CaseError(f"{path}, line {reader.line_num}: is not CSV: {error}") from error
+            if not cells and started:
+                return
+            started = True
+            columns: dict[str, list[str | None]] = {
+                name: [(row[position] or None) if position < len(row) else None for row in cells]
+                for position, name in enumerate(layout.header)
+                if name in wanted
+            }
+            columns[_free_name(layout.header)] = [layout.delimiter.join(row[width:]) or None for row in cells]
+            columns[UNREADABLE] = [None if len(row) == width else "row" for row in cells]
+            arrays = {name: from_list(column, pa.string()) for name, column in columns.items()}
+            yield pa.table(arrays), binary.tell() / size
 
 
-def _read_excel(path: Path, wanted: Callable[[list[str]], list[str]]) -> pa.Table:
+def _excel_parts(path: Path, rows: int, wanted: Wanted) -> Iterator[Part]:
     """The first sheet of a workbook, its first row the header."""
     try:
         import python_calamine
     except ImportError as error:
-        raise CaseError(
-            f"{path}: reading Excel needs the extra excel: python -m pip install 'drgdip[excel]'"
-        ) from error
+        what = f"{path}: reading Excel needs the extra excel: python -m pip install 'drgdip[excel]'"
+        raise CaseError(what) from error
     try:
-        rows = python_calamine.CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python(skip_empty_area=False)
+        sheet = python_calamine.CalamineWorkbook.from_path(path).get_sheet_by_index(0)
+        header, *body = sheet.to_python(skip_empty_area=False) or [[]]
     except (python_calamine.CalamineError, ValueError, IndexError) as error:
         raise CaseError(f"{path}: is not an Excel file: {error}") from error
-    header = [str(name).strip() for name in rows[0]] if rows else []
-    if not any(header):
+    names = [" ".join(str(cell).split()) for cell in header]
+    _check_header(path, [name for name in names if name])
+    places = {name: position for position, name in enumerate(names) if name}
+    if not places:
         raise CaseError(f"{path}: the first row of the first sheet is blank; it should be a header")
-    _check_header(path, [name for name in header if name])
-    body = [row for row in rows[1:] if any(cell != "" for cell in row)]
-    cells = {
-        name: [_cell(row[header.index(name)]) for row in body] for name in wanted([name for name in header if name])
-    }
-    return pa.table({name: pa.array(column, pa.string()) for name, column in cells.items()})
+    body = [row for row in body if any(cell != "" for cell in row)]
+    columns = {name: [_cell(row[places[name]]) for row in body] for name in wanted(list(places))}
+    yield from _sliced(pa.table({name: from_list(cells, pa.string()) for name, cells in columns.items()}), rows)
 
 
 def _cell(value: object) -> str | None:
@@ -321,30 +378,30 @@ def _cell(value: object) -> str | None:
     return None if value == "" else str(value)
 
 
-def _read_json(path: Path, wanted: Callable[[list[str]], list[str]]) -> pa.Table:
+def _json_parts(path: Path, rows: int, wanted: Wanted) -> Iterator[Part]:
     try:
         content = json.loads(_text_of(path))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError
         raise CaseError(f"{path}: is not JSON: {error}") from error
-    return _table_of([content] if isinstance(content, dict) else content, path, wanted)
+    yield from _sliced(_table_of([content] if isinstance(content, dict) else content, path, wanted), rows)
 
 
-def _read_json_lines(path: Path, wanted: Callable[[list[str]], list[str]]) -> pa.Table:
+def _json_lines_parts(path: Path, rows: int, wanted: Wanted) -> Iterator[Part]:
     records: list[Any] = []
     for line in io.StringIO(_text_of(path)):
         if line.strip():
             try:
                 records.append(json.loads(line))
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):
                 records.append(line.strip())
-    return _table_of(records, path, wanted)
+    yield from _sliced(_table_of(records, path, wanted), rows)
 
 
 def _text_of(path: Path) -> str:
     return path.read_text(encoding=encoding_of(path))
 
 
-def _table_of(records: Any, path: Path, wanted: Callable[[list[str]], list[str]]) -> pa.Table:
+def _table_of(records: Any, path: Path, wanted: Wanted) -> pa.Table:
     """Records as a table; what is no record is kept as text in a column of its own."""
     if not isinstance(records, list) or not any(isinstance(record, dict) for record in records):
         raise CaseError(f'{path}: should hold records, each an object such as {{"dx": [...], "sex": 1}}')
@@ -358,5 +415,15 @@ def _table_of(records: Any, path: Path, wanted: Callable[[list[str]], list[str]]
         return table
     broken = [None if isinstance(record, dict) else str(record) for record in records]
     marks = [None if isinstance(record, dict) else "row" for record in records]
-    table = table.append_column(_OVERFLOW, pa.array(broken, pa.string()))
+    table = table.append_column(_free_name(names), pa.array(broken, pa.string()))
+    if UNREADABLE in names:
+        table = table.drop_columns([UNREADABLE])
     return table.append_column(UNREADABLE, pa.array(marks, pa.string()))
+
+
+def _free_name(names: list[str]) -> str:
+    """A name that no column has, for what is too much in a row."""
+    name = _OVERFLOW
+    while name in names:
+        name += "_"
+    return name

@@ -136,7 +136,7 @@ def _hours(stay: Mapping[str, Any]) -> float:
     entered, left = (read_moment(stay.get(name)) for name in ("scs_cutd_inpool_time", "scs_cutd_exit_time"))
     if entered is None or left is None:
         raise Unreadable("no duration")
-    return (left - entered).total_seconds() / 3600
+    return (left - entered).total_seconds() / 3600.0
 
 
 def _add_items(row: dict[str, Any], items: list[dict[str, Any]], faults: list[str]) -> None:

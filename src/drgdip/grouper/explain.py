@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import html
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from drgdip.errors import UnknownNameError
+from drgdip.fields import is_missing, resolve
 from drgdip.grouper.grammar import VALUE_VARIABLES, And, Count, In, Not, Or, Rule, Severity
 from drgdip.grouper.reference import (
     Facts,
@@ -17,6 +18,7 @@ from drgdip.grouper.reference import (
     facts_of,
     group_facts,
     holds,
+    mapping_of,
     refusal,
     severity_findings,
 )
@@ -24,6 +26,8 @@ from drgdip.grouper.result import REASONS, STATUSES, GroupResult
 from drgdip.grouper.scheme import Adrg, Mdc, Scheme, load_scheme, mdc_names
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from drgdip.cases import Case
 
 __all__ = ["Condition", "Explanation", "SeverityFinding", "Step", "explain"]
@@ -100,6 +104,8 @@ class Explanation:
 
         In English (``"en"``) or Chinese (``"zh"``); names of ADRGs and DRGs stay Chinese.
         """
+        if language not in _WORDS:
+            raise UnknownNameError("language", language, _WORDS, hint=f"The languages are {', '.join(_WORDS)}.")
         lines = self._lines(_WORDS[language], language, steps=steps)
         return "\n".join(f"{'  ' * depth}{line}" for depth, line in lines)
 
@@ -222,9 +228,9 @@ def explain(case: Case | Mapping[str, Any], scheme: str | Scheme, *, codes: str 
     --------
     >>> trace = explain({"sex": 2, "age": 59, "dx": ["K22.301", "J94.801"]}, "chs-drg-2.0")
     >>> trace.result.group
-    'GZ15'
+    'GZ19'
     >>> [step.code for step in trace.steps if step.holds]
-    ['MDCA', 'MDCG', 'GZ1', 'GZ15']
+    ['MDCA', 'MDCG', 'GZ1', 'GZ19']
     >>> print(trace.text("zh").splitlines()[0])
     病例 · chs-drg-2.0 · 分组成功
     """
@@ -258,8 +264,9 @@ def explain(case: Case | Mapping[str, Any], scheme: str | Scheme, *, codes: str 
 
 
 def _record(case: Case | Mapping[str, Any], facts: Facts) -> dict[str, Any]:
-    given = case if isinstance(case, Mapping) else vars(case)
-    record: dict[str, Any] = {"case_id": None if given.get("case_id") is None else str(given["case_id"])}
+    given = mapping_of(case)
+    name = resolve(tuple(name for name in given if isinstance(name, str))).single.get("case_id")
+    record: dict[str, Any] = {"case_id": None if name is None or is_missing(given[name]) else str(given[name])}
     record |= {column: facts.values[variable] for variable, column in VALUE_VARIABLES.items()}
     for column, principal, others in (("dx", "ZYZD", "QTZD"), ("procs", "ZYSS", "QTSS")):
         codes = [*(facts.codes[principal] or (None,)), *facts.codes[others]]

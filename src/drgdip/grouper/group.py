@@ -31,7 +31,7 @@ __all__ = ["encode", "group", "group_batches", "result_fields", "warmup"]
 #: Rows that one thread reads, numbers and groups at a time.
 CHUNK = 131_072
 #: Below this many rows the reference engine is quicker: when the kernels are loaded, and when they are not.
-_SMALL, _SMALL_COLD = 250, 15_000
+_SMALL, _SMALL_COLD = 40, 10_000
 _RESULT = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -94,7 +94,7 @@ def group(
     --------
     >>> cases = [{"sex": 2, "age": 59, "dx": ["K22.301"], "procs": []}, {"sex": 0, "age": 3, "dx": "A00", "procs": ""}]
     >>> [(case["group"], case["status"], case["reason"]) for case in group(cases, "chs-drg-2.0")]
-    [('GZ15', 'grouped', None), (None, 'invalid', 'invalid_sex')]
+    [('GZ19', 'grouped', None), (None, 'invalid', 'invalid_sex')]
     """
     if engine not in {"auto", "reference", "columnar"}:
         raise CaseError(f"engine {engine!r} is not one of auto, reference, columnar")
@@ -145,7 +145,7 @@ def encode(data: Any, scheme: str | Scheme, *, columns: Mapping[str, str] | None
     --------
     >>> encoded = encode([{"sex": 2, "age": 59, "dx": ["K22.301"], "procs": []}], "chs-drg-2.0")
     >>> group(encoded, "chs-drg-2.0")["group"].to_pylist()
-    ['GZ15']
+    ['GZ19']
     """
     from drgdip.grouper.drg import encode_cases
 
@@ -180,7 +180,7 @@ def group_batches(
     --------
     >>> batch = pa.RecordBatch.from_pylist([{"sex": 2, "age": 59, "dx": ["K22.301"], "procs": []}])
     >>> [grouped["group"].to_pylist() for grouped in group_batches("chs-drg-2.0")(iter([batch]))]
-    [['GZ15']]
+    [['GZ19']]
     """
     scheme_id = scheme if isinstance(scheme, str) else None
 

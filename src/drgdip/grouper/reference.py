@@ -92,8 +92,8 @@ def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme, *, codes: st
     UnknownNameError
         There is no such scheme or edition.
     CaseError
-        The case is neither a Case nor a mapping, or two of its keys are aliases of one column; no cross-walk leads from
-        ``codes`` to the scheme's.
+        The case is neither a Case nor a mapping (a pandas Series counts as one), or two of its keys are aliases of
+        one column; no cross-walk leads from ``codes`` to the scheme's.
 
     Notes
     -----
@@ -115,11 +115,7 @@ def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme, *, codes: st
 
 def facts_of(case: Case | Mapping[str, Any], scheme: Scheme, codes: str | None = None) -> tuple[Facts, frozenset[str]]:
     """A case as rules see it, and the columns that cannot be read."""
-    if not isinstance(case, Mapping):
-        if not hasattr(case, "__dict__"):
-            raise CaseError(f"a case is a drgdip.Case or a mapping, not {type(case).__name__}")
-        case = vars(case)
-    record, unreadable = read_record(case)
+    record, unreadable = read_record(mapping_of(case))
     if codes is not None:
         for kind, walk in walks_to(codes, scheme).items():
             record[kind] = [None if code is None else walk.step(code)[0] for code in record[kind]]
@@ -131,6 +127,17 @@ def facts_of(case: Case | Mapping[str, Any], scheme: Scheme, codes: str | None =
     dx, procs = record["dx"], record["procs"]
     values = {variable: record[column] for variable, column in VALUE_VARIABLES.items()}
     return make_facts(dx, procs, values, scheme), unreadable
+
+
+def mapping_of(case: Any) -> Mapping[str, Any]:
+    """A case as a mapping: a `drgdip.Case`, a mapping, or a row that has keys, such as a pandas Series."""
+    if isinstance(case, Mapping):
+        return case
+    if hasattr(type(case), "model_fields"):
+        return dict(vars(case))
+    if hasattr(case, "keys") and hasattr(case, "__getitem__") and not hasattr(case, "columns"):
+        return {name: case[name] for name in case.keys()}  # noqa: SIM118 - a Series iterates over its values
+    raise CaseError(f"a case is a drgdip.Case or a mapping, not a {type(case).__name__}; make it dict(...)")
 
 
 def make_facts(dx: list[str | None], procs: list[str | None], values: dict[str, Any], scheme: Scheme) -> Facts:
