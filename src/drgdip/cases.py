@@ -128,10 +128,10 @@ class Case(BaseModel):
     discharged: datetime.date | None = Field(None, description="day of discharge")
     total_cost: Decimal | None = Field(None, description="total cost of the stay in yuan")
     items_cost: Decimal | None = Field(None, description="sum of the amounts by item in yuan")
-    dx_conditions: list[str | None] = Field(
-        [], description="condition of each diagnosis at admission: 1 present, 2 uncertain, 3 unknown, 4 absent"
+    dx_conditions: list[str | None] | None = Field(
+        None, description="condition of each diagnosis at admission: 1 present, 2 uncertain, 3 unknown, 4 absent"
     )
-    proc_dates: list[datetime.date | None] = Field([], description="day of each procedure")
+    proc_dates: list[datetime.date | None] | None = Field(None, description="day of each procedure")
 
 
 def case_schema() -> pa.Schema:

@@ -339,7 +339,9 @@ def _against_mdcs(view: _View) -> Iterator[_Finding]:
                 for condition, wanted in comparisons:
                     if condition.variable in values and condition.variable not in besides:
                         value = values[condition.variable]
-                        met &= np.isnan(value) | (OPERATORS[condition.operator](value, condition.value) == wanted)
+                        holds = OPERATORS[condition.operator](value, condition.value) == wanted
+                        # A missing value leaves open what the diagnosis asks for, but opens no way by itself.
+                        met &= np.where(np.isnan(value), codes is not None, holds)
                 result |= met
         return result
 

@@ -194,10 +194,8 @@ def _group(options: argparse.Namespace) -> None:
     from drgdip.readers import read_parts
 
     scheme = load_scheme(options.scheme)
-    wanted = list if options.output is not None else _case_columns_only(options)
-    parts = read_parts(options.file, format=options.input_format, wanted=wanted)
+    parts = read_parts(options.file, format=options.input_format, wanted=_wanted(options))
     first = next(parts)
-    _check_free(first.table, options)
     to_cases(first.table.slice(0, 0), _columns(options))  # before OUT is opened: what is missing is so in every row
     summary = _Summary(scheme)
     with _output(options) as writer:
@@ -208,11 +206,14 @@ def _group(options: argparse.Namespace) -> None:
     _report(options, summary)
 
 
-def _case_columns_only(options: argparse.Namespace) -> Callable[[list[str]], list[str]]:
-    """What to read of a file that is not to be written again."""
+def _wanted(options: argparse.Namespace) -> Callable[[list[str]], list[str]]:
+    """What to read of a file: all if it is to be written again, else the case columns."""
     from drgdip.cases import case_columns
 
     def wanted(names: list[str]) -> list[str]:
+        _check_free(names, options)
+        if options.output is not None:
+            return names
         used = {name for found in case_columns(names, _columns(options)).values() for name in found}
         return [name for name in names if name in used]
 
@@ -244,10 +245,10 @@ def _with_all_columns(cases: pa.Table) -> pa.Table:
     return cases
 
 
-def _check_free(table: pa.Table, options: argparse.Namespace) -> None:
+def _check_free(names: list[str], options: argparse.Namespace) -> None:
     from drgdip.grouper.result import GroupResult
 
-    taken = [name for name in GroupResult._fields if options.prefix + name in table.column_names]
+    taken = [name for name in GroupResult._fields if options.prefix + name in names]
     if taken:
         raise CaseError(
             f"{options.file} has columns {', '.join(options.prefix + name for name in taken)} already; "
@@ -286,6 +287,8 @@ def _output(options: argparse.Namespace) -> Iterator[Any]:
         return
     path = Path(options.output)
     form = options.format or format_of(path)
+    if form == "excel":
+        raise CaseError(f"{path}: the format of a file {path.suffix} is only read; write CSV, JSON or Parquet")
     if path.exists() and path.samefile(options.file):
         raise CaseError(f"{path}: is the input; write to another file")
     mark = (

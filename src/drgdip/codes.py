@@ -102,7 +102,7 @@ def codes(code_set: str, *, under: str | None = None, search: str | None = None,
     Examples
     --------
     >>> codes("nhsa-icd10-2.0", under="I63", search="脑干")["code"].to_pylist()
-    ['I63.902']
+    ['I63.901']
     """
     import pyarrow as pa
 
