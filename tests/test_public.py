@@ -33,7 +33,7 @@ NAMES = [
     "case_schema",
     "check_cases",
     "code_name",
-    "codes",
+    "code_set",
     "encode",
     "explain",
     "group",

@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from drgdip.cases import Case, case_schema
     from drgdip.checks import Check, check_cases, list_checks
-    from drgdip.codes import MappedCodes, code_name, codes, map_codes, normalise_code
+    from drgdip.codes import MappedCodes, code_name, code_set, map_codes, normalise_code
     from drgdip.errors import CaseError, DrgdipError, RuleError, SchemeError, UnknownNameError
     from drgdip.grouper.explain import Explanation, explain
     from drgdip.grouper.group import encode, group, group_batches, result_fields, warmup
@@ -44,7 +44,7 @@ _PUBLIC = {
     "case_schema": "drgdip.cases",
     "check_cases": "drgdip.checks",
     "code_name": "drgdip.codes",
-    "codes": "drgdip.codes",
+    "code_set": "drgdip.codes",
     "encode": "drgdip.grouper.group",
     "explain": "drgdip.grouper.explain",
     "group": "drgdip.grouper.group",

@@ -23,7 +23,7 @@ __all__ = [
     "OUTCOMES",
     "MappedCodes",
     "code_name",
-    "codes",
+    "code_set",
     "crosswalk",
     "edition_of",
     "grey_codes",
@@ -71,12 +71,12 @@ def normalise_code(code: str) -> str:
     return _CAPITAL_X.sub("x", fold_width(code))
 
 
-def codes(code_set: str, *, under: str | None = None, search: str | None = None, grey: bool | None = None) -> pa.Table:
+def code_set(name: str, *, under: str | None = None, search: str | None = None, grey: bool | None = None) -> pa.Table:
     """A code set, or some of its codes.
 
     Parameters
     ----------
-    code_set
+    name
         ``nhsa-icd10-2.0`` (diagnoses) or ``nhsa-icd9cm3-2.0`` (procedures).
     under
         Only codes that begin with this: ``"I63"`` gives the category, ``"I63.9"`` what is under it.
@@ -101,22 +101,24 @@ def codes(code_set: str, *, under: str | None = None, search: str | None = None,
 
     Examples
     --------
-    >>> codes("nhsa-icd10-2.0", under="I63", search="脑干")["code"].to_pylist()
+    >>> code_set("nhsa-icd10-2.0", under="I63", search="脑干")["code"].to_pylist()
     ['I63.901']
     """
     import pyarrow as pa
 
     from drgdip._arrow import from_list
 
-    columns = _code_set(code_set)
+    columns = _code_set(name)
     rows = [
         row
-        for row, (code, name, is_grey) in enumerate(zip(columns["code"], columns["name"], columns["grey"], strict=True))
+        for row, (code, title, is_grey) in enumerate(
+            zip(columns["code"], columns["name"], columns["grey"], strict=True)
+        )
         if (under is None or code.startswith(under))
-        and (search is None or search in code or search in name)
+        and (search is None or search in code or search in title)
         and (grey is None or (is_grey == "1") is grey)
     ]
-    chosen = {name: [cells[row] or None for row in rows] for name, cells in columns.items()}
+    chosen = {column: [cells[row] or None for row in rows] for column, cells in columns.items()}
     return pa.table(
         {
             "code": from_list(chosen["code"], pa.string()),
@@ -136,7 +138,7 @@ def code_name(code: str, code_set: str) -> str | None:
     code
         A code in any spelling that `normalise_code` folds.
     code_set
-        As for `codes`.
+        The name of a code set, as for `drgdip.code_set`.
 
     Returns
     -------
@@ -219,7 +221,9 @@ def map_codes(data: Any, from_: str, to: str = "nhsa-2.0", *, columns: Mapping[s
     walks = {kind: crosswalk(sets[kind], targets[kind]) for kind in sets if kind in targets}
     if not walks:
         raise CaseError(f"{from_} and {to} are not of one kind: one is of diagnoses, the other of procedures")
-    if hasattr(data, "type") or (isinstance(data, list | tuple) and not any(isinstance(item, dict) for item in data)):
+    if type(data).__name__.endswith("Array") or (
+        isinstance(data, list | tuple) and not any(isinstance(item, dict) for item in data)
+    ):
         if len(walks) > 1:
             pair = " or ".join(f"{name!r}" for name in sets.values())
             raise CaseError(f"{from_} has diagnoses and procedures; for codes alone say which they are: {pair}")

@@ -25,9 +25,10 @@ _REPORT = {"column": pa.string(), "from": pa.string(), "to": pa.string(), "count
 
 def map_array(data: Any, walk: Walk) -> MappedCodes:
     """Codes alone, by `drgdip.map_codes`."""
-    given = data if hasattr(data, "type") else from_list(list(data), pa.string())
+    listed = isinstance(data, list | tuple)
+    given = from_list(list(data), pa.string()) if listed else data
     mapped, report = _map_column(one_chunk(given), walk, None)
-    return MappedCodes(mapped if hasattr(data, "type") else mapped.to_pylist(), _report(report))
+    return MappedCodes(mapped.to_pylist() if listed else mapped, _report(report))
 
 
 def map_table(data: Any, walks: Mapping[str, Walk], columns: Mapping[str, str]) -> MappedCodes:
