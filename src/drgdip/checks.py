@@ -196,7 +196,10 @@ class _View:
 
     def column(self, name: str) -> pa.Array:
         """A column as one array, all null if it is not there."""
-        return one_chunk(self.cases[name]) if name in self.cases.column_names else pa.nulls(len(self.cases))
+        if name not in self.cases.column_names:
+            return pa.nulls(len(self.cases))
+        column = one_chunk(self.cases[name])
+        return column.cast(pa.string()) if pa.types.is_string_view(column.type) else column
 
     def numbers(self, name: str) -> np.ndarray:
         """A column of numbers, NaN for missing ones."""
@@ -526,10 +529,10 @@ def _table(found: list[_Finding], view: _View) -> pa.Table:
     names = sorted(set(fields))
     field = np.repeat([names.index(name) for name in fields], [len(finding.rows) for finding in found])
 
-    def words(place: np.ndarray, entries: list[str]) -> pa.Array:
-        return pa.DictionaryArray.from_arrays(
-            from_numpy(place[order].astype(np.int32)), from_list(entries, pa.string())
-        )
+    def words(place: np.ndarray, texts: list[str]) -> pa.Array:
+        entries = sorted(set(texts))
+        place = np.array([entries.index(text) for text in texts], dtype=np.int32)[place.astype(np.int64)]
+        return pa.DictionaryArray.from_arrays(from_numpy(place[order]), from_list(entries, pa.string()))
 
     checks = list(rules.values())
     return pa.table(

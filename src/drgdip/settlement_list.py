@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["body_of", "flatten"]
 
+#: Fields that grouping may need: a list without one has it as missing, as all lists have the same fields.
+_FIELDS = ("gend", "age", "nwb_age", "nwb_bir_wt", "nwb_adm_wt", "act_ipt_days", "dscg_way")
 _PARTS = ("claa_sumfee", "clab_amt", "fulamt_ownpay_amt", "oth_amt")
 #: Half a fen: sums of amounts that are rounded to fen are exact.
 _TOLERANCE = Decimal("0.005")
@@ -44,7 +46,8 @@ def flatten(nodes: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(general, dict):
         faults.append("list_setlinfo")
         general = {}
-    row = {name: value for name, value in _small(general).items() if not isinstance(value, dict | list)}
+    row: dict[str, Any] = dict.fromkeys(_FIELDS)
+    row |= {name: value for name, value in _small(general).items() if not _nested(value)}
     row["medcasno"] = next(
         (row[name] for name in ("medcasno", "mdtrt_id", "setl_id") if not is_missing(row.get(name))), None
     )
