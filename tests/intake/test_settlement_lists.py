@@ -250,12 +250,13 @@ def test_no_list_makes_a_crash(tmp_path_factory, lists):
 
 # --- HQMS and the front page -----------------------------------------------------------------------------------------
 
+ENDS = ["C", "N", "", "", "", "", "", "C", "C", ""]  # of the columns of a procedure
 HQMS = [
     "A01", "A48", "A49", "A12C", "A13", "A14", "A16", "A17", *(f"A18x0{n}" for n in range(1, 6)),
     "B12", "B15", "B16C", "B20", "B34C", "C03C", "C04N", "C05C",
     *(f"C{field:02}x{n:02}{end}" for n in range(1, 41) for field, end in ((6, "C"), (7, "N"), (8, "C"))),
     "C14x01C", "C15x01N", "C16x01",
-    *(f"C{field}x{n:02}{end}" for n in range(1, 41) for field, end in enumerate("C,N,,,,,,C,C,".split(","), 35)),
+    *(f"C{field}x{n:02}{end}" for n in range(1, 41) for field, end in enumerate(ENDS, 35)),
     "D01", "D09", *(f"D{n}" for n in range(11, 35)), "D19x01", "D20x01", "D20x02", "D23x01",
     *(f"F{n:03}" for n in range(200)),
 ]  # fmt: skip
