@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from drgdip import points
     from drgdip.cases import Case, case_schema
     from drgdip.checks import Check, check_cases, list_checks
     from drgdip.codes import MappedCodes, code_name, code_set, map_codes, normalise_code
-    from drgdip.errors import CaseError, DrgdipError, RuleError, SchemeError, UnknownNameError
+    from drgdip.errors import CaseError, DrgdipError, PolicyError, RuleError, SchemeError, UnknownNameError
     from drgdip.grouper.explain import Explanation, explain
     from drgdip.grouper.group import encode, group, group_batches, result_fields, warmup
     from drgdip.grouper.reference import group_one
@@ -34,6 +35,7 @@ _PUBLIC = {
     "Explanation": "drgdip.grouper.explain",
     "GroupResult": "drgdip.grouper.result",
     "MappedCodes": "drgdip.codes",
+    "PolicyError": "drgdip.errors",
     "REASONS": "drgdip.grouper.result",
     "RuleError": "drgdip.errors",
     "STATUSES": "drgdip.grouper.result",
@@ -55,6 +57,7 @@ _PUBLIC = {
     "load_scheme": "drgdip.grouper.scheme",
     "map_codes": "drgdip.codes",
     "normalise_code": "drgdip.codes",
+    "points": "drgdip.points",
     "read_cases": "drgdip.readers",
     "result_fields": "drgdip.grouper.group",
     "sample_cases": "drgdip.synthetic",
@@ -70,7 +73,9 @@ __all__ = [  # noqa: PLE0604 - built from one list so that it cannot drift
 
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
-        value = getattr(importlib.import_module(_PUBLIC[name]), name)
+        module = importlib.import_module(_PUBLIC[name])
+        # A public name is a name in its module, or the module itself.
+        value = module if module.__name__ == f"drgdip.{name}" else getattr(module, name)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'drgdip' has no attribute {name!r}")
