@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import filled, from_list, from_numpy, kind_of, names_of, one_chunk, to_arrow, to_kind, valid
+from drgdip._arrow import filled, from_list, from_numpy, kind_of, one_chunk, to_arrow, to_kind, valid
 from drgdip.cases import as_lists, marked, read_amounts, to_cases, with_newborn_weight
 from drgdip.codes import grey_codes, known_codes, normalise_code, walks_to
 from drgdip.crosswalks import map_cases
@@ -138,10 +138,16 @@ def check_cases(
     cases = to_cases(table, columns)
     if codes is not None:
         cases = map_cases(cases, walks_to(codes, scheme))
-    faults = one_chunk(table[FAULTS]) if FAULTS in names_of(table) else None
+    faults = one_chunk(table[FAULTS].cast(pa.string())) if _has_faults(table) else None
     view = _View(with_newborn_weight(cases, scheme.evaluation.newborn_weight), scheme, limits or {}, faults)
     found = [finding for check in _CHECKS for finding in check(view)]
     return to_kind(_table(found, view), data)
+
+
+def _has_faults(table: pa.Table) -> bool:
+    """Whether a table has the column of faults that a reader writes, not one of the caller's of the same name."""
+    kinds = {pa.string(), pa.large_string(), pa.string_view()}
+    return table.column_names.count(FAULTS) == 1 and table.schema.field(FAULTS).type in kinds
 
 
 class _Finding(NamedTuple):

@@ -30,17 +30,20 @@ def days_of(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, np.ndarray]
         # The time of day goes before values are told apart: there are as many times as rows, but few days.
         short = pc.match_substring_regex(column, r"^\d{4}[-/.]\d\d[-/.]\d\d[ T]")
         column = pc.if_else(short, pc.utf8_slice_codeunits(column, 0, 10), column)
-    encoded = column.dictionary_encode()
+    try:
+        encoded = column.dictionary_encode()
+        distinct, place = encoded.dictionary.to_pylist(), filled(encoded.indices, -1)
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):  # nested values, of which each is for itself
+        distinct, place = column.to_pylist(), np.arange(len(column))
     found: list[np.datetime64] = []
     failed: list[bool] = []
-    for value in encoded.dictionary.to_pylist():
+    for value in distinct:
         try:
             found.append(np.datetime64(read_day(value) or "NaT", "D"))
             failed.append(False)
         except Unreadable:
             found.append(_NO_DAY)
             failed.append(True)
-    place = filled(encoded.indices, -1)
     return np.array([*found, _NO_DAY], dtype="datetime64[D]")[place], np.array([*failed, False])[place]
 
 

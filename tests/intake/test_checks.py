@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from conftest import SOURCE
 
-from drgdip import CaseError, check_cases, list_checks, load_scheme, sample_cases
+from drgdip import CaseError, DrgdipError, check_cases, list_checks, load_scheme, sample_cases
 from drgdip.checks import LEVELS
 from drgdip.codes import grey_codes, known_codes
 from drgdip.fields import MISSING, Unreadable, read_day, read_number, read_record
@@ -343,3 +343,65 @@ def test_findings_come_in_the_same_container(make):
 
 def test_nothing_to_check():
     assert check_cases(sample_cases(0, "chs-drg-2.0"), "chs-drg-2.0").num_rows == 0
+
+
+VALUES = [
+    None,
+    "",
+    "x",
+    "1",
+    "2024-01-01",
+    0,
+    7,
+    -1,
+    2.5,
+    float("nan"),
+    True,
+    datetime.date(2024, 1, 1),
+    ["A"],
+    [None],
+    {"a": 1},
+    b"\xff",
+]
+COLUMNS = [
+    "case_id",
+    "hospital",
+    "sex",
+    "age",
+    "age_days",
+    "newborn_weight",
+    "birth_weight",
+    "los",
+    "discharge",
+    "dx",
+    "procs",
+]
+COLUMNS += [
+    "born",
+    "admitted",
+    "discharged",
+    "total_cost",
+    "items_cost",
+    "dx_conditions",
+    "proc_dates",
+    "unreadable",
+    "faults",
+]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_table_makes_a_crash(seed):
+    """Columns of one odd type each, or of mixed ones."""
+    draw = random.Random(seed)
+    n = draw.randrange(4)
+    rows = [{} for _ in range(n)]
+    for name in [*draw.sample(COLUMNS, draw.randrange(3, len(COLUMNS))), "dx"]:
+        same = draw.choice(VALUES)
+        for row in rows:
+            row[name] = same if draw.random() < 0.7 else draw.choice(VALUES)
+    try:
+        findings = check_cases(rows, draw.choice(SCHEMES), limits={"age": (0, 120), "total_cost": (0, 1)})
+    except DrgdipError:
+        return
+    assert all(0 <= finding["row"] < n for finding in findings)
+    assert {finding["rule"] for finding in findings} <= set(list_checks())
