@@ -14,7 +14,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from drgdip import points
     from drgdip.cases import Case, case_schema
-    from drgdip.codes import normalise_code
+    from drgdip.checks import Check, check_cases, list_checks
+    from drgdip.codes import MappedCodes, code_name, code_set, map_codes, normalise_code
     from drgdip.errors import CaseError, DrgdipError, PolicyError, RuleError, SchemeError, UnknownNameError
     from drgdip.grouper.explain import Explanation, explain
     from drgdip.grouper.group import encode, group, group_batches, result_fields, warmup
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "Case": "drgdip.cases",
     "CaseError": "drgdip.errors",
+    "Check": "drgdip.checks",
     "DrgdipError": "drgdip.errors",
     "Explanation": "drgdip.grouper.explain",
     "GroupResult": "drgdip.grouper.result",
+    "MappedCodes": "drgdip.codes",
     "PolicyError": "drgdip.errors",
     "REASONS": "drgdip.grouper.result",
     "RuleError": "drgdip.errors",
@@ -41,13 +44,18 @@ _PUBLIC = {
     "SchemeInfo": "drgdip.grouper.scheme",
     "UnknownNameError": "drgdip.errors",
     "case_schema": "drgdip.cases",
+    "check_cases": "drgdip.checks",
+    "code_name": "drgdip.codes",
+    "code_set": "drgdip.codes",
     "encode": "drgdip.grouper.group",
     "explain": "drgdip.grouper.explain",
     "group": "drgdip.grouper.group",
     "group_batches": "drgdip.grouper.group",
     "group_one": "drgdip.grouper.reference",
+    "list_checks": "drgdip.checks",
     "list_schemes": "drgdip.grouper.scheme",
     "load_scheme": "drgdip.grouper.scheme",
+    "map_codes": "drgdip.codes",
     "normalise_code": "drgdip.codes",
     "points": "drgdip.points",
     "read_cases": "drgdip.readers",

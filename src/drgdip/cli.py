@@ -1,4 +1,4 @@
-"""The command line: ``drgdip group``, ``explain``, ``schemes`` and ``warmup``."""
+"""The command line: ``drgdip group``, ``check``, ``explain``, ``schemes`` and ``warmup``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from drgdip import __version__
 from drgdip.errors import CaseError, DrgdipError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import pyarrow as pa
 
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     group = commands.add_parser("group", help="group a file of cases", description="Group a file of cases.")
-    group.add_argument("file", metavar="FILE", type=Path, help="CSV, JSON, JSON lines or Parquet")
+    group.add_argument("file", metavar="FILE", type=Path, help=_FILE)
     group.add_argument("--scheme", required=True, metavar="ID", help="a scheme's id, or the path of its folder")
     group.add_argument(
         "-o", "--output", metavar="OUT", help="where to write the cases with their groups; - for the screen"
@@ -89,6 +89,28 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--prefix", default="", metavar="TEXT", help="put before the names of the result's columns")
     _add_reading(group)
     group.set_defaults(run=_group)
+
+    check = commands.add_parser(
+        "check",
+        help="say what is wrong with the cases of a file",
+        description="Check the cases of a file before they are sent or grouped.",
+    )
+    check.add_argument("file", metavar="FILE", type=Path, help=_FILE)
+    check.add_argument("--scheme", required=True, metavar="ID", help="a scheme's id, or the path of its folder")
+    check.add_argument("-o", "--output", metavar="OUT", help="where to write the findings; - for the screen")
+    check.add_argument(
+        "--format", choices=("csv", "json", "jsonl", "parquet"), help="format of OUT, else by its ending"
+    )
+    check.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="COLUMN=LOW:HIGH",
+        help="lowest and highest plausible value of a column, such as age=0:120",
+    )
+    check.add_argument("--language", choices=("en", "zh"), default="en", help="language of the words (default: en)")
+    _add_reading(check)
+    check.set_defaults(run=_check)
 
     explain = commands.add_parser(
         "explain",
@@ -122,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_FILE = "CSV, Excel, JSON, JSON lines or Parquet"
 _CASE_OPTIONS = {
     "sex": "1 male, 2 female",
     "age": "age in full years",
@@ -138,7 +161,15 @@ _CASE_OPTIONS = {
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--input-format", choices=("csv", "json", "jsonl", "parquet"), default="auto", help="format of FILE"
+        "--input-format",
+        choices=("csv", "excel", "json", "jsonl", "parquet"),
+        default="auto",
+        help="format of FILE, else by its ending",
+    )
+    parser.add_argument(
+        "--codes",
+        metavar="EDITION",
+        help="the edition of FILE's codes, such as clinical-2.0, to be mapped to the scheme's",
     )
     parser.add_argument(
         "--columns",
@@ -163,9 +194,8 @@ def _group(options: argparse.Namespace) -> None:
     from drgdip.readers import read_parts
 
     scheme = load_scheme(options.scheme)
-    parts = read_parts(options.file, format=options.input_format)
+    parts = read_parts(options.file, format=options.input_format, wanted=_wanted(options))
     first = next(parts)
-    _check_free(first.table, options)
     to_cases(first.table.slice(0, 0), _columns(options))  # before OUT is opened: what is missing is so in every row
     summary = _Summary(scheme)
     with _output(options) as writer:
@@ -176,14 +206,29 @@ def _group(options: argparse.Namespace) -> None:
     _report(options, summary)
 
 
+def _wanted(options: argparse.Namespace) -> Callable[[list[str]], list[str]]:
+    """What to read of a file: all if it is to be written again, else the case columns."""
+    from drgdip.cases import case_columns
+
+    def wanted(names: list[str]) -> list[str]:
+        _check_free(names, options)
+        if options.output is not None:
+            return names
+        used = {name for found in case_columns(names, _columns(options)).values() for name in found}
+        return [name for name in names if name in used]
+
+    return wanted
+
+
 def _group_part(part: pa.Table, scheme: Scheme, options: argparse.Namespace, summary: _Summary) -> pa.Table:
     from drgdip._arrow import with_columns
     from drgdip.cases import to_cases
+    from drgdip.derive import derive
     from drgdip.grouper.group import group
     from drgdip.grouper.result import GroupResult
 
-    cases = to_cases(part, _columns(options))
-    results = group(_with_all_columns(cases), scheme).select(GroupResult._fields)
+    cases = derive(to_cases(part, _columns(options)))
+    results = group(_with_all_columns(cases), scheme, codes=options.codes).select(GroupResult._fields)
     summary.add(part, cases, results)
     return with_columns(part, results.rename_columns([options.prefix + name for name in results.column_names]))
 
@@ -200,10 +245,10 @@ def _with_all_columns(cases: pa.Table) -> pa.Table:
     return cases
 
 
-def _check_free(table: pa.Table, options: argparse.Namespace) -> None:
+def _check_free(names: list[str], options: argparse.Namespace) -> None:
     from drgdip.grouper.result import GroupResult
 
-    taken = [name for name in GroupResult._fields if options.prefix + name in table.column_names]
+    taken = [name for name in GroupResult._fields if options.prefix + name in names]
     if taken:
         raise CaseError(
             f"{options.file} has columns {', '.join(options.prefix + name for name in taken)} already; "
@@ -242,6 +287,8 @@ def _output(options: argparse.Namespace) -> Iterator[Any]:
         return
     path = Path(options.output)
     form = options.format or format_of(path)
+    if form == "excel":
+        raise CaseError(f"{path}: the format of a file {path.suffix} is only read; write CSV, JSON or Parquet")
     if path.exists() and path.samefile(options.file):
         raise CaseError(f"{path}: is the input; write to another file")
     mark = (
@@ -282,6 +329,8 @@ class _Summary:
             *(VALUE_VARIABLES[name] for name in VALUE_VARIABLES if name in self.scheme.variables),
         ]
         self.absent = [column for column in wanted if column not in cases.column_names]
+        if f"{self.scheme.evaluation.newborn_weight}_weight" in cases.column_names and "newborn_weight" in self.absent:
+            self.absent.remove("newborn_weight")
         self.statuses.update(_counts(results["status"]))
         self.reasons.update(_counts(results["reason"]))
         self.groups.update(_counts(results["group"].filter(pc.equal(results["status"], "grouped"))))
@@ -353,11 +402,55 @@ def _report(options: argparse.Namespace, summary: _Summary) -> None:
         print(f"note: {line}", file=sys.stderr)
 
 
+def _check(options: argparse.Namespace) -> None:
+    import json
+
+    from drgdip.checks import check_cases, list_checks
+    from drgdip.readers import IGNORED, read_cases
+
+    limits = dict(map(_limit, options.limit))
+    cases = read_cases(options.file, format=options.input_format, columns=_columns(options))
+    findings = check_cases(cases, options.scheme, codes=options.codes, limits=limits)
+    with _output(options) as writer:
+        if writer is not None:
+            writer.write(findings)
+    screen = sys.stderr if options.output == "-" else sys.stdout
+    rules, rows, levels = (findings[name].to_pylist() for name in ("rule", "row", "level"))
+    wrong = {row for row, level in zip(rows, levels, strict=True) if level == "error"}
+    doubtful = set(rows) - wrong
+    print(
+        f"{options.file}: {len(cases):,} cases, {len(wrong):,} with errors, {len(doubtful):,} with warnings only",
+        file=screen,
+    )
+    concerned = Counter(rule for rule, _ in set(zip(rules, rows, strict=True)))
+    for check in list_checks().values():
+        if concerned[check.id]:
+            message = check.chinese if options.language == "zh" else check.english
+            print(f"  {concerned[check.id]:>8,}  {check.level:<7}  {check.id}: {message}", file=screen)
+    if options.output not in {None, "-"}:
+        print(f"wrote {options.output}", file=screen)
+    ignored = json.loads((cases.schema.metadata or {}).get(IGNORED.encode(), b"[]"))
+    if ignored:
+        shown = ", ".join(ignored[:_SHOWN]) + (", …" if len(ignored) > _SHOWN else "")
+        print(f"note: {len(ignored):,} columns are no case columns and were not read: {shown}", file=sys.stderr)
+
+
+def _limit(text: str) -> tuple[str, tuple[float, float]]:
+    column, sign, limits = text.partition("=")
+    low, colon, high = limits.partition(":")
+    try:
+        if sign and colon:
+            return column, (float(low), float(high))
+    except ValueError:
+        pass
+    raise CaseError(f"--limit {text}: say it as COLUMN=LOW:HIGH, such as age=0:120")
+
+
 def _explain(options: argparse.Namespace) -> None:
     from drgdip.grouper.explain import explain
 
     case = _case_of_file(options) if options.file is not None else _case_of_options(options)
-    trace = explain(case, options.scheme)
+    trace = explain(case, options.scheme, codes=options.codes)
     if options.json:
         print(trace.to_json(indent=2))
     else:

@@ -148,6 +148,8 @@ class Evaluation:
     blank_principal_diagnosis
         With a principal diagnosis required, a case that has diagnoses but a blank principal one is: false,
         invalid; true, evaluated, the blank being in no set.
+    newborn_weight
+        Which weight XSRTZ is where a case has both: ``birth`` or ``admission`` (that of the official workbook).
     """
 
     mdc_fallthrough: bool
@@ -156,6 +158,7 @@ class Evaluation:
     required: tuple[str, ...]
     retry_other_procedures: bool = False
     blank_principal_diagnosis: bool = False
+    newborn_weight: str = "admission"
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,6 +413,7 @@ def _evaluation(path: Path, options: Mapping[str, Any]) -> Evaluation:
         "required": list,
         "retry_other_procedures": bool,
         "blank_principal_diagnosis": bool,
+        "newborn_weight": str,
     }
     for key, value in options.items():
         if key == "variables":
@@ -423,6 +427,9 @@ def _evaluation(path: Path, options: Mapping[str, Any]) -> Evaluation:
     for key in list(types)[:4]:
         if key not in options:
             raise SchemeError("missing_key", f"{key!r} is missing in [evaluation]", file=path, fix="Add it")
+    if options.get("newborn_weight", "birth") not in {"birth", "admission"}:
+        what = f"newborn_weight in [evaluation] is {options['newborn_weight']!r}"
+        raise SchemeError("bad_value", what, file=path, fix="Give birth or admission")
     for variable in options["required"]:
         if variable not in ("ZYZD", "ZYSS", *VALUE_VARIABLES):
             what = f"unknown variable {variable!r} among the required ones"
