@@ -186,7 +186,7 @@ def test_a_scheme_cannot_be_changed(small_folder):
         (scheme.mdcs[0], "rule"),
         (scheme.mdcs[0].adrgs[0], "drgs"),
         (scheme.mdcs[0].adrgs[0].drgs[0], "code"),
-        (scheme.severity["M01.100"], "level"),
+        (scheme.severity["M01.100"], "levels"),
     ):
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(thing, name, None)
@@ -288,7 +288,7 @@ FAULTS = [
     ("duplicate-mdc", "mdc.csv", 4, "code MDCB: already on line 3", "Keep one of the two rows"),
     ("duplicate-set_row", "sets.csv", 3, "set and code DX_B, B01.100: already on line 2", "Keep one"),
     ("duplicate-set_source", "set_sources.csv", 3, "set DX_B: already on line 2", "Keep one of the two rows"),
-    ("duplicate-severity", "severity.csv", 5, "code N01.100: already on line 4", "Keep one of the two rows"),
+    ("duplicate-severity", "severity.csv", 5, "code and level N01.100, CC: already on line 4", "Keep one of the two rows"),
     ("empty_cell", "sets.csv", 6, "column 'set' is empty", "Fill it or drop the row"),
     ("empty_cell-order", "drg.csv", 5, "column 'order' is empty", "Fill it or drop the row"),
     ("missing_column", "adrg.csv", 1, "column 'kind' is missing", "The columns are code,name,mdc,order,kind,rule"),

@@ -18,6 +18,7 @@ FIELDS = (
     "title",
     "issuer",
     "place",
+    "extends",
     "published",
     "effective_from",
     "effective_to",
@@ -25,6 +26,7 @@ FIELDS = (
     "diagnosis_codes",
     "procedure_codes",
 )
+INHERITED = ("diagnosis_codes", "procedure_codes")
 
 
 def index(data: Path = DATA) -> str:
@@ -32,7 +34,12 @@ def index(data: Path = DATA) -> str:
     text = HEAD
     for folder in sorted(path for path in (data / "drg").iterdir() if path.is_dir()):
         head = read_toml(folder / "scheme.toml")
-        _, digest = read_folder(folder)
+        base_digest = ""
+        if "extends" in head:  # what a local scheme does not state is its base's
+            base = folder.parent / head["extends"]
+            head = {name: value for name, value in read_toml(base / "scheme.toml").items() if name in INHERITED} | head
+            _, base_digest = read_folder(base)
+        _, digest = read_folder(folder, base_digest)
         text += "\n[[scheme]]\n"
         text += "".join(f"{name} = {_value(head[name])}\n" for name in FIELDS if name in head)
         text += f'sha256 = "{digest}"\n'

@@ -24,7 +24,8 @@ from drgdip.grouper.grammar import (
     parse,
     walk,
 )
-from drgdip.grouper.tables import OPTIONAL, Table, read_folder, read_toml
+from drgdip.grouper.overlay import changed_codes, changed_rows
+from drgdip.grouper.tables import OPTIONAL, Table, read_folder, read_table, read_toml
 
 if TYPE_CHECKING:
     import os
@@ -55,8 +56,8 @@ _COUNTS: dict[str, Callable[[Scheme], int]] = {
     "drg": lambda s: len({d.code for a in s.adrgs if a.kind in KINDS[:3] for d in a.drgs}),
     "ambiguous_groups": lambda s: len({a.code for a in s.adrgs if a.kind == "ambiguous"}),
     "ungroupable_groups": lambda s: len({a.code for a in s.adrgs if a.kind == "ungroupable"}),
-    "mcc": lambda s: sum(c.level == "MCC" for c in s.severity.values()),
-    "cc": lambda s: sum(c.level == "CC" for c in s.severity.values()),
+    "mcc": lambda s: sum("MCC" in c.levels for c in s.severity.values()),
+    "cc": lambda s: sum("CC" in c.levels for c in s.severity.values()),
     "exclusion_tables": lambda s: len(s.exclusions),
     "exclusion_rows": lambda s: sum(map(len, s.exclusions.values())),
     "sets": lambda s: len(s.sets),
@@ -120,11 +121,17 @@ class Mdc:
 class SeverityCode:
     """What a diagnosis counts as when it is not the principal one.
 
-    ``level`` is MCC or CC; ``exclusion`` names the table of principal diagnoses that cancel it, "" for none.
+    ``levels`` are MCC, CC or, where a scheme lists the diagnosis under both, the two; ``exclusion`` names the table of
+    principal diagnoses that cancel it, "" for none.
     """
 
-    level: str
+    levels: tuple[str, ...]
     exclusion: str
+
+    @property
+    def level(self) -> str:
+        """The gravest level."""
+        return self.levels[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +169,8 @@ class Evaluation:
 class SchemeInfo:
     """What is known about a scheme without loading it.
 
-    Dates are text (YYYY, YYYY-MM or YYYY-MM-DD); "" where the source does not give one.
+    Dates are text (YYYY, YYYY-MM or YYYY-MM-DD); "" where the source does not give one. ``extends`` is the id of the
+    scheme that a local one changes, "" for a scheme that stands alone.
     """
 
     id: str
@@ -178,6 +186,7 @@ class SchemeInfo:
     counts: Mapping[str, int]
     provenance: Mapping[str, str]
     sha256: str
+    extends: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -318,7 +327,7 @@ def mdc_names() -> Mapping[str, str]:
 
 
 _loaded: dict[str, Scheme] = {}
-_loading = threading.Lock()
+_loading = threading.RLock()  # loading a local scheme loads its base
 
 
 def _load_packaged(scheme_id: str) -> Scheme:
@@ -347,6 +356,7 @@ def _info(entry: Mapping[str, Any]) -> SchemeInfo:
         "revision": 1,
         "sha256": "",
         "provenance": {},
+        "extends": "",
     }
     fields = [field.name for field in dataclasses.fields(SchemeInfo)]
     values: dict[str, Any] = {name: entry[name] if name in entry else defaults[name] for name in fields}
@@ -356,18 +366,25 @@ def _info(entry: Mapping[str, Any]) -> SchemeInfo:
 
 
 def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Scheme:
-    tables, digest = read_folder(folder)
     head_path = folder / "scheme.toml"
     head = read_toml(head_path)
-    _check_head(head_path, head)
+    base = _base(head_path, head)
+    tables, digest = read_folder(folder, base.info.sha256 if base else "")
+    _check_head(head_path, head, () if base is None else _INHERITED)
+    if base is not None:
+        head = _inherited(base) | head | {"evaluation": _options(base) | head.get("evaluation", {})}
     info = dataclasses.replace(_info(head), sha256=digest)
     if expected is not None and expected.sha256 != digest:
         what = f"the digest of the files is {digest}, the index says {expected.sha256}"
         fix = "Install the package anew; a published scheme is never edited, a correction is a new revision"
         raise SchemeError("wrong_digest", what, file=folder, fix=fix)
 
-    sets = _grouped_codes(tables["sets.csv"])
-    exclusions = _grouped_codes(tables["exclusions.csv"])
+    if base is None:
+        sets, exclusions = _grouped_codes(tables["sets.csv"]), _grouped_codes(tables["exclusions.csv"])
+        severity = _severity(tables["severity.csv"], exclusions)
+    else:
+        sets, exclusions, severity = _assembled(base, tables)
+        tables = {name: read_table(base.folder / name) for name in _SMALL if name not in tables} | tables
     evaluation = _evaluation(head_path, head["evaluation"])
     mdcs = _mdcs(tables, sets)
     scheme = Scheme(
@@ -375,7 +392,7 @@ def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Scheme:
         evaluation=evaluation,
         mdcs=mdcs,
         sets=sets,
-        severity=_severity(tables["severity.csv"], exclusions),
+        severity=severity,
         exclusions=exclusions,
         notes=MappingProxyType(head.get("notes", {})),
         names=_names(mdcs),
@@ -389,11 +406,71 @@ def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Scheme:
     return scheme
 
 
-def _check_head(path: Path, head: Mapping[str, Any]) -> None:
+#: Tables that a local scheme has whole, or takes whole from its base.
+_SMALL = ("mdc.csv", "adrg.csv", "drg.csv")
+#: Keys of scheme.toml that a local scheme takes from its base where it does not state them.
+_INHERITED = ("diagnosis_codes", "procedure_codes", "evaluation")
+
+
+def _base(path: Path, head: Mapping[str, Any]) -> Scheme | None:
+    """The scheme that a local one extends: one of the package by its id, or a folder by its path from the local one."""
+    name = head.get("extends")
+    if name is None:
+        return None
+    if not isinstance(name, str):
+        raise SchemeError("bad_value", f"extends is {name!r}", file=path, fix=f"Give {_TYPE_WORDS[str]}")
+    packaged = not any(sign in name for sign in "/\\")
+    fix = "Give the id of a national scheme, or the path of a scheme's folder from this one"
+    if packaged and name not in _index():
+        raise SchemeError("unknown_base", f"it extends {name!r}, which is no scheme", file=path, fix=fix)
+    folder = DATA / "drg" / name if packaged else path.parent / name
+    if not folder.is_dir():
+        raise SchemeError("unknown_base", f"it extends {name!r}, where there is no folder", file=path, fix=fix)
+    if "extends" in read_toml(folder / "scheme.toml"):
+        what = f"it extends {name!r}, which extends another scheme itself"
+        raise SchemeError("unknown_base", what, file=path, fix="Extend the scheme that stands alone")
+    return _load_packaged(name) if packaged else _load_folder(folder)
+
+
+def _inherited(base: Scheme) -> dict[str, Any]:
+    return {"diagnosis_codes": base.info.diagnosis_codes, "procedure_codes": base.info.procedure_codes}
+
+
+def _options(base: Scheme) -> dict[str, Any]:
+    """The [evaluation] of a base, for a local scheme to change."""
+    return dataclasses.asdict(base.evaluation) | {"required": list(base.evaluation.required)}
+
+
+def _assembled(
+    base: Scheme, changes: Mapping[str, Table]
+) -> tuple[Mapping[str, frozenset[str]], Mapping[str, frozenset[str]], Mapping[str, SeverityCode]]:
+    """Sets, exclusion tables and severity codes of a base after the changes of a local scheme."""
+    sets, exclusions, severity = base.sets, base.exclusions, base.severity
+    if "sets.csv" in changes:
+        sets = MappingProxyType(changed_codes(sets, changes["sets.csv"]))
+    if "exclusions.csv" in changes:
+        exclusions = MappingProxyType(changed_codes(exclusions, changes["exclusions.csv"]))
+    if "severity.csv" in changes:
+        severity = _severity(changed_rows(severity_rows(base), changes["severity.csv"]), exclusions)
+    elif "exclusions.csv" in changes:
+        lost = {entry.exclusion for entry in severity.values()} - {"", *exclusions}
+        if lost:
+            what = f"exclusion table {min(lost)} is taken away, but severity codes of the base name it"
+            fix = "Keep the table, or change those codes in severity.csv"
+            raise SchemeError("unknown_exclusion", what, file=changes["exclusions.csv"].path, fix=fix)
+    return sets, exclusions, severity
+
+
+def severity_rows(scheme: Scheme) -> list[tuple[str, str, str]]:
+    """The rows of ``severity.csv``, sorted: code, level, exclusion table."""
+    return sorted((code, level, entry.exclusion) for code, entry in scheme.severity.items() for level in entry.levels)
+
+
+def _check_head(path: Path, head: Mapping[str, Any], inherited: tuple[str, ...]) -> None:
     """Refuse a scheme.toml that lacks a key or holds one of another type."""
     texts = ("id", "title", "issuer", "published", "diagnosis_codes", "procedure_codes")
     for key in (*texts, "counts", "evaluation"):
-        if key not in head:
+        if key not in head and key not in inherited:
             raise SchemeError("missing_key", f"{key!r} is missing", file=path, fix="Add it")
     types: dict[str, type] = dict.fromkeys((*texts, "place", "effective_from", "effective_to"), str)
     types |= {"revision": int} | dict.fromkeys(("counts", "evaluation", "provenance", "notes"), dict)
@@ -440,8 +517,8 @@ def _grouped_codes(table: Table) -> Mapping[str, frozenset[str]]:
 
 
 def _severity(table: Table, exclusions: Mapping[str, frozenset[str]]) -> Mapping[str, SeverityCode]:
-    kept: dict[tuple[str, str], SeverityCode] = {}
-    codes = {}
+    kept: dict[tuple[tuple[str, ...], str], SeverityCode] = {}
+    codes: dict[str, SeverityCode] = {}
     for index, (code, level, exclusion) in enumerate(table.rows):
         if level not in LEVELS:
             what = f"level {level!r} of {code}"
@@ -449,7 +526,13 @@ def _severity(table: Table, exclusions: Mapping[str, frozenset[str]]) -> Mapping
         if exclusion and exclusion not in exclusions:
             what = f"{code} names exclusion table {exclusion!r}, which has no row in exclusions.csv"
             raise table.error("unknown_exclusion", index, what, "Add the table, or leave the cell empty")
-        codes[code] = kept.setdefault((level, exclusion), SeverityCode(level, exclusion))
+        levels: tuple[str, ...] = (level,)
+        if code in codes:
+            levels = LEVELS
+            if codes[code].exclusion != exclusion:
+                what = f"{code} is {' and '.join(LEVELS)}, but its rows name different exclusion tables"
+                raise table.error("duplicate", index, what, "Let both rows name one table, or keep one of them")
+        codes[code] = kept.setdefault((levels, exclusion), SeverityCode(levels, exclusion))
     return MappingProxyType(codes)
 
 
