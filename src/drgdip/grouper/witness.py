@@ -180,6 +180,12 @@ def _draft_values(way: tuple[Literal, ...], random: Random) -> dict[str, Any] | 
             low, high = max(low, usual_low), min(high, usual_high)
         return random.choice((low, min(high, low + 1000), random.randint(low, min(high, low + 1000))))
 
+    needed = {atom.variable for atom, wanted in way if isinstance(atom, Compare) and wanted}
+
+    def value_or_none(variable: str) -> int | None:
+        """A value, or now and then none where comparisons are only to fail."""
+        return None if variable in bounds.keys() - needed and random.random() < 0.1 else value(variable)
+
     infant = "XSRTL" in bounds and "NL" not in bounds
     age = 0 if infant else value("NL")
     age_days = value("XSRTL") if age == 0 or "XSRTL" in bounds else None
@@ -189,10 +195,10 @@ def _draft_values(way: tuple[Literal, ...], random: Random) -> dict[str, Any] | 
         "age": age,
         "age_days": age_days,
         "newborn_weight": value("XSRTZ") if newborn or "XSRTZ" in bounds else None,
-        "los": value("ZYTS"),
-        "discharge": value("LYFS"),
+        "los": value_or_none("ZYTS"),
+        "discharge": value_or_none("LYFS"),
         "dept": dept,
-        "icu_hours": value("ICUXS") if "ICUXS" in bounds else None,
+        "icu_hours": value_or_none("ICUXS") if "ICUXS" in bounds else None,
     }
 
 
@@ -201,14 +207,14 @@ def _draft_codes(
 ) -> list[str | None] | None:
     """Codes of one kind: the principal one from what all its conditions share, others one for each condition."""
     first: list[frozenset[str]] = []  # sets that the principal code is in
-    more: list[tuple[frozenset[str], int]] = []  # sets that some code is in, and how many
+    more: list[tuple[frozenset[str], int, int]] = []  # sets that some codes are in, how many, and from which place on
     first_never: set[str] = set()
     more_never: set[str] = set()
     for atom, wanted in way:
         if isinstance(atom, Count) and principal in atom.variables:
             enough = atom.number + (atom.operator == ">")
             if wanted and atom.operator in {">", ">=", "="}:
-                more.append((scheme.sets[atom.set], enough))
+                more.append((scheme.sets[atom.set], enough, 0))
             continue
         if not isinstance(atom, In) or not {principal, others} & set(atom.variables):
             continue
@@ -223,25 +229,23 @@ def _draft_codes(
             if either and random.random() < 0.5:
                 first.append(codes)
             else:
-                more.append((codes, 1))
+                more.append((codes, 1, 0 if either else 1))
     result: list[str | None] = []
     if first:
         found = _choices(tuple(first), frozenset(first_never))
         if not found:
             return None
         result.append(random.choice(found))
-    for codes, number in more:
+    for codes, number, start in more:
         found = _choices((codes,), frozenset(more_never))
-        missing = number - len(codes.intersection(c for c in result if c))
+        missing = number - len(codes.intersection(c for c in result[start:] if c))
         if missing <= 0:
             continue
         if len(found) < missing:
             return None
-        if not result:
-            result.append(random.choice(_pool(scheme, principal)) if principal == "ZYZD" else None)
         chosen: list[str | None] = list(random.sample(found, missing))
-        if principal == "ZYSS" and result == [None] and not first and not first_never & set(chosen):
-            result = []
+        if not result and (principal == "ZYZD" or start or random.random() < 0.1 or first_never & set(chosen)):
+            result.append(random.choice(_pool(scheme, principal)))
         result += chosen
     return result
 
