@@ -1,7 +1,7 @@
 """Bring the schemes of places into src/drgdip/data/drg from full tables: ``python tools/import_places.py SRC``.
 
-SRC holds ``tables/<id>`` with the whole tables of a place and ``golden/<id>.csv.gz`` where there is a deck. Here a place
-is what it changes of its national base. Run it twice and nothing changes; then run tools/build_index.py.
+SRC holds ``tables/<id>`` with the whole tables of a place and ``golden/<id>.csv.gz`` where there is a deck. Here a
+place is what it changes of its national base. Run it twice and nothing changes; then run tools/build_index.py.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from drgdip.grouper import scheme as schemes
 from drgdip.grouper.reach import why_unreachable
-from drgdip.grouper.tables import COLUMNS, read_toml
+from drgdip.grouper.scheme import COUNT_ALIASES, build_scheme, load_scheme
+from drgdip.grouper.tables import CHANGES, COLUMNS, read_folder, read_toml
 from drgdip.grouper.witness import targets, witness
 
 if TYPE_CHECKING:
@@ -48,15 +48,16 @@ SENTENCES = {
         "program and proved by differential testing"
     ),
     r"conditions, order and code lists: read mechanically from a public third-party .*?document(?:; (6 ADRGs) .*)?": (
-        "order, conditions and code lists: a public third-party implementation of the place's scheme (June 2026), read by "
-        "program and proved by differential testing; no document of the place was at hand to compare with"
+        "order, conditions and code lists: a public third-party implementation of the place's scheme (June 2026), read "
+        "by program and proved by differential testing; no document of the place was at hand to compare with"
     ),
     r"DRG names: the same source; ADRG names: national .*": (
         "DRGs: the same grouper; ADRGs: the national scheme where the code is the same, else what the names of their "
         "DRGs share; MDCs: the national scheme 1.1"
     ),
     r"DRG names and weights: the same implementation's .*": (
-        "DRGs: the list of the same implementation; ADRGs: what the names of their DRGs share; MDCs: the national scheme"
+        "DRGs: the list of the same implementation; ADRGs: what the names of their DRGs share; MDCs: the national "
+        "scheme"
     ),
     r"descriptive title.*": "the title describes the scheme; it is not that of a notice",
     r"nearest national version by code lists: (.*) \(similarity (.*)\)": (
@@ -65,25 +66,26 @@ SENTENCES = {
     r"exclusion ids are .*": "exclusion tables have the numbers of the source",
     r"OP_VALID is .*": "OP_VALID, the procedures that count as an operation or treatment, is the list of the source",
     r"rows of kind \"ambiguous\" .*": (
-        "ambiguous rows (codes ending in QY) stand between the surgical and the medical ADRGs of their MDC and take valid "
-        "operations that no ADRG before them takes"
+        "ambiguous rows (codes ending in QY) stand between the surgical and the medical ADRGs of their MDC and take "
+        "valid operations that no ADRG before them takes"
     ),
     r"Rows of kind 'ambiguous' .*": (
-        "ambiguous rows (codes ending in QY) take their turn in the order like any ADRG, and one code may have several; "
-        "the MDC of the result is that of the code's first letter"
+        "ambiguous rows (codes ending in QY) take their turn in the order like any ADRG, and one code may have "
+        "several; the MDC of the result is that of the code's first letter"
     ),
     r"ADRGs without an unconditional group: (.*)": "ADRGs none of whose groups takes every case: {}",
     r"(\d+) (procedure|diagnosis) codes? of the sets are not in (.*), e\.g\. (.*)": (
         "codes of the sets that {2} lacks: {0}, such as {3}"
     ),
     r"these ADRG rules name no code list .*: (.*)": (
-        "suspected defect of the source: these ADRGs have no code list of their own, where the national scheme has one: {}"
+        "suspected defect of the source: these ADRGs have no code list of their own, where the national scheme has "
+        "one: {}"
     ),
     r"codes damaged in the source and corrected here: (.*)": "codes that are damaged in the source and mended here: {}",
     r"RL1, RL2, RN1 \(length of stay\).*": (
-        "the conditions of RL1, RL2, RN1 (length of stay) and of CD3, DE2, IT2 (up to 6 years) are those of the published "
-        "names of the groups; the implementation asks for an age under 17 there, never reaches CD3D, DE2D, IT2B and IT2C, "
-        "and fails at RL18, RL28 and RN18"
+        "the conditions of RL1, RL2, RN1 (length of stay) and of CD3, DE2, IT2 (up to 6 years) are those of the "
+        "published names of the groups; the implementation asks for an age under 17 there, never reaches CD3D, DE2D, "
+        "IT2B and IT2C, and fails at RL18, RL28 and RN18"
     ),
     r"ICUXS = .*": "the scheme asks for hours in intensive care (icu_hours)",
     r"KS = ICU.*": "the scheme asks whether the department (dept) is ICU",
@@ -91,8 +93,8 @@ SENTENCES = {
         "suspected defect of the source: it refers to a part {} that it lacks; its {} and {} stand in for it"
     ),
     r"these conditions of the source have an empty code list.*: (.*)": (
-        "suspected defect of the source: these conditions have an empty code list and can never be met (NL < 0, or left out "
-        "of an 'or'): {}"
+        "suspected defect of the source: these conditions have an empty code list and can never be met (NL < 0, or "
+        "left out of an 'or'): {}"
     ),
     r"RL1, RL2 and RN1 are split .*": "RL1, RL2 and RN1 are divided by length of stay (los)",
     r"MDCP takes a case without .*": (
@@ -101,14 +103,16 @@ SENTENCES = {
     ),
     r"MDCM and MDCN: every .*": "a diagnosis of MDCM in a woman, or of MDCN in a man, leads to MQY",
     r"diagnoses in both lists .*": "MDCM comes first for diagnoses that are in the lists of MDCM and MDCN",
-    r"(\d+) codes of the DRG list .*": "{} groups of the place's list are not here, because the source has no rule for them",
+    r"(\d+) codes of the DRG list .*": (
+        "{} groups of the place's list are not here, because the source has no rule for them"
+    ),
     r"the DRG list has 85 .*": (
-        "85 groups of Chinese medicine in the place's list (AI to AY) are not here: they need diagnoses and treatments of "
-        "Chinese medicine, for which the source has no rule"
+        "85 groups of Chinese medicine in the place's list (AI to AY) are not here: they need diagnoses and treatments "
+        "of Chinese medicine, for which the source has no rule"
     ),
     r"letters and digits: .*": (
-        "the last digit of a group may be 0 (under 17 years), 2 (an added procedure and an MCC), 4 (over 70 years) or 8 "
-        "(another listed procedure)"
+        "the last digit of a group may be 0 (under 17 years), 2 (an added procedure and an MCC), 4 (over 70 years) or "
+        "8 (another listed procedure)"
     ),
     r"retry_other_procedures: .*": (
         "a case with several procedures that nothing takes is tried again with each other procedure alone "
@@ -122,14 +126,15 @@ FOUND = {
     "chs-drg-1.0-revised-changzhou-2022": {
         "both_levels": "the source lists J96.900x003 as MCC and as CC; here it is both",
         "open_mdc": (
-            "suspected defect of the source: MDCS has no condition, so that its SB1 takes every case with a valid procedure "
-            "that reaches it, also of the MDCs behind it"
+            "suspected defect of the source: MDCS has no condition, so that its SB1 takes every case with a valid "
+            "procedure that reaches it, also of the MDCs behind it"
         ),
     },
     "chs-drg-2.0-shanxi-2024": {
         "damaged": (
-            "suspected defect of the source: C91.100 and C91.600 among the CC have their names attached, and H59.001 and "
-            "M31.100 in exclusion tables 80 and 127 a character before them; they are kept as they are and match no case"
+            "suspected defect of the source: C91.100 and C91.600 among the CC have their names attached, and H59.001 "
+            "and M31.100 in exclusion tables 80 and 127 a character before them; they are kept as they are and match "
+            "no case"
         )
     },
 }
@@ -148,7 +153,9 @@ def main(source: Path) -> None:
         print(folder.name)
         word = re.sub(rf"^({base}|zj-drg-1\.0)-(.*)-\d{{4}}$", r"\2", folder.name)
         import_place(folder, base, PLACE_WORDS.get(word) or places[word])
-        digests += [(folder.name, name, *digest(rows(folder / name))) for name in COLUMNS if (folder / name).is_file()]
+        digests += [
+            (folder.name, name, *digest_of(rows(folder / name))) for name in COLUMNS if (folder / name).is_file()
+        ]
         deck = source / "golden" / f"{folder.name}.csv.gz"
         if deck.exists():
             shutil.copyfile(deck, TESTS / "golden" / deck.name)
@@ -163,10 +170,10 @@ def import_place(folder: Path, base: str, place: str) -> None:
     for name in SMALL:
         if rows(folder / name) != rows(DRG / base / name):
             write(out / name, COLUMNS[name], rows(folder / name))
-    for name, columns in CHANGED.items():
-        changes = list(changes_of(rows(DRG / base / name), rows(folder / name), by_name=columns[1] == "code"))
+    for name, columns in CHANGES.items():
+        changes = list(changes_of(rows(DRG / base / name), rows(folder / name), by_name=name != "severity.csv"))
         if changes:
-            write(out / name, ("change", *columns), changes)
+            write(out / name, columns, changes)
     (out / "scheme.toml").write_text(head_of(folder, base, place), encoding="utf-8")
     unreachable = unreachable_rows(out)
     if unreachable:
@@ -193,8 +200,9 @@ def changes_of(before: list[Row], after: list[Row], *, by_name: bool) -> Iterato
 def head_of(folder: Path, base: str, place: str) -> str:
     """The text of scheme.toml: what the base does not say already."""
     head, base_head = read_toml(folder / "scheme.toml"), read_toml(DRG / base / "scheme.toml")
-    counts = {schemes._COUNT_ALIASES.get(name, name): value for name, value in head["counts"].items()}
-    # The words of the source are those of its base, which has the option from the same groupers.
+    counts = {COUNT_ALIASES.get(name, name): value for name, value in head["counts"].items()}
+    # An option that the source does not state, such as the blank principal diagnosis, is that of the base, whose source
+    # is of the same kind.
     options = {
         name: value
         for name, value in head["evaluation"].items()
@@ -238,12 +246,11 @@ def reworded(text: str) -> str:
 
 def unreachable_rows(folder: Path) -> list[Row]:
     """The rows of unreachable.csv: those that no case made for them reaches, each with what is proved about it."""
-    check, schemes._check_reachable = schemes._check_reachable, lambda *_: None
-    try:
-        scheme = schemes.load_scheme(folder)
-    finally:
-        schemes._check_reachable = check
-    random = Random(SEED)
+    base = load_scheme(read_toml(folder / "scheme.toml")["extends"])
+    tables, digest = read_folder(folder, base.info.sha256)
+    path = folder / "scheme.toml"
+    scheme = build_scheme(path, read_toml(path), tables, base=base, sha256=digest, folder=folder, list_closed=True)
+    random = Random(SEED)  # noqa: S311
     ways: dict[Row, list[str | None]] = defaultdict(list)  # a code may stand in several places
     for target in targets(scheme):
         reason = None
@@ -258,7 +265,7 @@ def unreachable_rows(folder: Path) -> list[Row]:
     return sorted(found, key=lambda row: (row[0], row[1], int(row[2])))
 
 
-def digest(table: list[Row]) -> tuple[int, str]:
+def digest_of(table: list[Row]) -> tuple[int, str]:
     """Number of rows, and the SHA-256 over the sorted rows."""
     return len(table), hashlib.sha256("\n".join(map("\t".join, sorted(table))).encode()).hexdigest()
 

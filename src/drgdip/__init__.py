@@ -14,7 +14,9 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from drgdip.cases import Case, case_schema
     from drgdip.codes import normalise_code
-    from drgdip.errors import CaseError, DrgdipError, RuleError, SchemeError, UnknownNameError
+    from drgdip.errors import CaseError, DrgdipError, RuleError, SchemeChoiceError, SchemeError, UnknownNameError
+    from drgdip.grouper.choose import find_scheme
+    from drgdip.grouper.diff import diff_cases, diff_schemes
     from drgdip.grouper.explain import Explanation, explain
     from drgdip.grouper.group import encode, group, group_batches, result_fields, warmup
     from drgdip.grouper.reference import group_one
@@ -35,12 +37,16 @@ _PUBLIC = {
     "RuleError": "drgdip.errors",
     "STATUSES": "drgdip.grouper.result",
     "Scheme": "drgdip.grouper.scheme",
+    "SchemeChoiceError": "drgdip.errors",
     "SchemeError": "drgdip.errors",
     "SchemeInfo": "drgdip.grouper.scheme",
     "UnknownNameError": "drgdip.errors",
     "case_schema": "drgdip.cases",
+    "diff_cases": "drgdip.grouper.diff",
+    "diff_schemes": "drgdip.grouper.diff",
     "encode": "drgdip.grouper.group",
     "explain": "drgdip.grouper.explain",
+    "find_scheme": "drgdip.grouper.choose",
     "group": "drgdip.grouper.group",
     "group_batches": "drgdip.grouper.group",
     "group_one": "drgdip.grouper.reference",

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["CaseError", "DrgdipError", "RuleError", "SchemeError", "UnknownNameError"]
+    from drgdip.grouper.scheme import SchemeInfo
+
+__all__ = ["CaseError", "DrgdipError", "RuleError", "SchemeChoiceError", "SchemeError", "UnknownNameError"]
 
 
 class DrgdipError(Exception):
@@ -85,3 +87,23 @@ class UnknownNameError(DrgdipError):
         self.nearest = tuple(folded[other] for other in close)
         meant = f" Did you mean {' or '.join(map(repr, self.nearest))}?" if self.nearest else ""
         super().__init__(f"there is no {kind} {name!r}.{meant}{' ' + hint if hint else ''}")
+
+
+class SchemeChoiceError(DrgdipError):
+    """A place and a date for which there is no scheme, or more than one.
+
+    Attributes
+    ----------
+    candidates
+        Ids of the schemes of the place.
+    """
+
+    def __init__(self, what: str, candidates: Iterable[SchemeInfo], fix: str) -> None:
+        candidates = list(candidates)
+        listed = [f"\n  {info.id}, {_date(info)}: {info.title}" for info in candidates]
+        super().__init__(f"{what}. {fix}{':' if listed else ''}{''.join(listed)}")
+        self.candidates = tuple(info.id for info in candidates)
+
+
+def _date(info: SchemeInfo) -> str:
+    return info.effective_from or info.published or "no date"

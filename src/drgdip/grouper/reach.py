@@ -109,7 +109,8 @@ class _Proof:
                 return True
         return False
 
-    def _codes(self, atom: In) -> frozenset[str]:
+    def _codes(self, atom: Rule) -> frozenset[str]:
+        assert isinstance(atom, In)
         return frozenset().union(*(self.scheme.sets[name] for name in atom.sets))
 
     def _can_hold(self, way: Way) -> bool:
@@ -196,7 +197,7 @@ def _is_there(way: Way, variable: str) -> bool:
 
 
 def _range(way: Way, variable: str) -> tuple[float, float]:
-    """The least and greatest whole number that the comparisons of a way allow, if there is a value; none is negative."""
+    """The least and greatest number that the comparisons of a way allow, if there is a value; none is negative."""
     low, high = 0.0, float("inf")
     for atom, wanted in way if _is_there(way, variable) else ():
         if not isinstance(atom, Compare) or atom.variable != variable or isinstance(atom.value, str):

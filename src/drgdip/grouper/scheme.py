@@ -25,7 +25,7 @@ from drgdip.grouper.grammar import (
     walk,
 )
 from drgdip.grouper.overlay import changed_codes, changed_rows
-from drgdip.grouper.tables import OPTIONAL, Table, read_folder, read_table, read_toml
+from drgdip.grouper.tables import COLUMNS, OPTIONAL, Table, read_folder, read_table, read_toml
 
 if TYPE_CHECKING:
     import os
@@ -65,7 +65,7 @@ _COUNTS: dict[str, Callable[[Scheme], int]] = {
     "valid_procedures": lambda s: len(s.sets.get("OP_VALID", ())),
 }
 #: Older names of the same counts, as the published tables of 1.0 and 1.1 have them.
-_COUNT_ALIASES = {
+COUNT_ALIASES = {
     "ambiguous": "ambiguous_groups",
     "exclusion_codes": "exclusion_rows",
     "valid_surgery": "valid_procedures",
@@ -241,6 +241,71 @@ class Scheme:
         """The ADRGs in the order of evaluation."""
         return (adrg for mdc in self.mdcs for adrg in mdc.adrgs)
 
+    @classmethod
+    def from_workbook(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        scheme_id: str = "",
+        title: str = "",
+        issuer: str = "",
+        place: str = "",
+        published: str = "",
+        like: str | Scheme = "chs-drg-3.0",
+    ) -> Scheme:
+        """A scheme from a workbook in the layout of scheme 3.0 (国家医保局《分组方案配置信息》).
+
+        Needs the extra ``excel``.
+
+        Parameters
+        ----------
+        path
+            The ``.xlsx`` file, with the sheets MDC, ADRG, DRG, 集合, CC and 排除表 (``docs/schemes.md``).
+        scheme_id, title, issuer, place, published
+            What a workbook does not say of itself; id and title are the name of the file if they are empty.
+        like
+            The scheme whose options of evaluation and code sets are to hold, which a workbook does not state.
+
+        Returns
+        -------
+        The scheme, checked as one from a folder. Rows behind an unconditional one are not refused: they are listed in
+        ``annexes["unreachable.csv"]``. ``folder`` is the workbook, ``info.sha256`` its digest.
+
+        Raises
+        ------
+        SchemeError
+            The file is no workbook, lacks a sheet, or a sheet breaks the format: the message has the sheet and the row.
+
+        Examples
+        --------
+        >>> Scheme.from_workbook("my-scheme.xlsx").to_folder("my-scheme")  # doctest: +SKIP
+        """
+        from drgdip.grouper.workbook import read_workbook
+
+        head = {"id": scheme_id, "title": title, "issuer": issuer, "place": place, "published": published}
+        return read_workbook(Path(path), head, load_scheme(like))
+
+    def to_folder(self, path: str | os.PathLike[str]) -> None:
+        """Write the scheme as a folder in the format of ``docs/scheme-format.md``, that of a local scheme in full.
+
+        Parameters
+        ----------
+        path
+            A new or empty folder.
+
+        Raises
+        ------
+        SchemeError
+            The folder has files already.
+
+        Examples
+        --------
+        >>> load_scheme("chs-drg-2.0").to_folder("my-place")  # doctest: +SKIP
+        """
+        from drgdip.grouper.workbook import write_folder
+
+        write_folder(self, Path(path))
+
     def __repr__(self) -> str:
         counts = ", ".join(f"{_COUNTS[name](self)} {name.upper()}" for name in ("mdc", "adrg", "drg"))
         return f"<Scheme {self.id} revision {self.info.revision}: {counts}>"
@@ -360,7 +425,7 @@ def _info(entry: Mapping[str, Any]) -> SchemeInfo:
     }
     fields = [field.name for field in dataclasses.fields(SchemeInfo)]
     values: dict[str, Any] = {name: entry[name] if name in entry else defaults[name] for name in fields}
-    values["counts"] = MappingProxyType({_COUNT_ALIASES.get(k, k): v for k, v in values["counts"].items()})
+    values["counts"] = MappingProxyType({COUNT_ALIASES.get(k, k): v for k, v in values["counts"].items()})
     values["provenance"] = MappingProxyType(values["provenance"])
     return SchemeInfo(**values)
 
@@ -370,22 +435,38 @@ def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Scheme:
     head = read_toml(head_path)
     base = _base(head_path, head)
     tables, digest = read_folder(folder, base.info.sha256 if base else "")
-    _check_head(head_path, head, () if base is None else _INHERITED)
-    if base is not None:
-        head = _inherited(base) | head | {"evaluation": _options(base) | head.get("evaluation", {})}
-    info = dataclasses.replace(_info(head), sha256=digest)
     if expected is not None and expected.sha256 != digest:
         what = f"the digest of the files is {digest}, the index says {expected.sha256}"
         fix = "Install the package anew; a published scheme is never edited, a correction is a new revision"
         raise SchemeError("wrong_digest", what, file=folder, fix=fix)
+    return build_scheme(head_path, head, tables, base=base, sha256=digest, folder=folder)
 
+
+def build_scheme(
+    path: Path,
+    head: Mapping[str, Any],
+    tables: Mapping[str, Table],
+    *,
+    base: Scheme | None = None,
+    sha256: str,
+    folder: Path,
+    list_closed: bool = False,
+) -> Scheme:
+    """A scheme from its head, which errors call ``path``, and its tables as read.
+
+    ``list_closed`` lists rows behind an unconditional one as unreachable instead of refusing them.
+    """
+    _check_head(path, head, () if base is None else _INHERITED)
+    if base is not None:
+        head = {**_inherited(base), **head, "evaluation": options_of(base) | head.get("evaluation", {})}
+    info = dataclasses.replace(_info(head), sha256=sha256)
     if base is None:
         sets, exclusions = _grouped_codes(tables["sets.csv"]), _grouped_codes(tables["exclusions.csv"])
         severity = _severity(tables["severity.csv"], exclusions)
     else:
         sets, exclusions, severity = _assembled(base, tables)
-        tables = {name: read_table(base.folder / name) for name in _SMALL if name not in tables} | tables
-    evaluation = _evaluation(head_path, head["evaluation"])
+        tables = {name: read_table(base.folder / name) for name in _SMALL if name not in tables} | dict(tables)
+    evaluation = _evaluation(path, head["evaluation"])
     mdcs = _mdcs(tables, sets)
     scheme = Scheme(
         info=info,
@@ -400,9 +481,12 @@ def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Scheme:
         annexes=MappingProxyType({name: tables[name] for name in OPTIONAL if name in tables}),
         folder=folder,
     )
-    _check_variables(head_path, scheme, head["evaluation"].get("variables"))
-    _check_reachable(scheme, tables)
-    _check_counts(head_path, scheme)
+    _check_variables(path, scheme, head["evaluation"].get("variables"))
+    if list_closed:
+        scheme = dataclasses.replace(scheme, annexes=_with_closed(scheme))
+    else:
+        _check_reachable(scheme, tables)
+    _check_counts(path, scheme)
     return scheme
 
 
@@ -436,9 +520,14 @@ def _inherited(base: Scheme) -> dict[str, Any]:
     return {"diagnosis_codes": base.info.diagnosis_codes, "procedure_codes": base.info.procedure_codes}
 
 
-def _options(base: Scheme) -> dict[str, Any]:
-    """The [evaluation] of a base, for a local scheme to change."""
-    return dataclasses.asdict(base.evaluation) | {"required": list(base.evaluation.required)}
+def options_of(scheme: Scheme) -> dict[str, Any]:
+    """The [evaluation] of a scheme, as in its head."""
+    return dataclasses.asdict(scheme.evaluation) | {"required": list(scheme.evaluation.required)}
+
+
+def counts_of(scheme: Scheme) -> dict[str, int]:
+    """What the tables of a scheme have, for its [counts]."""
+    return {name: count(scheme) for name, count in _COUNTS.items()}
 
 
 def _assembled(
@@ -633,19 +722,26 @@ def _check_reachable(scheme: Scheme, tables: Mapping[str, Table]) -> None:
     """Refuse rows behind an unconditional one, unless they are listed in unreachable.csv."""
     annex = scheme.annexes.get("unreachable.csv")
     listed = {row[:3] for row in annex.rows} if annex else set()
+    for name, parent, order, code, closed in _closed_rows(scheme):
+        if (name, parent, order) not in listed:
+            table = tables[f"{name}.csv"]
+            parents = table.columns[{"adrg": "mdc", "drg": "adrg"}[name]]
+            orders = map(int, table.columns["order"])
+            index = list(zip(parents, orders, strict=True)).index((parent, int(order)))
+            what = f"{code} can never be reached: {closed} before it in {parent} takes every case"
+            fix = f"Mend the order or the rules, or list it in unreachable.csv as {name},{parent},{order}"
+            raise table.error("unreachable", index, what, fix)
 
-    def check(name: str, parent: str, rows: Iterable[Adrg | Drg], *, ends: Any) -> None:
-        table = tables[f"{name}.csv"]
+
+def _closed_rows(scheme: Scheme) -> Iterator[tuple[str, str, str, str, str]]:
+    """The rows behind an unconditional one: table, parent, order, code, and the code of that one."""
+
+    def closed_in(name: str, parent: str, rows: Iterable[Adrg | Drg], ends: Callable[[Any], bool]) -> Iterator[Any]:
         closed = ""
         for row in rows:
-            if closed and (name, parent, str(row.order)) not in listed:
-                what = f"{row.code} can never be reached: {closed} before it in {parent} takes every case"
-                fix = f"Mend the order or the rules, or list it in unreachable.csv as {name},{parent},{row.order}"
-                parents = table.columns[{"adrg": "mdc", "drg": "adrg"}[name]]
-                orders = map(int, table.columns["order"])
-                index = list(zip(parents, orders, strict=True)).index((parent, row.order))
-                raise table.error("unreachable", index, what, fix)
-            if ends(row):
+            if closed:
+                yield name, parent, str(row.order), row.code, closed
+            elif ends(row):
                 closed = row.code
 
     def takes_all(adrg: Adrg) -> bool:
@@ -654,9 +750,20 @@ def _check_reachable(scheme: Scheme, tables: Mapping[str, Table]) -> None:
         return not scheme.evaluation.adrg_fallthrough or any(drg.rule == ALWAYS for drg in adrg.drgs)
 
     for mdc in scheme.mdcs:
-        check("adrg", mdc.code, mdc.adrgs, ends=takes_all)
+        yield from closed_in("adrg", mdc.code, mdc.adrgs, takes_all)
     for adrg in {adrg.code: adrg for adrg in scheme.adrgs}.values():
-        check("drg", adrg.code, adrg.drgs, ends=lambda drg: drg.rule == ALWAYS)
+        yield from closed_in("drg", adrg.code, adrg.drgs, lambda drg: drg.rule == ALWAYS)
+
+
+def _with_closed(scheme: Scheme) -> Mapping[str, Table]:
+    """The annexes with the rows behind unconditional ones listed."""
+    rows = [(*row, f"{closed} before it takes every case") for *row, closed in _closed_rows(scheme)]
+    if not rows:
+        return scheme.annexes
+    columns = {
+        name: list(cells) for name, cells in zip(COLUMNS["unreachable.csv"], zip(*rows, strict=True), strict=True)
+    }
+    return MappingProxyType({**scheme.annexes, "unreachable.csv": Table(scheme.folder / "unreachable.csv", columns)})
 
 
 def _check_counts(path: Path, scheme: Scheme) -> None:

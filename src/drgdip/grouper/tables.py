@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["CHANGES", "COLUMNS", "OPTIONAL", "Table", "read_folder", "read_table", "read_toml"]
+__all__ = ["CHANGES", "COLUMNS", "OPTIONAL", "Table", "check_cells", "read_folder", "read_table", "read_toml"]
 
 #: Columns of each file of a scheme folder, in order. The first six must be there, unless the scheme extends another.
 COLUMNS = {
@@ -123,7 +123,7 @@ def _parsed(path: Path, content: bytes, columns: tuple[str, ...]) -> Table:
     header = next(csv.reader([header_line]), [])
     _check_header(path, tuple(header), columns)
     table = _table(path, header, body)
-    _check_cells(table, columns)
+    check_cells(table, path.name, columns)
     return table
 
 
@@ -179,8 +179,8 @@ def _quoted_rows(path: Path, body: str) -> list[tuple[int, list[str]]]:
     return rows
 
 
-def _check_cells(table: Table, columns: tuple[str, ...]) -> None:
-    name = table.path.name
+def check_cells(table: Table, name: str, columns: tuple[str, ...]) -> None:
+    """Refuse empty cells and rows that stand twice in the table of this name."""
     changes = CHANGES.get(name) == columns
     may_be_empty = {*_MAY_BE_EMPTY, "code"} if changes else _MAY_BE_EMPTY  # the change of a whole set names no code
     for column in columns:
@@ -196,6 +196,7 @@ def _check_cells(table: Table, columns: tuple[str, ...]) -> None:
     first: dict[tuple[str, ...], int] = {}
     for row, key in enumerate(keys):
         if key in first:
-            what = f"{' and '.join(keys_of)} {', '.join(key)}: already on line {first[key] + 2}"
+            line = table.lines[first[key]] if table.lines else first[key] + 2
+            what = f"{' and '.join(keys_of)} {', '.join(key)}: already on line {line}"
             raise table.error("duplicate", row, what, "Keep one of the two rows")
         first[key] = row
