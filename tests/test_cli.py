@@ -12,11 +12,12 @@ import subprocess
 import sys
 from collections import Counter
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import GOLDEN, SCHEMES, SMALL, answer_of, read_deck
+from conftest import GOLDEN, PLACES, SCHEMES, SMALL, answer_of, read_deck
 
-from drgdip import GroupResult, __version__, cli, group_one, read_cases
+from drgdip import GroupResult, __version__, group_one, read_cases, readers
 from drgdip.cli import main
 
 SAMPLE = str(GOLDEN / "opendrg-sample.csv")
@@ -102,9 +103,9 @@ def test_the_summary_says_why(tmp_path, run):
         assert f"       1  {reason}" in said
     assert "missing_principal_diagnosis: principal diagnosis is missing" in said
     assert "no_mdc: no MDC takes the case" in said
-    assert "note: case 2: sex cannot be read" in notes
-    assert "note: case 5: row cannot be read" in notes
-    assert "note: 1 case numbers stand more than once, the first '4'; each row is grouped" in notes
+    assert "note: row 2: sex cannot be read" in notes
+    assert "note: row 5: row cannot be read" in notes
+    assert "note: 1 case number stands more than once, the first '4'; each row is grouped" in notes
     assert "note: no column for procs, age_days, newborn_weight" in notes
 
 
@@ -163,14 +164,26 @@ def test_parts_are_put_together(tmp_path, run, monkeypatch):
     path = tmp_path / "a.csv"
     path.write_text("id,dx,sex\n" + "".join(f"{n},K22.301,{n % 3}\n" for n in range(10)), encoding="utf-8")
     for form in ("csv", "json", "jsonl", "parquet"):
-        monkeypatch.setattr(cli, "_CHUNK", 20_000)
+        monkeypatch.setattr(readers, "PART", 20_000)
         whole = tmp_path / f"whole.{form}"
         said = run("group", path, "--scheme", "chs-drg-2.0", "-o", whole)[1]
-        monkeypatch.setattr(cli, "_CHUNK", 4)
+        monkeypatch.setattr(readers, "PART", 4)
         parts = tmp_path / f"parts.{form}"
         assert run("group", path, "--scheme", "chs-drg-2.0", "-o", parts)[1] == said.replace("whole", "parts")
         assert read_back(parts, form) == read_back(whole, form)
         assert len(read_back(parts, form)) == 10
+
+
+def test_lists_in_csv(tmp_path, run):
+    """Lists of a JSON file are joined in CSV; a blank principal code keeps its place."""
+    path, out = tmp_path / "a.json", tmp_path / "out.csv"
+    rows = [{"dx": ["K22.301", "J94.801"], "sex": 2, "n": [1, 2]}, {"dx": [None, "J94.801"], "sex": 1, "n": None}]
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    assert run("group", path, "--scheme", "chs-drg-2.0", "-o", out)[0] == 0
+    written = read_back(out, "csv")
+    assert [row["dx"] for row in written] == ["K22.301|J94.801", "|J94.801"]
+    assert [row["n"] for row in written] == ["1|2", None]
+    assert [row["status"] for row in written] == ["grouped", "invalid"]
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "jsonl", "parquet"])
@@ -202,7 +215,7 @@ def test_a_folder_as_scheme(tmp_path, run):
     path.write_text("dx,sex,age\nB01.100,1,40\n", encoding="utf-8")
     code, said, _ = run("group", path, "--scheme", SMALL)
     assert code == 0
-    assert "1 cases under small revision 3 (小方案" in said
+    assert "1 case under small revision 3 (小方案" in said
     assert "1  BR25 神经内科轻" in said
 
 
@@ -222,7 +235,6 @@ def test_a_folder_as_scheme(tmp_path, run):
             ["group", SAMPLE, "--scheme", "chs-drg-2.0", "--prefix", "x", "--format", "csv"],
             "there is no -o to say where",
         ),
-        (["group", SAMPLE, "--scheme", "chs-drg-2.0", "--prefix", "x", "-o", SAMPLE], "is the input; write to another"),
         (["group", SAMPLE, "--scheme", "chs-drg-2.0", "--prefix", "x", "-o", "out.xls"], "the format of a file .xls"),
         (["group", SAMPLE, "--scheme", "chs-drg-2.0", "--prefix", "x", "-o", "no/folder/a.csv"], "cannot be written"),
         (["explain", "--scheme", "chs-drg-2.0"], "name a FILE and --case, or give the case's --dx"),
@@ -271,18 +283,28 @@ def test_a_file_that_cannot_be_grouped_leaves_the_output_alone(tmp_path, run):
     assert out.read_text(encoding="utf-8") == "mine"
 
 
-def test_progress_on_a_terminal_only(tmp_path, run, monkeypatch):
+def test_the_input_is_not_written_over(tmp_path, run):
     path = tmp_path / "a.csv"
-    path.write_text("dx,sex,procs\n" + "K22.301,1,\n" * 9, encoding="utf-8")
-    monkeypatch.setattr(cli, "_CHUNK", 4)
+    path.write_text("dx,sex\nK22.301,2\n", encoding="utf-8")
+    code, _, problem = run("group", path, "--scheme", "chs-drg-2.0", "-o", tmp_path / "." / "a.csv")
+    assert code == 1
+    assert "a.csv: is the input; write to another file" in problem
+    assert path.read_text(encoding="utf-8") == "dx,sex\nK22.301,2\n"
+
+
+def test_progress_on_a_terminal_only(tmp_path, run, monkeypatch):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"dx": ["K22.301"] * 9, "sex": [1] * 9, "procs": [""] * 9}), path)
+    monkeypatch.setattr(readers, "PART", 4)
     quiet = run("group", path, "--scheme", "chs-drg-2.0")[2]
-    assert "of 9 cases" not in quiet
+    assert "%" not in quiet
     terminal = io.StringIO()
     terminal.isatty = lambda: True
     monkeypatch.setattr(sys, "stderr", terminal)
     assert main(["group", str(path), "--scheme", "chs-drg-2.0"]) == 0
     shown = terminal.getvalue()
-    assert shown.startswith("\r4 of 9 cases\r8 of 9 cases\r9 of 9 cases\n")
+    assert re.findall(r"\[(#+)\.*\] +(\d+)% (\d) cases", shown)[-1] == ("#" * 30, "100", "9")
+    assert shown.count("\r[") == 3
 
 
 # --- explain ---------------------------------------------------------------------------------------------------------
@@ -332,7 +354,7 @@ def test_explain_without_numbers_in_the_file(tmp_path, run):
 def test_schemes_are_listed(run):
     code, said, _ = run("schemes")
     assert code == 0
-    assert [line.split()[0] for line in said.splitlines()] == SCHEMES
+    assert [line.split()[0] for line in said.splitlines()] == sorted(SCHEMES + PLACES)
     assert "26 MDC  409 ADRG  634 DRG" in said
 
 
@@ -395,3 +417,13 @@ def test_a_real_terminal(deck):
     os.close(master)
     assert done.returncode == 0
     assert "30 cases under chs-drg-1.1" in shown
+
+
+# --- warmup ----------------------------------------------------------------------------------------------------------
+
+
+def test_warmup(run):
+    code, said, _ = run("warmup", "chs-drg-2.0")
+    assert code == 0
+    assert said.startswith("kernels are compiled; cache: ")
+    assert run("warmup", "chs-drg-20")[0] == 1

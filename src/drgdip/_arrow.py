@@ -75,8 +75,9 @@ def to_arrow(data: Any, columns: list[str] | None = None) -> pa.Table:
     """A table as Arrow, of all columns or of those named (which must be there)."""
     kind = kind_of(data)
     if kind == "pandas":
-        names = list(data.columns) if columns is None else columns
-        return pa.table({str(name): _from_pandas(data[name], str(name)) for name in names})
+        place = {str(name): position for position, name in enumerate(data.columns)}  # names may be numbers
+        names = list(place) if columns is None else columns
+        return pa.table({name: _from_pandas(data.iloc[:, place[name]], name) for name in names})
     if kind == "lazy":
         data = data.collect()
     if kind == "records":

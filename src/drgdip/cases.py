@@ -183,6 +183,12 @@ def resolve_columns(names: list[str], columns: Mapping[str, str]) -> Resolved:
             "of the aliases in docs/cases.md, or say which it is with columns={'dx': ...} (--columns dx=NAME on the "
             "command line)"
         )
+    used = [*single.values(), *(name for parts in wide.values() for name in parts.names)]
+    doubled = [name for name in used if names.count(name) > 1]
+    if doubled:
+        raise CaseError(
+            f"column {doubled[0]!r} stands {names.count(doubled[0])} times in the table; rename all but one"
+        )
     return Resolved(single, wide)
 
 
@@ -205,14 +211,14 @@ def as_lists(column: pa.Array) -> pa.Array:
             return column
         return column.cast((pa.large_list if pa.types.is_large_list(kind) else pa.list_)(pa.string()))
     # What is seldom: views, of which casts lose slices, and codes that are no texts.
-    return pa.array([None if row is None else read_codes(row) for row in column.to_pylist()], pa.list_(pa.string()))
+    return from_lists([[] if row is None else read_codes(row) for row in column.to_pylist()])
 
 
 def _texts(column: pa.Array) -> pa.Array:
     """A column of single codes as texts."""
     if _is_text(column.type) or pa.types.is_integer(column.type):
         return column.cast(pa.string())
-    return pa.array([None if is_missing(value) else text_of(value) for value in column.to_pylist()], pa.string())
+    return from_list([None if is_missing(value) else text_of(value) for value in column.to_pylist()], pa.string())
 
 
 def _gather(table: pa.Table, wide: Wide) -> pa.Array:

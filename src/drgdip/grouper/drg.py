@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from drgdip._arrow import filled, flags, from_list, from_numpy, one_chunk, valid
 from drgdip.codes import normalise_code
+from drgdip.errors import CaseError
 from drgdip.fields import MISSING, UNREADABLE
 from drgdip.grouper.compile import compile_scheme
 from drgdip.grouper.grammar import VALUE_VARIABLES
@@ -112,6 +113,8 @@ def _encode_lists(lists: pa.Array, numbering: Numbering) -> tuple[np.ndarray, np
         offsets = filled(lists.offsets, 0)
         first, last = int(offsets[0]), int(offsets[-1])
         codes = lists.values.slice(first, last - first)
+        if len(codes) != last - first or (len(offsets) > 1 and np.diff(offsets).min() < 0):
+            raise CaseError("a list column is broken: its offsets do not fit its values")  # a kernel would crash
         offsets = offsets - first if first else offsets
     return _encode(codes, numbering), offsets.astype(np.int64, copy=False)
 

@@ -30,7 +30,7 @@ __all__ = ["encode", "group", "group_batches", "result_fields", "results_of", "w
 #: Rows that one thread reads, numbers and groups at a time.
 CHUNK = 131_072
 #: Below this many rows the reference engine is quicker: when the kernels are loaded, and when they are not.
-_SMALL, _SMALL_COLD = 250, 15_000
+_SMALL, _SMALL_COLD = 40, 10_000
 _RESULT = pa.dictionary(pa.int32(), pa.string())
 
 

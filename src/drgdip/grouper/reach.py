@@ -52,9 +52,8 @@ class _Proof:
             return self._says()
         self.takers = {}
         before = list(self._adrgs_before())
-        rules = [row.rule for adrg in before for row in (adrg, *adrg.drgs)] + [
-            row.rule for row in self.target.adrg.drgs
-        ]
+        rules = [adrg.rule for adrg in before] + [drg.rule for adrg in before for drg in adrg.drgs]
+        rules += [drg.rule for drg in self.target.adrg.drgs]
         rows = [(adrg.code, way) for adrg in before for way in self._ways_to_end(adrg)]
         rows += self._drgs_before()
         for way in ways:

@@ -26,7 +26,6 @@ __all__ = [
     "draft",
     "near_misses",
     "reached",
-    "taken_by_principal",
     "targets",
     "witness",
 ]
@@ -100,37 +99,8 @@ def reached(case: dict[str, Any], scheme: Scheme) -> Target | None:
     return Target(mdc, adrg, drg)  # type: ignore[arg-type]
 
 
-def taken_by_principal(target: Target, scheme: Scheme) -> bool:
-    """Whether an ADRG before the target's takes every principal diagnosis of the MDC, whatever else a case has.
-
-    This proves that the target cannot be reached. An ADRG counts for a diagnosis if its rule and the rule of one of
-    its DRGs hold by the principal diagnosis alone.
-    """
-    before = itertools.takewhile(lambda adrg: adrg is not target.adrg, target.mdc.adrgs)
-    taken: set[str] = set()
-    for adrg in before:
-        if any(drg.rule == ALWAYS for drg in adrg.drgs):
-            taken.update(*(_by_principal(way, scheme) for way in _ways(adrg.rule)))
-    ways = _ways(target.mdc.rule)
-    asked = [[lit for lit in way if lit.holds and _asks_principal(lit.atom)] for way in ways]
-    return all(
-        way and frozenset.intersection(*(_codes(literal.atom, scheme) for literal in way)) <= taken for way in asked
-    )
-
-
-def _asks_principal(atom: Rule) -> bool:
-    return isinstance(atom, In) and atom.variables == ("ZYZD",) and not atom.negated
-
-
 def _codes(atom: Rule, scheme: Scheme) -> frozenset[str]:
     return frozenset().union(*(scheme.sets[name] for name in atom.sets)) if isinstance(atom, In) else frozenset()
-
-
-def _by_principal(way: tuple[Literal, ...], scheme: Scheme) -> frozenset[str]:
-    """The principal diagnoses for which a way holds whatever else a case has."""
-    if not way or not all(literal.holds and _asks_principal(literal.atom) for literal in way):
-        return frozenset()
-    return frozenset.intersection(*(_codes(literal.atom, scheme) for literal in way))
 
 
 def draft(way: tuple[Literal, ...], scheme: Scheme, random: Random) -> dict[str, Any] | None:
