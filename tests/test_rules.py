@@ -94,7 +94,7 @@ def test_what_is_reached_is_not_proved_unreachable(scheme_id):
     scheme = load_scheme(scheme_id)
     listed = listed_ways(scheme)
     ways = [way for way in targets(scheme) if key_of(way) not in listed]
-    assert [key_of(way) for way in ways[::13] if why_unreachable(way, scheme)] == []
+    assert [key_of(way) for way in ways[::61] if why_unreachable(way, scheme)] == []
 
 
 @pytest.mark.parametrize("scheme_id", SCHEMES)

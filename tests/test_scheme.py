@@ -396,12 +396,16 @@ def test_a_cell_longer_than_csv_allows_is_a_scheme_error(small_folder):
 
 
 def test_the_docstring_lists_the_problems_that_are_raised():
-    sources = [(SOURCE / "grouper" / name).read_text(encoding="utf-8") for name in ("tables.py", "scheme.py")]
+    sources = [
+        (SOURCE / "grouper" / name).read_text(encoding="utf-8") for name in ("tables.py", "scheme.py", "overlay.py")
+    ]
+    sources.append((SOURCE / "grouper" / "workbook.py").read_text(encoding="utf-8"))
     raised = set(re.findall(r'(?:SchemeError|\.error)\(\s*"([a-z_]+)"', "\n".join(sources)))
     part = SchemeError.__doc__.partition("problem\n")[2].partition("    file\n")[0]
     documented = re.findall(r"``([a-z_]+)``", part)
     assert sorted(documented) == sorted(raised)
     tested = {fault[0].partition("-")[0] for fault in FAULTS} | {"missing_file", "wrong_digest"}
+    tested |= {"absent_row", "bad_workbook", "unknown_base"}  # in tests/places
     assert tested == raised
 
 

@@ -31,8 +31,8 @@ class SchemeError(DrgdipError):
     ----------
     problem
         What kind of fault it is, for programs: ``missing_file``, ``bad_toml``, ``missing_key``, ``unknown_key``,
-        ``bad_value``, ``bad_encoding``, ``bad_csv``, ``unknown_column``, ``missing_column``, ``wrong_length``,
-        ``empty_cell``, ``duplicate``, ``unknown_value``, ``bad_number``, ``bad_order``, ``bad_rule``,
+        ``bad_value``, ``bad_encoding``, ``bad_csv``, ``bad_workbook``, ``unknown_column``, ``missing_column``,
+        ``wrong_length``, ``empty_cell``, ``duplicate``, ``unknown_value``, ``bad_number``, ``bad_order``, ``bad_rule``,
         ``unknown_set``, ``unknown_variable``, ``unknown_exclusion``, ``unknown_parent``, ``unknown_base``,
         ``absent_row``, ``unreachable``, ``wrong_count``, ``wrong_digest``.
     file

@@ -342,8 +342,8 @@ def list_schemes() -> list[SchemeInfo]:
 
     Examples
     --------
-    >>> [info.id for info in list_schemes()][:2]
-    ['chs-drg-1.0-revised', 'chs-drg-1.1']
+    >>> [info.id for info in list_schemes() if not info.extends]
+    ['chs-drg-1.0-revised', 'chs-drg-1.1', 'chs-drg-2.0', 'chs-drg-3.0']
     """
     return list(_index().values())
 
