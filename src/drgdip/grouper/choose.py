@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Place", "find_scheme", "schemes_of"]
 
+_DATE = re.compile(r"\d{4}(-\d\d){0,2}", re.ASCII)
+
 
 class Place(NamedTuple):
     """A row of ``data/places.csv``: an area by its code (GB/T 2260), and the name under which its schemes stand."""
@@ -109,7 +111,7 @@ def _day(on: datetime.date | str | None) -> str:
         return "9999-12-31"
     text = on.isoformat()[:10] if isinstance(on, datetime.date) else fold_width(on)
     try:
-        datetime.date.fromisoformat(text + "0001-01-01"[len(text) :])
+        datetime.date.fromisoformat(text + "0001-01-01"[len(text) :] if _DATE.fullmatch(text) else "")
     except ValueError:
         what = f"{on!r} is no date"
         raise SchemeChoiceError(what, [], "Give a date, or text such as 2024, 2024-07 or 2024-07-31") from None
