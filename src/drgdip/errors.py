@@ -10,7 +10,15 @@ if TYPE_CHECKING:
 
     from drgdip.grouper.scheme import SchemeInfo
 
-__all__ = ["CaseError", "DrgdipError", "RuleError", "SchemeChoiceError", "SchemeError", "UnknownNameError"]
+__all__ = [
+    "CaseError",
+    "DrgdipError",
+    "PolicyError",
+    "RuleError",
+    "SchemeChoiceError",
+    "SchemeError",
+    "UnknownNameError",
+]
 
 
 class DrgdipError(Exception):
@@ -22,6 +30,10 @@ class CaseError(DrgdipError):
 
     A single bad value is no error: its row gets the status ``invalid`` with a reason.
     """
+
+
+class PolicyError(DrgdipError):
+    """Numbers or rules of payment that are missing, impossible or contradict each other."""
 
 
 class SchemeError(DrgdipError):
