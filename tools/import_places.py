@@ -129,6 +129,13 @@ FOUND = {
             "suspected defect of the source: MDCS has no condition, so that its SB1 takes every case with a valid "
             "procedure that reaches it, also of the MDCs behind it"
         ),
+        "behind": (
+            "suspected defect of the source: the groups for death or transfer within five days stand behind groups "
+            "that take all"
+        ),
+    },
+    "zj-drg-1.0-zhejiang-2022": {
+        "behind": "suspected defect of the source: the groups that ask for the ICU stand behind groups that take all"
     },
     "chs-drg-2.0-shanxi-2024": {
         "damaged": (

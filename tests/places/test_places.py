@@ -170,10 +170,18 @@ def test_length_of_stay_divides_groups():
     assert [result.group for result in found.values()] == ["RL18", "RL16", "RL14", "RL12", "RQY"]
 
 
+def test_a_variable_may_be_named_in_vain():
+    """The groups of 浙江 that ask for the department stand behind groups that take every case."""
+    scheme = load_scheme("zj-drg-1.0-zhejiang-2022")
+    assert "KS" in scheme.variables
+    asking = {("drg", drg.adrg, str(drg.order)) for adrg in scheme.adrgs for drg in adrg.drgs if "KS" in str(drg.rule)}
+    assert asking
+    assert asking <= listed_ways(scheme)
+
+
 @pytest.mark.parametrize(
     ("place", "word", "column", "value"),
     [
-        ("zj-drg-1.0-zhejiang-2022", "KS = ICU", "dept", "ICU"),
         ("chs-drg-1.1-foshan-2022", "ICUXS > 120", "icu_hours", 121),
         ("chs-drg-2.0-handan-2025", "LYFS", "discharge", None),
     ],

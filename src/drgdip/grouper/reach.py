@@ -43,6 +43,7 @@ class _Proof:
         self.target = target
         self.scheme = scheme
         self.takers: dict[str, None] = {}
+        self.members: dict[tuple[str, ...], frozenset[str]] = {}
 
     def reason(self) -> str | None:
         ways = [way for way in self._ways_in() if self._can_hold(way)]
@@ -57,10 +58,12 @@ class _Proof:
         rows = [(adrg.code, way) for adrg in before for way in self._ways_to_end(adrg)]
         rows += self._drgs_before()
         for way in ways:
+            procedures = self._classes("ZYSS", way, rules)
             for diagnosis in self._classes("ZYZD", way, rules):
-                for procedure in self._classes("ZYSS", way, rules):
-                    if not self._taken(_Given({"ZYZD": diagnosis, "ZYSS": procedure}, way), rows):
-                        return None
+                if self._taken(_Given({"ZYZD": diagnosis, "ZYSS": None}, way), rows):
+                    continue
+                if not all(self._taken(_Given({"ZYZD": diagnosis, "ZYSS": code}, way), rows) for code in procedures):
+                    return None
         return self._says()
 
     def _says(self) -> str:
@@ -95,7 +98,7 @@ class _Proof:
     def _ways_to_end(self, adrg: Adrg) -> Iterator[Way]:
         """The ways in which an ADRG takes a case for good."""
         ends = [way for drg in adrg.drgs for way in alternatives(drg.rule)]
-        if not self.scheme.evaluation.adrg_fallthrough:
+        if () in ends or not self.scheme.evaluation.adrg_fallthrough:
             ends = [()]
         for one, other in itertools.product(alternatives(adrg.rule), ends):
             yield (*one, *other)
@@ -110,7 +113,9 @@ class _Proof:
 
     def _codes(self, atom: Rule) -> frozenset[str]:
         assert isinstance(atom, In)
-        return frozenset().union(*(self.scheme.sets[name] for name in atom.sets))
+        if atom.sets not in self.members:
+            self.members[atom.sets] = frozenset().union(*(self.scheme.sets[name] for name in atom.sets))
+        return self.members[atom.sets]
 
     def _can_hold(self, way: Way) -> bool:
         """Whether the conditions of a way do not contradict each other, as far as one can tell."""
