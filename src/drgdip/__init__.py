@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from drgdip.cases import Case, case_schema
     from drgdip.checks import Check, check_cases, list_checks
     from drgdip.codes import MappedCodes, code_name, code_set, map_codes, normalise_code
-    from drgdip.errors import CaseError, DrgdipError, PolicyError, RuleError, SchemeError, UnknownNameError
+    from drgdip.errors import (
+        CaseError,
+        DrgdipError,
+        PolicyError,
+        RuleError,
+        SchemeChoiceError,
+        SchemeError,
+        UnknownNameError,
+    )
+    from drgdip.grouper.choose import find_scheme
+    from drgdip.grouper.diff import diff_cases, diff_schemes
     from drgdip.grouper.explain import Explanation, explain
     from drgdip.grouper.group import encode, group, group_batches, result_fields, warmup
     from drgdip.grouper.reference import group_one
@@ -40,6 +50,7 @@ _PUBLIC = {
     "RuleError": "drgdip.errors",
     "STATUSES": "drgdip.grouper.result",
     "Scheme": "drgdip.grouper.scheme",
+    "SchemeChoiceError": "drgdip.errors",
     "SchemeError": "drgdip.errors",
     "SchemeInfo": "drgdip.grouper.scheme",
     "UnknownNameError": "drgdip.errors",
@@ -47,8 +58,11 @@ _PUBLIC = {
     "check_cases": "drgdip.checks",
     "code_name": "drgdip.codes",
     "code_set": "drgdip.codes",
+    "diff_cases": "drgdip.grouper.diff",
+    "diff_schemes": "drgdip.grouper.diff",
     "encode": "drgdip.grouper.group",
     "explain": "drgdip.grouper.explain",
+    "find_scheme": "drgdip.grouper.choose",
     "group": "drgdip.grouper.group",
     "group_batches": "drgdip.grouper.group",
     "group_one": "drgdip.grouper.reference",

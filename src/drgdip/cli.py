@@ -1,4 +1,4 @@
-"""The command line: ``drgdip group``, ``check``, ``explain``, ``schemes`` and ``warmup``."""
+"""The command line: ``drgdip group``, ``check``, ``explain``, ``schemes``, ``diff`` and ``warmup``."""
 
 from __future__ import annotations
 
@@ -129,10 +129,25 @@ def _parser() -> argparse.ArgumentParser:
     explain.set_defaults(run=_explain)
 
     schemes = commands.add_parser("schemes", help="list the schemes, or show one", description="List the schemes.")
+    schemes.add_argument("--place", metavar="PLACE", help="those of a place: its name, English name or code")
     schemes.set_defaults(run=_schemes)
     show = schemes.add_subparsers(metavar="show").add_parser("show", help="show one scheme with its notes")
     show.add_argument("scheme", metavar="ID", help="a scheme's id, or the path of its folder")
     show.set_defaults(run=_show_scheme)
+
+    diff = commands.add_parser(
+        "diff",
+        help="say what changed between two schemes",
+        description="Say what changed between two schemes or, with FILE, which of its cases change their group.",
+    )
+    diff.add_argument("before", metavar="BEFORE", help="a scheme's id, or the path of its folder")
+    diff.add_argument("after", metavar="AFTER", help="another one")
+    diff.add_argument("file", metavar="FILE", type=Path, nargs="?", help="cases: CSV, JSON, JSON lines or Parquet")
+    diff.add_argument("--limit", type=int, default=20, metavar="N", help="show so many rows of each kind (default: 20)")
+    diff.add_argument("-o", "--output", metavar="OUT", help="where to write every row; - for the screen")
+    diff.add_argument("--format", choices=("csv", "json", "jsonl", "parquet"), help="format of OUT, else by its ending")
+    _add_reading(diff)
+    diff.set_defaults(run=_diff)
 
     warmup = commands.add_parser(
         "warmup",
@@ -289,10 +304,11 @@ def _output(options: argparse.Namespace) -> Iterator[Any]:
     form = options.format or format_of(path)
     if form == "excel":
         raise CaseError(f"{path}: the format of a file {path.suffix} is only read; write CSV, JSON or Parquet")
-    if path.exists() and path.samefile(options.file):
+    if options.file is not None and path.exists() and path.samefile(options.file):
         raise CaseError(f"{path}: is the input; write to another file")
     mark = (
         form == "csv"
+        and options.file is not None
         and format_of(options.file, options.input_format) == "csv"
         and encoding_of(options.file) != "utf-8"
     )
@@ -486,12 +502,13 @@ def _case_of_file(options: argparse.Namespace) -> dict[str, Any]:
     return case
 
 
-def _schemes(_: argparse.Namespace) -> None:
+def _schemes(options: argparse.Namespace) -> None:
+    from drgdip.grouper.choose import schemes_of
     from drgdip.grouper.scheme import list_schemes
 
-    for info in list_schemes():
+    for info in list_schemes() if options.place is None else schemes_of(options.place):
         counts = " ".join(f"{info.counts[name]:>4} {name.upper()}" for name in ("mdc", "adrg", "drg"))
-        print(f"{info.id:<24} revision {info.revision}  {counts}  {info.title}")
+        print(f"{info.id:<34} revision {info.revision}  {counts}  {info.title}")
 
 
 def _show_scheme(options: argparse.Namespace) -> None:
@@ -503,6 +520,7 @@ def _show_scheme(options: argparse.Namespace) -> None:
     for label, value in (
         ("issuer", info.issuer),
         ("place", info.place),
+        ("extends", info.extends or "no other scheme"),
         ("published", info.published or "not stated in the sources"),
         (
             "in force",
@@ -517,6 +535,63 @@ def _show_scheme(options: argparse.Namespace) -> None:
         print(f"{title}:")
         for name, value in table.items():
             print(f"  {name}: {value}")
+
+
+def _diff(options: argparse.Namespace) -> None:
+    from drgdip.grouper.diff import diff_cases, diff_schemes
+    from drgdip.grouper.scheme import load_scheme
+
+    before, after = load_scheme(options.before), load_scheme(options.after)
+    if options.file is None:
+        table = diff_schemes(before, after)
+        lines = _changes(table, options.limit)
+    else:
+        from drgdip.readers import read_cases
+
+        cases = read_cases(options.file, format=options.input_format, columns=_columns(options))
+        table = diff_cases(cases, before, after)
+        lines = _moves(table, options.limit)
+    with _output(options) as writer:
+        if writer is not None:
+            writer.write(table)
+    screen = sys.stderr if options.output == "-" else sys.stdout
+    print(f"{before.id} revision {before.info.revision} -> {after.id} revision {after.info.revision}", file=screen)
+    for line in lines:
+        print(line, file=screen)
+    if options.output not in {None, "-"}:
+        print(f"wrote {options.output}", file=screen)
+
+
+def _changes(table: pa.Table, limit: int) -> Iterator[str]:
+    """What changed in each table, and the first rows of those that are read by eye."""
+    rows = table.to_pylist()
+    if not rows:
+        yield "nothing changed"
+    for name in dict.fromkeys(row["table"] for row in rows):
+        here = [row for row in rows if row["table"] == name]
+        counts = Counter(row["change"] for row in here)
+        yield f"{name}: " + ", ".join(f"{change} {number:,}" for change, number in counts.items())
+        if name in {"sets", "severity", "exclusions"}:
+            continue
+        for row in here[:limit]:
+            sides = [text or "(none)" for text in (row["before"], row["after"]) if text is not None]
+            yield f"  {row['change']:<8} {row['code']:<6} {' -> '.join(sides)}"
+        if len(here) > limit:
+            yield f"  ... and {len(here) - limit:,} more"
+
+
+def _moves(table: pa.Table, limit: int) -> Iterator[str]:
+    """How many cases moved, and the commonest moves."""
+    rows = table.to_pylist()
+    total = sum(row["cases"] for row in rows)
+    moves = [row for row in rows if row["moved"]]
+    moved = sum(row["cases"] for row in moves)
+    yield f"{total:,} cases: {moved:,} change their group ({moved / max(total, 1):.2%})"
+    for row in moves[:limit]:
+        sides = (f"{row[side] or row[f'{side}_status']} {row[f'{side}_name'] or ''}" for side in ("before", "after"))
+        yield f"  {row['cases']:>8,}  " + " -> ".join(map(str.strip, sides))
+    if len(moves) > limit:
+        yield f"  ... and {len(moves) - limit:,} more moves"
 
 
 def _warmup(options: argparse.Namespace) -> None:

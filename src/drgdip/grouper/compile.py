@@ -323,7 +323,7 @@ class _Compiler:
         exclusion = np.full(self.dx.size, -1, dtype=np.int16)
         table_number = {name: number for number, name in enumerate(self.scheme.exclusions)}
         for code, entry in self.scheme.severity.items():
-            level[numbers[code]] = LEVEL_NUMBER[entry.level]
+            level[numbers[code]] = sum(LEVEL_NUMBER[one] for one in entry.levels)
             exclusion[numbers[code]] = table_number.get(entry.exclusion, -1)
         excludes = np.zeros((max(1, len(table_number)), self.dx.size), dtype=bool)
         for name, codes in self.scheme.exclusions.items():

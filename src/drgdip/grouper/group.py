@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from drgdip.grouper.drg import Encoded
     from drgdip.grouper.scheme import Scheme
 
-__all__ = ["encode", "group", "group_batches", "result_fields", "warmup"]
+__all__ = ["encode", "group", "group_batches", "result_fields", "results_of", "warmup"]
 
 #: Rows that one thread reads, numbers and groups at a time.
 CHUNK = 131_072
@@ -237,6 +237,12 @@ def warmup(*schemes: str | Scheme) -> None:
     """
     for scheme in schemes or ("chs-drg-2.0",):
         group([{"sex": 1, "age": 50, "dx": ["A00"], "procs": []}], scheme, engine="columnar", threads=1)
+
+
+def results_of(table: pa.Table, scheme: Scheme, columns: Mapping[str, str] | None) -> pa.Table:
+    """The result columns of a table of cases, without the table."""
+    needed = table.select(_needed(table.column_names, scheme, columns))
+    return _group_table(needed, scheme, columns, None, "auto", _workers(None))
 
 
 def _workers(threads: int | None) -> int:

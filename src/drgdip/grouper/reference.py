@@ -164,7 +164,8 @@ def _levels(codes: dict[str, tuple[str, ...]], scheme: Scheme) -> dict[str, str]
 def severity_findings(codes: dict[str, tuple[str, ...]], scheme: Scheme) -> list[tuple[str, str, str, bool]]:
     """Code, level, exclusion table and whether it is cancelled, for each CC or MCC among the other diagnoses.
 
-    Each code names its own exclusion table, which is tested against the principal diagnosis.
+    Each code names its own exclusion table, which is tested against the principal diagnosis. A code that a scheme
+    lists as MCC and as CC is both.
     """
     found = []
     for code in codes["QTZD"]:
@@ -172,7 +173,7 @@ def severity_findings(codes: dict[str, tuple[str, ...]], scheme: Scheme) -> list
         if entry is not None:
             table = scheme.exclusions.get(entry.exclusion, ())
             cancelled = any(principal in table for principal in codes["ZYZD"])
-            found.append((code, entry.level, entry.exclusion, cancelled))
+            found += [(code, level, entry.exclusion, cancelled) for level in entry.levels]
     return found
 
 
