@@ -1,0 +1,59 @@
+"""From priced cases to what each hospital is paid: policies, budgets, months, the year, all to the fen.
+
+Steps are pure functions: tables in, tables out, with a ledger of what was checked.
+"""
+
+from __future__ import annotations
+
+from drgdip._money import split
+from drgdip.settle.annual import STAGES, Clearing, clear_year, share_surplus, surplus
+from drgdip.settle.budget import (
+    budget_by_factors,
+    budget_by_growth,
+    budget_by_item,
+    budget_by_share,
+    split_budget,
+)
+from drgdip.settle.ledger import LEDGER, Step
+from drgdip.settle.monthly import month, working_capital
+from drgdip.settle.payment import LIST_STATUSES, PAYMENT_RULES, PAYMENT_STATUSES, price_cases, score_cases
+from drgdip.settle.policy import Citation, Policy, ShareBand, list_presets, preset, read_policy
+from drgdip.settle.review import REVIEW_STATUSES, Review, review_cap, special_review
+from drgdip.settle.simulation import Simulation, Year, settle_year, simulate
+
+__all__ = [
+    "LEDGER",
+    "LIST_STATUSES",
+    "PAYMENT_RULES",
+    "PAYMENT_STATUSES",
+    "REVIEW_STATUSES",
+    "STAGES",
+    "Citation",
+    "Clearing",
+    "Policy",
+    "Review",
+    "ShareBand",
+    "Simulation",
+    "Step",
+    "Year",
+    "budget_by_factors",
+    "budget_by_growth",
+    "budget_by_item",
+    "budget_by_share",
+    "clear_year",
+    "list_presets",
+    "month",
+    "preset",
+    "price_cases",
+    "read_policy",
+    "review_cap",
+    "score_cases",
+    "settle_year",
+    "share_surplus",
+    "simulate",
+    "special_review",
+    "split",
+    "split_budget",
+    "surplus",
+    "working_capital",
+]

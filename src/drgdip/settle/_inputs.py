@@ -1,0 +1,141 @@
+"""What steps of settlement read from tables: keys, money, points, and amounts by pool or hospital."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from drgdip._arrow import kind_of
+from drgdip._money import add_up, fen_of, read_money
+from drgdip.errors import CaseError, PolicyError, UnknownNameError
+from drgdip.points._columns import Columns, Keys
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from drgdip._money import Fen
+    from drgdip.settle.policy import Policy
+
+__all__ = ["amounts_by", "by_pool", "flag", "keys_of", "money", "optional_money", "places", "pool_rows"]
+
+
+def money(columns: Columns, name: str) -> Fen:
+    """A column of money as fen; a null or a negative amount is an error that names its row."""
+    fen, known = read_money(columns.table[name], f"column {name!r} of {columns.what}")
+    bad = np.flatnonzero(~known | (fen < 0))
+    if len(bad):
+        what = "is missing" if not known[bad[0]] else "is negative"
+        more = f" and {len(bad) - 1} more rows" if len(bad) > 1 else ""
+        raise CaseError(f"column {name!r} of {columns.what} {what} in row {bad[0]}{more}: give yuan of at least 0")
+    return fen
+
+
+def optional_money(columns: Columns, name: str) -> tuple[Fen, NDArray[np.bool_]]:
+    """A column of money as fen (0 where null or absent), and which rows have a value."""
+    if name not in columns:
+        return np.zeros(columns.rows, np.int64), np.zeros(columns.rows, bool)
+    return read_money(columns.table[name], f"column {name!r} of {columns.what}")
+
+
+def flag(columns: Columns, name: str) -> NDArray[np.bool_]:
+    """A column of true and false; null or absent is false."""
+    if name not in columns:
+        return np.zeros(columns.rows, bool)
+    column = columns.table[name]
+    if pa.types.is_null(column.type):
+        return np.zeros(columns.rows, bool)
+    if not pa.types.is_boolean(column.type):
+        raise CaseError(f"column {name!r} of {columns.what} holds {column.type}: give true and false")
+    return np.asarray(column.fill_null(fill_value=False))
+
+
+def keys_of(columns: Columns, names: Sequence[str]) -> Keys:
+    """The rows by some columns, every one of which must be filled."""
+    keys = columns.keys(names)
+    bad = np.flatnonzero(keys.codes < 0)
+    if len(bad):
+        for name in names:
+            codes, _ = columns.codes(name)
+            if codes[bad[0]] < 0:
+                more = f" and {len(bad) - 1} more rows" if len(bad) > 1 else ""
+                raise CaseError(f"column {name!r} of {columns.what} is empty in row {bad[0]}{more}: fill it in")
+    return keys
+
+
+def places(keys: Keys) -> list[str]:
+    """The keys in words, for ledgers."""
+    columns = {name: column.to_pylist() for name, column in keys.table.items()}
+    return [" ".join(f"{name} {column[row]}" for name, column in columns.items()) for row in range(keys.size)]
+
+
+def pool_rows(columns: Columns, policy: Policy, pool: str = "pool") -> tuple[NDArray[np.integer], list[str]]:
+    """The pool of each row as its number in the policy, and the pools; one that the policy has not is an error."""
+    keys = keys_of(columns, [pool])
+    found = keys.table[pool].to_pylist()
+    for name in found:
+        if name not in policy.pools:
+            raise UnknownNameError(
+                "pool",
+                name,
+                policy.pools,
+                hint=f"{columns.what} name it; policy {policy.id!r} has {', '.join(policy.pools)}.",
+            )
+    place = np.array([policy.pools.index(name) for name in found] or [0])
+    return place[keys.codes], list(policy.pools)
+
+
+def by_pool(given: Any, policy: Policy, what: str) -> list[int]:
+    """An amount of fen for each pool of the policy, from a mapping of yuan or a table with pool and amount."""
+    if not isinstance(given, Mapping):
+        columns = Columns(given, ["pool", "amount"], what=f"the table {what}=")
+        keys = keys_of(columns, ["pool"])
+        fen, known = read_money(columns.table["amount"], f"column 'amount' of {columns.what}")
+        if not known.all():
+            raise PolicyError(f"{what}=: the amount of row {int(np.flatnonzero(~known)[0])} is missing")
+        summed = add_up(keys.codes, fen, keys.size)
+        amounts = dict(zip(keys.table["pool"].to_pylist(), map(int, summed), strict=True))
+    else:
+        amounts = {str(pool): fen_of(amount, f"{what}[{pool!r}]") for pool, amount in given.items()}
+    for pool in amounts:
+        if pool not in policy.pools:
+            raise UnknownNameError("pool", pool, policy.pools, hint=f"It is named in {what}=.")
+    for pool in policy.pools:
+        if pool not in amounts:
+            raise PolicyError(f"{what}= has no amount for the pool {pool!r}: give one, 0 if there is none")
+        if amounts[pool] < 0:
+            raise PolicyError(f"{what}= of the pool {pool!r} is negative: give yuan of at least 0")
+    return [amounts[pool] for pool in policy.pools]
+
+
+def amounts_by(given: Any, column: str, keys: Keys, what: str) -> Fen:
+    """Fen for each key (hospital, pool …) from a table that may have several rows a key; None is 0 everywhere."""
+    if given is None:
+        return np.zeros(keys.size, np.int64)
+    columns, row = matched(given, [column], keys, what)
+    fen, known = read_money(columns.table[column], f"column {column!r} of {columns.what}")
+    if (~known).any():
+        raise CaseError(f"column {column!r} of {columns.what} is missing in row {int(np.flatnonzero(~known)[0])}")
+    return add_up(row, fen, keys.size)
+
+
+def matched(given: Any, needed: list[str], keys: Keys, what: str) -> tuple[Columns, NDArray[np.integer]]:
+    """A table by hospital and pool, and for each of its rows the number of its key."""
+    names = list(keys.table)
+    columns = Columns(given, [*names, *needed], what=f"the table {what}=")
+    known = Columns(pa.table(keys.table), what="the cases")
+    row = columns.match(names, known)
+    bad = np.flatnonzero(row < 0)
+    if len(bad):
+        key = ", ".join(f"{name} {columns.table[name][int(bad[0])].as_py()!r}" for name in names)
+        raise CaseError(f"{what}= has {key} in row {bad[0]}, which has no cases: mend the key, or take the row out")
+    return columns, row
+
+
+def same_kind(data: Any) -> bool:
+    """Whether a table is one that new columns are put into as Arrow."""
+    return kind_of(data) not in {"pandas", "records", "polars", "lazy"}
