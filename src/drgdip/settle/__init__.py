@@ -14,6 +14,7 @@ from drgdip.settle.budget import (
     budget_by_share,
     split_budget,
 )
+from drgdip.settle.coverage import coverage, coverage_minima
 from drgdip.settle.ledger import LEDGER, Step
 from drgdip.settle.monthly import month, working_capital
 from drgdip.settle.payment import LIST_STATUSES, PAYMENT_RULES, PAYMENT_STATUSES, price_cases, score_cases
@@ -41,6 +42,8 @@ __all__ = [
     "budget_by_item",
     "budget_by_share",
     "clear_year",
+    "coverage",
+    "coverage_minima",
     "list_presets",
     "month",
     "preset",

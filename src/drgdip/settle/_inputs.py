@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from drgdip._arrow import kind_of
 from drgdip._money import add_up, fen_of, read_money
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
 from drgdip.points._columns import Columns, Keys
@@ -55,16 +55,22 @@ def flag(columns: Columns, name: str) -> NDArray[np.bool_]:
 
 
 def keys_of(columns: Columns, names: Sequence[str]) -> Keys:
-    """The rows by some columns, every one of which must be filled."""
+    """The rows by some columns, every one of which must be filled; whole numbers stay numbers, in their order."""
+    for name in names:
+        bad = np.flatnonzero(columns.codes(name)[0] < 0)
+        if len(bad):
+            more = f" and {len(bad) - 1} more rows" if len(bad) > 1 else ""
+            raise CaseError(f"column {name!r} of {columns.what} is empty in row {bad[0]}{more}: fill it in")
     keys = columns.keys(names)
-    bad = np.flatnonzero(keys.codes < 0)
-    if len(bad):
-        for name in names:
-            codes, _ = columns.codes(name)
-            if codes[bad[0]] < 0:
-                more = f" and {len(bad) - 1} more rows" if len(bad) > 1 else ""
-                raise CaseError(f"column {name!r} of {columns.what} is empty in row {bad[0]}{more}: fill it in")
-    return keys
+    numbers = [name for name in names if pa.types.is_integer(columns.table[name].type)]
+    if not numbers:
+        return keys
+    table = pa.table({name: keys.table[name].cast(pa.int64()) if name in numbers else keys.table[name] for name in names})
+    order = np.asarray(pc.sort_indices(table, [(name, "ascending") for name in names]))
+    place = np.empty(keys.size, np.int32)
+    place[order] = np.arange(keys.size, dtype=np.int32)
+    table = table.take(pa.array(order))
+    return Keys(place[keys.codes], {name: table[name].combine_chunks() for name in names}, keys.size)
 
 
 def places(keys: Keys) -> list[str]:
@@ -135,7 +141,3 @@ def matched(given: Any, needed: list[str], keys: Keys, what: str) -> tuple[Colum
         raise CaseError(f"{what}= has {key} in row {bad[0]}, which has no cases: mend the key, or take the row out")
     return columns, row
 
-
-def same_kind(data: Any) -> bool:
-    """Whether a table is one that new columns are put into as Arrow."""
-    return kind_of(data) not in {"pandas", "records", "polars", "lazy"}

@@ -24,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from drgdip.errors import PolicyError, UnknownNameError
+from drgdip.errors import DrgdipError, PolicyError, RuleError, UnknownNameError
 from drgdip.points import Expression, OutlierPolicy, outlier_policy
 
 __all__ = ["Citation", "Policy", "ShareBand", "list_presets", "preset", "read_policy"]
@@ -103,8 +103,11 @@ class PointsRules(_Rules):
 
     @model_validator(mode="after")
     def _formulas(self) -> Self:
-        for text in filter(None, (self.coefficients, self.incomplete)):
-            Expression(text)
+        try:
+            for text in filter(None, (self.coefficients, self.incomplete)):
+                Expression(text)
+        except RuleError as error:
+            raise ValueError(str(error)) from error
         return self
 
 
@@ -116,7 +119,10 @@ class OutlierRules(_Rules):
 
     @model_validator(mode="after")
     def _exists(self) -> Self:
-        self.policy()
+        try:
+            self.policy()
+        except DrgdipError as error:
+            raise ValueError(str(error)) from error
         return self
 
     def policy(self) -> OutlierPolicy:
@@ -369,20 +375,26 @@ class Policy(_Rules):
         paths = [
             path
             for name, value in dumped.items()
+            if name not in self.citations
             for path in ([f"{name}.{key}" for key in value] if isinstance(value, dict) else [name])
         ]
         return [path for path in paths if path not in self.citations]
 
     def to_toml(self) -> str:
         """The policy as the text of a TOML file, which `read_policy` reads back to an equal policy."""
-        dumped = self.model_dump(exclude_defaults=True, exclude={"citations"})
+        given = self.model_dump(exclude_unset=True, exclude={"citations"})
+        dumped = {key: value for key, value in given.items() if value is not None}
         cited = {path: citation.model_dump(exclude_defaults=True) for path, citation in self.citations.items()}
         plain = {key: value for key, value in dumped.items() if not isinstance(value, dict) or key in cited}
         lines = [f"{key} = {_toml(value, key, cited)}" for key, value in plain.items()]
         for section, values in dumped.items():
             if section not in plain:
                 lines += ["", f"[{section}]"]
-                lines += [f"{_key(key)} = {_toml(value, f'{section}.{key}', cited)}" for key, value in values.items()]
+                lines += [
+                    f"{_key(key)} = {_toml(value, f'{section}.{key}', cited)}"
+                    for key, value in values.items()
+                    if value is not None
+                ]
         return "\n".join(lines) + "\n"
 
 

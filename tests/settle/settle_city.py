@@ -69,8 +69,6 @@ def make_city(cases, seed=0):
 
 def money_of(city, share="1.02"):
     """A budget for each pool: what its fund booked, times something."""
-    from drgdip.settle._inputs import keys_of  # noqa: F401 - not needed beyond this module
-
     totals = city.group_by("pool").aggregate([("fund_booked", "sum")]).to_pylist()
     return {row["pool"]: (row["fund_booked_sum"] * Decimal(share)).quantize(Decimal("0.01")) for row in totals}
 
