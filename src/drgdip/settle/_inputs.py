@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from drgdip._money import add_up, fen_of, read_money
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
-from drgdip.points._columns import Columns, Keys
+from drgdip.points._columns import Columns, Keys, decode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,20 @@ if TYPE_CHECKING:
     from drgdip._money import Fen
     from drgdip.settle.policy import Policy
 
-__all__ = ["amounts_by", "by_pool", "flag", "keys_of", "money", "optional_money", "places", "pool_rows"]
+__all__ = [
+    "amounts_by",
+    "by_pool",
+    "flag",
+    "holds",
+    "keys_of",
+    "matched",
+    "money",
+    "optional_money",
+    "places",
+    "plain",
+    "pool_rows",
+    "texts",
+]
 
 
 def money(columns: Columns, name: str) -> Fen:
@@ -54,6 +67,21 @@ def flag(columns: Columns, name: str) -> NDArray[np.bool_]:
     return np.asarray(column.fill_null(fill_value=False))
 
 
+def holds(columns: Columns, name: str, *wanted: str) -> NDArray[np.bool_]:
+    """Which rows hold one of some texts in a column that may be absent."""
+    if name not in columns or not wanted:
+        return np.zeros(columns.rows, bool)
+    codes, values = columns.codes(name)
+    return np.array([*(value in wanted for value in values.to_pylist()), False])[codes]
+
+
+def texts(columns: Columns, name: str) -> pa.Array:
+    """A column as texts, null where it is empty or absent."""
+    if name not in columns:
+        return pa.nulls(columns.rows, pa.string())
+    return decode(*columns.codes(name))
+
+
 def keys_of(columns: Columns, names: Sequence[str]) -> Keys:
     """The rows by some columns, every one of which must be filled; whole numbers stay numbers, in their order."""
     for name in names:
@@ -65,7 +93,9 @@ def keys_of(columns: Columns, names: Sequence[str]) -> Keys:
     numbers = [name for name in names if pa.types.is_integer(columns.table[name].type)]
     if not numbers:
         return keys
-    table = pa.table({name: keys.table[name].cast(pa.int64()) if name in numbers else keys.table[name] for name in names})
+    table = pa.table(
+        {name: keys.table[name].cast(pa.int64()) if name in numbers else keys.table[name] for name in names}
+    )
     order = np.asarray(pc.sort_indices(table, [(name, "ascending") for name in names]))
     place = np.empty(keys.size, np.int32)
     place[order] = np.arange(keys.size, dtype=np.int32)
@@ -141,3 +171,13 @@ def matched(given: Any, needed: list[str], keys: Keys, what: str) -> tuple[Colum
         raise CaseError(f"{what}= has {key} in row {bad[0]}, which has no cases: mend the key, or take the row out")
     return columns, row
 
+
+def plain(table: pa.Table) -> pa.Table:
+    """The table with dictionaries and views of texts as plain texts: right for tables of policy, which are short."""
+    for index, field in enumerate(table.schema):
+        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        if pa.types.is_string_view(kind):
+            kind = pa.string()
+        if kind != field.type:
+            table = table.set_column(index, field.name, table[index].cast(kind))
+    return table

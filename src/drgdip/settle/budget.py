@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import to_kind
+from drgdip._arrow import to_arrow, to_kind
 from drgdip._money import add_up, exact, fen_of, read_money, split_fen, to_yuan, yuan_of
 from drgdip.errors import PolicyError
 from drgdip.points._columns import Columns
-from drgdip.settle._inputs import keys_of, places
+from drgdip.settle._inputs import keys_of, places, plain
 from drgdip.settle.ledger import Ledger, Step
 
 if TYPE_CHECKING:
@@ -262,9 +262,9 @@ def split_budget(budget: Any, shares: Any, by: str | Sequence[str], *, share: st
     resident outpatient 33.33
     """
     new = [by] if isinstance(by, str) else list(by)
-    whole = Columns(budget, ["amount"], what="the budget")
+    whole = Columns(plain(to_arrow(budget)), ["amount"], what="the budget")
     own = [name for name in whole.names if name != "amount" and name not in new]
-    parts = Columns(shares, [*new, share], what="the shares")
+    parts = Columns(plain(to_arrow(shares)), [*new, share], what="the shares")
     common = [name for name in own if name in parts]
     amount, known = read_money(whole.table["amount"], "column 'amount' of the budget")
     bad = np.flatnonzero(~known | (amount < 0))

@@ -99,7 +99,9 @@ def coverage(counts: Any) -> Any:
     pairs = zip(columns.table["covered"].to_pylist(), columns.table["all"].to_pylist(), place, strict=True)
     for row, (covered, whole, code) in enumerate(pairs):
         if covered is None or whole is None or not 0 <= covered <= whole or not whole:
-            raise PolicyError(f"the counts, row {row}: {covered} of {whole} covered; give 0 <= covered <= all, all above 0")
+            raise PolicyError(
+                f"the counts, row {row}: {covered} of {whole} covered; give 0 <= covered <= all, all above 0"
+            )
         share = exact(str(covered), "covered") / exact(str(whole), "all")
         shares.append(float(share))
         met.append(None if lowest[code] is None else share >= lowest[code])

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from drgdip._arrow import to_kind
 from drgdip._money import add_up, exact, round_over, scaled, to_yuan
-from drgdip.errors import CaseError, PolicyError
+from drgdip.errors import PolicyError
 from drgdip.points._columns import Columns
 from drgdip.settle._inputs import amounts_by, keys_of, optional_money, places, pool_rows
 from drgdip.settle.ledger import Ledger, Step
@@ -42,7 +42,8 @@ def month(cases: Any, policy: Policy, *, deductions: Any = None) -> Step:
     -------
     Table: a row for each hospital, pool and month, with ``cases``, of them ``suspended`` (list late or failed) and
     ``unpriced``, ``points``, ``standard``, ``payable`` (of the cases that count), ``suspended_payable``,
-    ``reserve``, ``deductions``, ``open_deductions`` (what the month did not cover; the year's clearing takes it)
+    ``reserve`` (negative where the patients paid more than the standards: nothing is paid, the year takes it),
+    ``deductions``, ``open_deductions`` (what the month did not cover; the year's clearing takes it)
     and ``paid``. Ledger: paid + reserve + deductions covered = payable; cases and money of all hospitals are those
     of the month.
 
@@ -79,14 +80,8 @@ def month(cases: Any, policy: Policy, *, deductions: Any = None) -> Step:
         return add_up(keys.codes, np.where(rows, values, 0), keys.size)
 
     payable = of(counts, owed)
-    if (payable < 0).any():
-        place = places(keys)[int(np.flatnonzero(payable < 0)[0])]
-        raise CaseError(
-            f"what the fund owes for {place} is negative: the patients paid more than the standards; "
-            f"cases.floor = true lifts each case to 0, where the place does so"
-        )
     ratio = int(policy.month.ratio.scaleb(12))
-    advance = round_over(payable, ratio, 10**12)
+    advance = round_over(np.maximum(payable, 0), ratio, 10**12)
     taken = amounts_by(deductions, "deductions", keys, "deductions")
     if (taken < 0).any():
         raise PolicyError("deductions= has a negative amount: what is deducted is at least 0")
@@ -107,7 +102,7 @@ def month(cases: Any, policy: Policy, *, deductions: Any = None) -> Step:
         int((payable + of(held, owed)).sum()),
         int(owed[known].sum()),
     )
-    ledger.check("paid is at most payable", where, paid, payable, relation="<=")
+    ledger.check("paid is at most payable, or 0", where, paid, np.maximum(payable, 0), relation="<=")
     weight = of(counts, points)
     table = pa.table(
         {

@@ -13,7 +13,7 @@ from drgdip._money import add_up, exact, fen_of, round_over, scaled, to_yuan
 from drgdip.errors import PolicyError
 from drgdip.points import case_points, combine_coefficients, mark_readmissions, payment_standards
 from drgdip.points._columns import Columns, add_columns, labels
-from drgdip.settle._inputs import flag, money, optional_money, pool_rows
+from drgdip.settle._inputs import flag, holds, money, optional_money, pool_rows, texts
 from drgdip.settle.ledger import Ledger, Step
 
 if TYPE_CHECKING:
@@ -132,11 +132,7 @@ def _with_kinds(cases: Any, policy: Policy) -> tuple[str | None, Any]:
         return ("case_kind" if "case_kind" in columns else None), cases
     columns = Columns(cases, ["discharge", "case_kind" if "case_kind" in columns else None])
     left = np.isin(columns.numbers("discharge"), modes)
-    given = (
-        columns.table["case_kind"].cast(pa.string())
-        if "case_kind" in columns.table.column_names
-        else pa.nulls(columns.rows, pa.string())
-    )
+    given = texts(columns, "case_kind")
     kinds = pc.if_else(pa.array(left), pc.coalesce(given, "incomplete"), pc.coalesce(given, "complete"))
     kinds = pc.if_else(pc.and_(pa.array(left), pc.equal(kinds, "complete")), "incomplete", kinds)
     return "case_kind", add_columns(cases, {"case_kind": kinds})
@@ -248,7 +244,7 @@ def price_cases(
     normal = _normal(columns, policy)
     adjustment = np.where(normal | (not policy.cases.neutral_outliers), 0, -formula)
     known = why < 0
-    pending = known & _is(columns, "points_status", "review") & ~reviewed
+    pending = known & holds(columns, "points_status", "review") & ~reviewed
     status = np.where(known, np.where(pending, 1, 0), 2).astype(np.int8)
 
     ledger = Ledger("price cases")
@@ -311,20 +307,12 @@ def _dated(policy: Policy) -> bool:
     return any(rate.valid_from or rate.valid_to for rate in (*policy.rates, *policy.cases.cross_region_rates))
 
 
-def _is(columns: Columns, name: str, *wanted: str) -> NDArray[np.bool_]:
-    """Which rows hold one of some texts in a column that may be absent."""
-    if name not in columns or not wanted:
-        return np.zeros(columns.rows, bool)
-    codes, values = columns.codes(name)
-    return np.array([*(value in wanted for value in values.to_pylist()), False])[codes]
-
-
 def _normal(columns: Columns, policy: Policy) -> NDArray[np.bool_]:
     """Which cases are no outliers: all where the cases were not classified."""
     if policy.outliers is None or "outlier" not in columns:
         return np.ones(columns.rows, bool)
     outside = [band.name for band in policy.outliers.policy().bands if band.name != "normal"]
-    return ~_is(columns, "outlier", *outside)
+    return ~holds(columns, "outlier", *outside)
 
 
 def _rules(columns: Columns, policy: Policy) -> NDArray[np.int8]:
@@ -333,16 +321,16 @@ def _rules(columns: Columns, policy: Policy) -> NDArray[np.int8]:
     if rules.cross_region != "same":
         rule[flag(columns, "cross_region")] = 2 if rules.cross_region == "fixed" else 3
     if rules.bed_day_rates:
-        rule[_is(columns, "case_kind", "bed_day")] = 1
-    item = _is(columns, "case_kind", *rules.item_kinds)
+        rule[holds(columns, "case_kind", "bed_day")] = 1
+    item = holds(columns, "case_kind", *rules.item_kinds)
     if rules.longest_stay is not None and "los" in columns:
         item |= columns.numbers("los") > rules.longest_stay
     if policy.outliers is not None and policy.form == "fixed":
         bands = [band.name for band in policy.outliers.policy().bands if band.payment == "item"]
-        item |= _is(columns, "outlier", *bands)
+        item |= holds(columns, "outlier", *bands)
     rule[item] = 3
     if policy.review is not None and policy.review.outcome != "points":
-        approved = _is(columns, "review_status", "approved")
+        approved = holds(columns, "review_status", "approved")
         rule[approved] = 3 if policy.review.outcome == "item" else 4
     return rule
 
@@ -367,11 +355,11 @@ def _rates(
         if not policy.rates:
             raise PolicyError(f"policy {policy.id!r} has no rates: give values= the point value of each pool")
         return _rates_of(columns, policy, policy.rates)
-    for pool in policy.pools:
-        if pool not in values:
-            raise PolicyError(f"values= has no entry for the pool {pool!r}: add it")
-    of_pool = np.array([_scaled(exact(values[pool], f"values[{pool!r}]"), digits) for pool in policy.pools], np.int64)
-    return of_pool[pools], np.ones(columns.rows, bool)
+    for number in np.unique(pools):
+        if policy.pools[number] not in values:
+            raise PolicyError(f"values= has no entry for the pool {policy.pools[number]!r}: add it")
+    of_pool = [_scaled(exact(values.get(pool, 0), f"values[{pool!r}]"), digits) for pool in policy.pools]
+    return np.array(of_pool, np.int64)[pools], np.ones(columns.rows, bool)
 
 
 def _scaled(value: Decimal, digits: int) -> int:
@@ -408,10 +396,11 @@ def _payable(
         owed = standard - money(columns, "patient_paid")
     elif kind == "ratio":
         shares = policy.cases.fund_share if ratios is None else ratios
-        for pool in policy.pools:
-            if pool not in shares:
-                raise PolicyError(f"payable = ratio needs the fund's share of the pool {pool!r}: give it in ratios=")
-        of_pool = np.array([_scaled(exact(shares[pool], f"ratios[{pool!r}]"), 12) for pool in policy.pools], np.int64)
+        for number in np.unique(pools):
+            if policy.pools[number] not in shares:
+                raise PolicyError(f"payable = ratio needs the fund's share of {policy.pools[number]!r}: give ratios=")
+        digits = [_scaled(exact(shares.get(pool, 0), f"ratios[{pool!r}]"), 12) for pool in policy.pools]
+        of_pool = np.array(digits, np.int64)
         owed = round_over(standard, of_pool[pools], 10**12)
     else:
         scope = standard - money(columns, "own_paid") - money(columns, "out_of_scope") - money(columns, "deductible")

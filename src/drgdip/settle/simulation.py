@@ -13,7 +13,7 @@ from drgdip._arrow import to_arrow, to_kind
 from drgdip._money import add_up, scaled, to_yuan
 from drgdip.errors import CaseError
 from drgdip.points._columns import Columns, add_columns, as_list
-from drgdip.settle._inputs import keys_of, optional_money
+from drgdip.settle._inputs import holds, keys_of, optional_money, texts
 from drgdip.settle.annual import Clearing, clear_year
 from drgdip.settle.ledger import LEDGER, Ledger
 from drgdip.settle.monthly import month
@@ -149,11 +149,9 @@ def settle_year(
 
 def _as_reviewed(scored: Any) -> Any:
     """The cases with the kind special_review where special review approved them."""
-    columns = Columns(scored)
-    approved = pc.fill_null(pc.equal(columns.table["review_status"].cast(pa.string()), "approved"), fill_value=False)
-    known = (
-        columns.table["case_kind"].cast(pa.string()) if "case_kind" in columns else pa.nulls(columns.rows, pa.string())
-    )
+    columns = Columns(scored, ["review_status", *(name for name in ("case_kind",) if name in Columns(scored).names)])
+    approved = pa.array(holds(columns, "review_status", "approved"))
+    known = texts(columns, "case_kind")
     kinds = pc.if_else(approved, "special_review", pc.coalesce(known, "complete"))
     return add_columns(scored, {"case_kind": kinds})
 
