@@ -15,10 +15,12 @@ from drgdip.settle.budget import (
     split_budget,
 )
 from drgdip.settle.coverage import coverage, coverage_minima
+from drgdip.settle.files import read_settlement
 from drgdip.settle.ledger import LEDGER, Step
 from drgdip.settle.monthly import month, working_capital
 from drgdip.settle.payment import LIST_STATUSES, PAYMENT_RULES, PAYMENT_STATUSES, price_cases, score_cases
 from drgdip.settle.policy import Citation, Policy, ShareBand, list_presets, preset, read_policy
+from drgdip.settle.report import statements, write_report
 from drgdip.settle.review import REVIEW_STATUSES, Review, review_cap, special_review
 from drgdip.settle.simulation import Simulation, Year, settle_year, simulate
 
@@ -49,6 +51,7 @@ __all__ = [
     "preset",
     "price_cases",
     "read_policy",
+    "read_settlement",
     "review_cap",
     "score_cases",
     "settle_year",
@@ -57,6 +60,8 @@ __all__ = [
     "special_review",
     "split",
     "split_budget",
+    "statements",
     "surplus",
     "working_capital",
+    "write_report",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime  # noqa: TC003 - pydantic reads the annotations when it runs
 import itertools
 import json
 import re

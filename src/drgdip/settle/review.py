@@ -146,10 +146,8 @@ def special_review(cases: Any, policy: Policy) -> Review:
     for number, (name, edge) in enumerate(ratios.values()):
         if edge is not None:
             trigger[(trigger < 0) & (columns.numbers(name) > float(edge))] = number
-    if rules.cost_ratio is None and rules.stay_ratio is None:
-        eligible = np.ones(columns.rows, bool)
-    else:
-        eligible = trigger >= 0
+    # Without a trigger in the policy the panel alone decides.
+    eligible = (trigger >= 0) | (rules.cost_ratio is None and rules.stay_ratio is None)
 
     size = len(policy.pools)
     caps = np.array([review_cap(int(number), policy) for number in np.bincount(pools, minlength=size)])

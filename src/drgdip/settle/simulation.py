@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from drgdip._arrow import to_arrow, to_kind
 from drgdip._money import add_up, scaled, to_yuan
-from drgdip.errors import CaseError
+from drgdip.errors import CaseError, PolicyError
 from drgdip.points._columns import Columns, add_columns, as_list
 from drgdip.settle._inputs import holds, keys_of, optional_money, texts
 from drgdip.settle.annual import Clearing, clear_year
@@ -63,8 +63,8 @@ def settle_year(
     cases: Any,
     policy: Policy,
     *,
-    weights: Any,
     budget: Any,
+    weights: Any = None,
     values: Mapping[str, Any] | None = None,
     coefficients: Mapping[str, Any] | None = None,
     reference: Any = None,
@@ -86,7 +86,7 @@ def settle_year(
     policy
         The policy.
     weights, coefficients, reference, mean_cost
-        As for `score_cases`.
+        As for `score_cases`; without weights the cases have their ``points`` already.
     budget, appraisal, points_change, working_capital
         As for `clear_year`.
     values
@@ -120,12 +120,17 @@ def settle_year(
     (Decimal('6510.00'), Decimal('6314.70'), Decimal('195.30'))
     """
     options: dict[str, Any] = {"coefficients": coefficients, "reference": reference, "mean_cost": mean_cost}
-    scored = score_cases(cases, policy, weights, **options)
+    scored = cases if weights is None else score_cases(cases, policy, weights, **options)
     review = None
     if policy.review is not None and "review_applied" in Columns(scored).names:
         review = special_review(scored, policy)
         scored = review.table
         if policy.review.outcome == "points":
+            if weights is None:
+                raise PolicyError(
+                    "review.outcome = points gives approved cases new points, which needs weights=; or call "
+                    "special_review and score_cases first, and leave review_applied out"
+                )
             scored = score_cases(_as_reviewed(scored), policy, weights, **options)
     priced = price_cases(scored, policy, values=values)
     months = month(priced.table, policy, deductions=deductions)
