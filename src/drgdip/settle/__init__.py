@@ -20,7 +20,7 @@ from drgdip.settle.ledger import LEDGER, Step
 from drgdip.settle.monthly import month, working_capital
 from drgdip.settle.payment import LIST_STATUSES, PAYMENT_RULES, PAYMENT_STATUSES, price_cases, score_cases
 from drgdip.settle.policy import Citation, Policy, ShareBand, list_presets, preset, read_policy
-from drgdip.settle.report import statements, write_report
+from drgdip.settle.report import REPORT_FORMATS, statements, write_report
 from drgdip.settle.review import REVIEW_STATUSES, Review, review_cap, special_review
 from drgdip.settle.simulation import Simulation, Year, settle_year, simulate
 
@@ -29,6 +29,7 @@ __all__ = [
     "LIST_STATUSES",
     "PAYMENT_RULES",
     "PAYMENT_STATUSES",
+    "REPORT_FORMATS",
     "REVIEW_STATUSES",
     "STAGES",
     "Citation",

@@ -533,6 +533,18 @@ def list_presets() -> pa.Table:
     return pa.Table.from_pylist(rows)
 
 
+def preset_text(name: str) -> str:
+    """The file of a preset as it stands, with ``$names`` for what is to be given."""
+    _known(name)
+    return (_PRESETS / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def _known(name: str) -> None:
+    presets = _preset_files()
+    if name not in presets:
+        raise UnknownNameError("preset", name, presets, hint=f"There are {', '.join(presets)}.")
+
+
 def preset(name: str, **given: Any) -> Policy:
     """Give the policy of a place, with what its documents do not say filled in by the caller.
 
@@ -561,10 +573,8 @@ def preset(name: str, **given: Any) -> Policy:
     Traceback (most recent call last):
     drgdip.errors.PolicyError: the documents of 'jinhua' do not give what must be given: pools (...
     """
-    presets = _preset_files()
-    if name not in presets:
-        raise UnknownNameError("preset", name, presets, hint="See list_presets().")
-    values = dict(presets[name])
+    _known(name)
+    values = dict(_preset_files()[name])
     needs: dict[str, str] = values.pop("needs", {})
     for key in given:
         if key not in needs:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from drgdip.settle.policy import Policy
     from drgdip.settle.simulation import Year
 
-__all__ = ["statements", "write_report"]
+__all__ = ["REPORT_FORMATS", "statements", "write_report"]
+
+#: The endings of the files that a report can be written to.
+REPORT_FORMATS = (".xlsx", ".html")
 
 # Line, column of the clearing, whether it is added (+), taken off (-) or a result (=), English, Chinese.
 _LINES = (
@@ -119,11 +122,11 @@ def write_report(year: Year, policy: Policy, path: str | os.PathLike[str]) -> Pa
     """
     path = Path(path)
     tables = _tables(year, policy)
-    writers = {".xlsx": _write_excel, ".html": _write_html}
-    if path.suffix.lower() not in writers:
-        raise PolicyError(f"{path}: a report is written as .xlsx or .html")
+    if path.suffix.lower() not in REPORT_FORMATS:
+        raise PolicyError(f"{path}: a report is written as {' or '.join(REPORT_FORMATS)}")
+    write = _write_excel if path.suffix.lower() == ".xlsx" else _write_html
     try:
-        writers[path.suffix.lower()](path, tables, policy)
+        write(path, tables, policy)
     except OSError as error:
         raise PolicyError(f"{path}: cannot be written: {error.strerror or error}") from error
     return path
