@@ -39,7 +39,7 @@ __all__ = [
 
 def money(columns: Columns, name: str) -> Fen:
     """A column of money as fen; a null or a negative amount is an error that names its row."""
-    fen, known = read_money(columns.table[name], f"column {name!r} of {columns.what}")
+    fen, known = read_money(columns.column(name), f"column {name!r} of {columns.what}")
     bad = np.flatnonzero(~known | (fen < 0))
     if len(bad):
         what = "is missing" if not known[bad[0]] else "is negative"
@@ -52,14 +52,14 @@ def optional_money(columns: Columns, name: str) -> tuple[Fen, NDArray[np.bool_]]
     """A column of money as fen (0 where null or absent), and which rows have a value."""
     if name not in columns:
         return np.zeros(columns.rows, np.int64), np.zeros(columns.rows, bool)
-    return read_money(columns.table[name], f"column {name!r} of {columns.what}")
+    return read_money(columns.column(name), f"column {name!r} of {columns.what}")
 
 
 def flag(columns: Columns, name: str) -> NDArray[np.bool_]:
     """A column of true and false; null or absent is false."""
     if name not in columns:
         return np.zeros(columns.rows, bool)
-    column = columns.table[name]
+    column = columns.column(name)
     if pa.types.is_null(column.type):
         return np.zeros(columns.rows, bool)
     if not pa.types.is_boolean(column.type):
@@ -90,7 +90,7 @@ def keys_of(columns: Columns, names: Sequence[str]) -> Keys:
             more = f" and {len(bad) - 1} more rows" if len(bad) > 1 else ""
             raise CaseError(f"column {name!r} of {columns.what} is empty in row {bad[0]}{more}: fill it in")
     keys = columns.keys(names)
-    numbers = [name for name in names if pa.types.is_integer(columns.table[name].type)]
+    numbers = [name for name in names if pa.types.is_integer(columns.column(name).type)]
     if not numbers:
         return keys
     table = pa.table(
@@ -130,7 +130,7 @@ def by_pool(given: Any, policy: Policy, what: str) -> list[int]:
     if not isinstance(given, Mapping):
         columns = Columns(given, ["pool", "amount"], what=f"the table {what}=")
         keys = keys_of(columns, ["pool"])
-        fen, known = read_money(columns.table["amount"], f"column 'amount' of {columns.what}")
+        fen, known = read_money(columns.column("amount"), f"column 'amount' of {columns.what}")
         if not known.all():
             raise PolicyError(f"{what}=: the amount of row {int(np.flatnonzero(~known)[0])} is missing")
         summed = add_up(keys.codes, fen, keys.size)
@@ -153,7 +153,7 @@ def amounts_by(given: Any, column: str, keys: Keys, what: str) -> Fen:
     if given is None:
         return np.zeros(keys.size, np.int64)
     columns, row = matched(given, [column], keys, what)
-    fen, known = read_money(columns.table[column], f"column {column!r} of {columns.what}")
+    fen, known = read_money(columns.column(column), f"column {column!r} of {columns.what}")
     if (~known).any():
         raise CaseError(f"column {column!r} of {columns.what} is missing in row {int(np.flatnonzero(~known)[0])}")
     return add_up(row, fen, keys.size)
@@ -167,7 +167,7 @@ def matched(given: Any, needed: list[str], keys: Keys, what: str) -> tuple[Colum
     row = columns.match(names, known)
     bad = np.flatnonzero(row < 0)
     if len(bad):
-        key = ", ".join(f"{name} {columns.table[name][int(bad[0])].as_py()!r}" for name in names)
+        key = ", ".join(f"{name} {columns.column(name)[int(bad[0])].as_py()!r}" for name in names)
         raise CaseError(f"{what}= has {key} in row {bad[0]}, which has no cases: mend the key, or take the row out")
     return columns, row
 

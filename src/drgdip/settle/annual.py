@@ -538,7 +538,7 @@ def surplus(cases: Any, by: str | Sequence[str] = ("pool", "hospital")) -> Step:
     amounts = ("total_cost", "standard", "profit_formula", "adjustment", "profit")
     columns = Columns(cases, [*as_list(by), *amounts])
     keys = keys_of(columns, as_list(by))
-    read = {name: read_money(columns.table[name], f"column {name!r} of the cases") for name in amounts}
+    read = {name: read_money(columns.column(name), f"column {name!r} of the cases") for name in amounts}
     known = read["standard"][1]
     sums = {name: add_up(keys.codes, np.where(known, fen, 0), keys.size) for name, (fen, _) in read.items()}
     number = np.bincount(keys.codes, minlength=keys.size)

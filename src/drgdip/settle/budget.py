@@ -266,7 +266,7 @@ def split_budget(budget: Any, shares: Any, by: str | Sequence[str], *, share: st
     own = [name for name in whole.names if name != "amount" and name not in new]
     parts = Columns(plain(to_arrow(shares)), [*new, share], what="the shares")
     common = [name for name in own if name in parts]
-    amount, known = read_money(whole.table["amount"], "column 'amount' of the budget")
+    amount, known = read_money(whole.column("amount"), "column 'amount' of the budget")
     bad = np.flatnonzero(~known | (amount < 0))
     if len(bad):
         raise PolicyError(f"the budget has no amount of at least 0 in row {bad[0]}: give yuan of at least 0")
@@ -280,7 +280,7 @@ def split_budget(budget: Any, shares: Any, by: str | Sequence[str], *, share: st
     of_budget, of_share = pairs
     total = add_up(of_budget, sizes[of_share], whole.rows)
     for row in np.flatnonzero((total == 0) & (amount > 0)):
-        key = ", ".join(f"{name} {whole.table[name][int(row)].as_py()!r}" for name in own) or f"row {row}"
+        key = ", ".join(f"{name} {whole.column(name)[int(row)].as_py()!r}" for name in own) or f"row {row}"
         raise PolicyError(f"the shares have nothing for the budget of {key}: give shares that add up to more than 0")
     found = split_fen(amount, sizes[of_share], of_budget, rank[of_share])
     order = np.lexsort((rank[of_share], of_budget))
@@ -297,8 +297,8 @@ def split_budget(budget: Any, shares: Any, by: str | Sequence[str], *, share: st
         else where
     )
     ledger.check(f"sum over {', '.join(new)} = amount", where, add_up(of_budget, found, whole.rows), amount)
-    columns = {name: whole.table[name].take(pa.array(of_budget)) for name in own}
-    columns |= {name: parts.table[name].take(pa.array(of_share)) for name in new}
+    columns = {name: whole.column(name).take(pa.array(of_budget)) for name in own}
+    columns |= {name: parts.column(name).take(pa.array(of_share)) for name in new}
     return Step(to_kind(pa.table({**columns, "amount": to_yuan(found)}), budget), ledger.table())
 
 
@@ -306,7 +306,7 @@ def _shares(parts: Columns, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Shares as whole numbers of one unit, exactly."""
     values = [
         exact(repr(value) if isinstance(value, float) else value, f"share of row {row}")
-        for row, value in enumerate(parts.table[name].to_pylist())
+        for row, value in enumerate(parts.column(name).to_pylist())
     ]
     for row, value in enumerate(values):
         if value < 0:

@@ -95,8 +95,8 @@ def coverage(counts: Any) -> Any:
     keys = ["coverage", "places", "year"]
     place = columns.match(keys, minima)
     shares, met = [], []
-    lowest = [*minima.table["minimum"].to_pylist(), None]
-    pairs = zip(columns.table["covered"].to_pylist(), columns.table["all"].to_pylist(), place, strict=True)
+    lowest = [*minima.column("minimum").to_pylist(), None]
+    pairs = zip(columns.column("covered").to_pylist(), columns.column("all").to_pylist(), place, strict=True)
     for row, (covered, whole, code) in enumerate(pairs):
         if covered is None or whole is None or not 0 <= covered <= whole or not whole:
             raise PolicyError(

@@ -166,10 +166,10 @@ def working_capital(last_year: Any, policy: Policy, *, available: Any = None) ->
     columns = Columns(last_year, ["hospital", "pool", "paid"], what="last year's payments")
     pool_rows(columns, policy)
     keys = keys_of(columns, ["hospital", "pool"])
-    paid = amounts_by(columns.table, "paid", keys, "last_year")
+    paid = amounts_by(last_year, "paid", keys, "last_year")
     months = int(policy.prepayment.months.scaleb(6))
     highest = round_over(paid, months, 12 * 10**6)
-    applied = amounts_by(columns.table, "applied", keys, "last_year") if "applied" in columns else highest
+    applied = amounts_by(last_year, "applied", keys, "last_year") if "applied" in columns else highest
     granted = np.minimum(applied, highest)
     pools = keys.table["pool"].to_pylist()
     where = places(keys)

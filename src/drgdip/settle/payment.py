@@ -338,7 +338,7 @@ def _rules(columns: Columns, policy: Policy) -> NDArray[np.int8]:
 def _outside(columns: Columns, policy: Policy) -> NDArray[np.bool_]:
     if not (policy.valid_from or policy.valid_to):
         return np.zeros(columns.rows, bool)
-    dates = columns.table["discharged"].cast(pa.date32())
+    dates = columns.dates("discharged")
     outside = np.asarray(pc.is_null(dates))
     for limit, beyond in ((policy.valid_from, pc.less), (policy.valid_to, pc.greater)):
         if limit is not None:
@@ -367,18 +367,15 @@ def _scaled(value: Decimal, digits: int) -> int:
 
 
 def _rates_of(columns: Columns, policy: Policy, rates: Any) -> tuple[Fen, NDArray[np.bool_]]:
-    rows = [
-        {**rate.model_dump(exclude={"base_rate", "coefficient"}), "base_rate": float(rate.base_rate)} for rate in rates
-    ]
-    table = (
-        columns.table.append_column("_one", pa.repeat(1.0, columns.rows))
-        if columns.rows
-        else columns.table.append_column("_one", pa.array([], pa.float64()))
-    )
     # The row of the rate is looked up by a base rate that is its number, so that the rate itself stays exact.
-    numbered = [{**row, "base_rate": float(number + 1)} for number, row in enumerate(rows)]
+    numbered = [
+        {**rate.model_dump(exclude={"base_rate", "coefficient"}), "base_rate": float(number)}
+        for number, rate in enumerate(rates, start=1)
+    ]
     dated = any(rate.valid_from or rate.valid_to for rate in rates)
-    found = payment_standards(table, numbered, weight="_one", date="discharged" if dated else None)
+    keys = [name for name in ("pool", "level", "group", "discharged") if name in columns]
+    table = pa.table({**{name: columns.column(name) for name in keys}, "one": np.ones(columns.rows)})
+    found = payment_standards(table, numbered, weight="one", date="discharged" if dated else None)
     place = Columns(found, ["base_rate"]).numbers("base_rate")
     exact_rates = [_scaled(rate.base_rate * rate.coefficient, policy.rounding.values) for rate in rates]
     there = ~np.isnan(place)

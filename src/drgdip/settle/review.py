@@ -202,7 +202,7 @@ def special_review(cases: Any, policy: Policy) -> Review:
 
 def _decisions(columns: Columns) -> np.ndarray[Any, np.dtype[np.int8]]:
     """1 approved, 0 refused, -1 open."""
-    column = columns.table["review_approved"]
+    column = columns.column("review_approved")
     if pa.types.is_null(column.type):
         return np.full(columns.rows, -1, np.int8)
     known = np.asarray(column.is_valid())
@@ -211,11 +211,7 @@ def _decisions(columns: Columns) -> np.ndarray[Any, np.dtype[np.int8]]:
 
 def _ranks(columns: Columns, candidates: Any, pools: Any, cost: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
     """The place of each candidate in its pool, from 1; 0 for other cases."""
-    ratio = (
-        columns.numbers("cost_ratio")[candidates]
-        if "cost_ratio" in columns.table.column_names
-        else np.zeros(len(candidates))
-    )
+    ratio = columns.numbers("cost_ratio")[candidates] if "cost_ratio" in columns else np.zeros(len(candidates))
     numbers, _ = columns.codes("case_id")
     order = np.lexsort((numbers[candidates], -cost[candidates], -np.nan_to_num(ratio), pools[candidates]))
     rows = candidates[order]

@@ -293,7 +293,7 @@ def _same_cases(first: Any, second: Any) -> None:
     if first is second:
         return
     one, other = (Columns(side, ["case_id"]) for side in (first, second))
-    if one.table["case_id"].to_pylist() != other.table["case_id"].to_pylist():
+    if one.column("case_id").to_pylist() != other.column("case_id").to_pylist():
         raise CaseError("the two tables do not have the same cases in the same order: compare the year with itself")
 
 
