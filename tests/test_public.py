@@ -20,6 +20,7 @@ NAMES = [
     "DrgdipError",
     "Explanation",
     "GroupResult",
+    "InvariantError",
     "PolicyError",
     "REASONS",
     "RuleError",
@@ -42,6 +43,7 @@ NAMES = [
     "read_cases",
     "result_fields",
     "sample_cases",
+    "settle",
     "show_versions",
     "warmup",
 ]

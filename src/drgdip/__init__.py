@@ -12,10 +12,18 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from drgdip import points
+    from drgdip import points, settle
     from drgdip.cases import Case, case_schema
     from drgdip.codes import normalise_code
-    from drgdip.errors import CaseError, DrgdipError, PolicyError, RuleError, SchemeError, UnknownNameError
+    from drgdip.errors import (
+        CaseError,
+        DrgdipError,
+        InvariantError,
+        PolicyError,
+        RuleError,
+        SchemeError,
+        UnknownNameError,
+    )
     from drgdip.grouper.explain import Explanation, explain
     from drgdip.grouper.group import encode, group, group_batches, result_fields, warmup
     from drgdip.grouper.reference import group_one
@@ -32,6 +40,7 @@ _PUBLIC = {
     "DrgdipError": "drgdip.errors",
     "Explanation": "drgdip.grouper.explain",
     "GroupResult": "drgdip.grouper.result",
+    "InvariantError": "drgdip.errors",
     "PolicyError": "drgdip.errors",
     "REASONS": "drgdip.grouper.result",
     "RuleError": "drgdip.errors",
@@ -53,6 +62,7 @@ _PUBLIC = {
     "read_cases": "drgdip.readers",
     "result_fields": "drgdip.grouper.group",
     "sample_cases": "drgdip.synthetic",
+    "settle": "drgdip.settle",
     "show_versions": "drgdip.versions",
     "warmup": "drgdip.grouper.group",
 }

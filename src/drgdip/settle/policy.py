@@ -279,7 +279,7 @@ class Policy(_Rules):
     rates
         Base rates, or the estimated point values used until the year is cleared.
     budget, points, outliers, cases, readmission, month, prepayment, elastic, year, appraisal, review, calendar
-        The rules, each a section of the file, as is ``rounding``; docs/policies.md has every field.
+        The rules, each a section of the file, as is ``rounding``; docs/settlement/policies.md has every field.
     citations
         Where each number comes from, by dotted path.
 
@@ -321,7 +321,7 @@ class Policy(_Rules):
 
         Examples
         --------
-        >>> Policy.of({"id": "x"})
+        >>> Policy.of({"id": "x"})  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         drgdip.errors.PolicyError: policy 'x': title: is missing; family: is missing; pools: is missing; ...
         """
@@ -569,7 +569,7 @@ def preset(name: str, **given: Any) -> Policy:
 
     Examples
     --------
-    >>> preset("jinhua")
+    >>> preset("jinhua")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     drgdip.errors.PolicyError: the documents of 'jinhua' do not give what must be given: pools (...
     """

@@ -137,12 +137,11 @@ def settle_year(
     account: dict[str, Any] = {"budget": budget, "appraisal": appraisal, "points_change": points_change}
     account |= {"working_capital": working_capital, "deductions": _without_months(deductions)}
     ledgers = [*([review.ledger] if review else []), priced.ledger, months.ledger]
-    paid = to_arrow(months.table).select(["hospital", "pool", "paid"])
+    paid = _payments(months.table, "paid")
     pre = None
     if policy.year.preclearing_ratio is not None:
         pre = clear_year(priced.table, policy, paid=paid, stage="pre_clearing", **account)
-        more = to_arrow(pre.table).select(["hospital", "pool", "final"]).rename_columns(paid.column_names)
-        paid = pa.concat_tables([paid, more.cast(paid.schema)])
+        paid = pa.concat_tables([paid, _payments(pre.table, "final")])
         ledgers.append(pre.ledger)
     clearing = clear_year(priced.table, policy, paid=paid, **account)
     ledgers.append(clearing.ledger)
@@ -150,6 +149,13 @@ def settle_year(
     if policy.form != "fixed":
         final = _at_value_of_the_year(scored, policy, clearing)
     return Year(final, months.table, review, pre, clearing, pa.concat_tables(ledgers))
+
+
+def _payments(table: Any, column: str) -> pa.Table:
+    """What a step paid, as ``hospital, pool, paid``."""
+    columns = Columns(table, ["hospital", "pool", column])
+    fen, _ = optional_money(columns, column)
+    return pa.table({"hospital": texts(columns, "hospital"), "pool": texts(columns, "pool"), "paid": to_yuan(fen)})
 
 
 def _as_reviewed(scored: Any) -> Any:
