@@ -145,6 +145,8 @@ def add_up(codes: NDArray[np.integer], values: Fen, size: int) -> Fen:
     mask = (1 << 26) - 1
     chosen = codes if len(codes) == 0 or codes.min() >= 0 else codes[codes >= 0]
     values = values if chosen is codes else values[codes >= 0]
+    if float(np.abs(values).sum(dtype=np.float64)) < _SURE:
+        return np.bincount(chosen, values, size).astype(np.int64)  # floats add whole numbers of this size exactly
     # Two halves, so that a float adds each of them without rounding.
     high = np.bincount(chosen, values >> 26, size)
     low = np.bincount(chosen, values & mask, size)

@@ -111,3 +111,15 @@ def test_a_simulation_says_what_moves(years):
     assert sum(row["cases_a"] for row in found) == sum(row["cases_b"] for row in found) == len(cases)
     assert [row["cases_b"] for row in found if row["group"] != "G05"] == [0] * 29
     assert sum(row["moved"] for row in found) == sum(row["payable_b"] - row["payable_a"] for row in found)
+
+
+@pytest.mark.parametrize("name", ["jinhua", "nanjing", "tianjin-dip"])
+def test_the_order_of_the_cases_does_not_matter(name, years):
+    policy, year = years[name]
+    cases = prepare(CITY, policy)
+    order = list(range(0, len(cases), 2)) + list(range(1, len(cases), 2))
+    again = settle_year(cases.take(pa.array(order)), policy, **inputs_of(policy, CITY))
+    assert again.clearing.table.equals(year.clearing.table)
+    assert again.clearing.pools.equals(year.clearing.pools)
+    assert again.months.equals(year.months)
+    assert again.ledger.equals(year.ledger)

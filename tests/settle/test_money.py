@@ -57,7 +57,7 @@ def test_fractions_of_a_fen_are_refused():
         pa.array(["1.50", "", " -2 "]),
         pa.array(["1.50", None, "-2"], pa.large_string()),
         pa.array(["1.50", None, "-2"]).dictionary_encode(),
-        pa.array([Decimal("9"), Decimal("1.50"), None, Decimal("-2.00")]).slice(1),
+        pa.array([Decimal(9), Decimal("1.50"), None, Decimal("-2.00")]).slice(1),
         pa.chunked_array([pa.array([Decimal("1.50")]), pa.array([None, Decimal("-2.00")], pa.decimal128(3, 2))]),
     ],
     ids=str,
@@ -155,7 +155,7 @@ def test_a_split_keeps_every_fen_and_the_order_of_the_shares(fen, shares):
         assert value or not one
         for other, less in zip(parts, values, strict=True):
             if less < value:
-                assert abs(other) <= abs(one) + Decimal("0.01") and abs(one) >= abs(other)
+                assert abs(one) >= abs(other)
 
 
 @given(st.lists(FEN, min_size=1, max_size=5), st.data())

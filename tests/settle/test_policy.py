@@ -13,6 +13,9 @@ from drgdip.settle import Policy, list_presets, preset, read_policy
 EXAMPLE = "docs/examples/policy.toml"
 
 
+D = Decimal
+
+
 def values(**changed):
     base = {
         "id": "t",
@@ -112,6 +115,10 @@ BAD = {
     "elastic points of one pool": (
         values(form="elastic", elastic={"base_share": Decimal("0.8"), "base_points": {"a": 1}}),
         "points of the base volume of every pool",
+    ),
+    "elastic with bands": (
+        values(form="elastic", year=shared(), elastic={"base_share": D("0.8"), "base_points": {"a": 1, "b": 1}}),
+        "shares the budget in its own way",
     ),
     "payable that does not float": (values(cases={"payable": "item"}), "does not float"),
     "standards that float": (values(year={"fund": "standards"}), "fixed standards"),

@@ -51,7 +51,7 @@ class Reader(html.parser.HTMLParser):
         super().__init__()
         self.open, self.words = [], []
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag, _attributes):
         if tag not in {"meta", "rect"}:
             self.open.append(tag)
 

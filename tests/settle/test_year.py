@@ -1,5 +1,6 @@
 """Months and the year: against their twins, conserved to the fen, whatever the order, with what is wrong said."""
 
+import datetime
 from decimal import Decimal
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from settle_twins import month_twin, year_twin
 
 from drgdip.errors import CaseError, DrgdipError, InvariantError, PolicyError, UnknownNameError
-from drgdip.settle import Policy, clear_year, month, price_cases, share_surplus, surplus, working_capital
+from drgdip.settle import Policy, clear_year, mark_lists, month, price_cases, share_surplus, surplus, working_capital
 from drgdip.settle.ledger import Ledger
 
 D = Decimal
@@ -263,6 +264,28 @@ def test_working_capital_is_cut_in_proportion():
     assert [row["working_capital"] for row in working_capital(applied, POLICY).table] == [10, 10]
 
 
+def test_lists_in_time_late_and_failed():
+    rule = policy(calendar={"upload_days": 7})
+    day = datetime.date
+    cases = [
+        (day(2024, 1, 1), day(2024, 1, 8), None, "passed"),
+        (day(2024, 1, 1), day(2024, 1, 9), True, "late"),
+        (day(2024, 1, 1), None, None, "late"),
+        (None, day(2024, 1, 1), None, "late"),
+        (day(2024, 1, 1), day(2024, 1, 2), False, "failed"),
+    ]
+    rows = [{"discharged": out, "submitted": came, "list_passed": passed} for out, came, passed, _ in cases]
+    found = mark_lists(rows, rule)
+    assert [row["list_status"] for row in found] == [status for *_, status in cases]
+    # Working days: from a Friday past a weekend and a holiday; from a Saturday as from the Friday before.
+    working = policy(calendar={"upload_days": 1, "working_days": True})
+    days = [{"discharged": day(2024, 3, number), "submitted": day(2024, 3, 5)} for number in (1, 2)]
+    assert [row["list_due"] for row in mark_lists(days, working)] == [day(2024, 3, 4)] * 2
+    assert [row["list_status"] for row in mark_lists(days, working, holidays=[day(2024, 3, 4)])] == ["passed"] * 2
+    with pytest.raises(PolicyError, match="does not say when lists are due"):
+        mark_lists(days, POLICY)
+
+
 # What is wrong is said
 
 
@@ -303,6 +326,11 @@ BAD = {
         lambda: clear_year(change(payment_rule="x"), POLICY, budget=BUDGET),
         CaseError,
         "payment_rule holds 'x'",
+    ),
+    "points that are missing": (
+        lambda: clear_year(change(points=None), POLICY, budget=BUDGET),
+        CaseError,
+        "'points' of the cases is missing in row 0",
     ),
     "no cases": (lambda: clear_year([], POLICY, budget=BUDGET), DrgdipError, "no column"),
     "a budget of 0": (

@@ -12,12 +12,13 @@ from drgdip.settle.budget import (
     budget_by_growth,
     budget_by_item,
     budget_by_share,
+    hold_reserve,
     split_budget,
 )
 from drgdip.settle.coverage import coverage, coverage_minima
 from drgdip.settle.files import read_settlement
 from drgdip.settle.ledger import LEDGER, Step
-from drgdip.settle.monthly import month, working_capital
+from drgdip.settle.monthly import mark_lists, month, working_capital
 from drgdip.settle.payment import LIST_STATUSES, PAYMENT_RULES, PAYMENT_STATUSES, price_cases, score_cases
 from drgdip.settle.policy import Citation, Policy, ShareBand, list_presets, preset, read_policy
 from drgdip.settle.report import REPORT_FORMATS, statements, write_report
@@ -47,7 +48,9 @@ __all__ = [
     "clear_year",
     "coverage",
     "coverage_minima",
+    "hold_reserve",
     "list_presets",
+    "mark_lists",
     "month",
     "preset",
     "price_cases",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "amounts_by",
     "by_pool",
+    "decisions",
     "flag",
     "holds",
     "keys_of",
@@ -55,16 +56,21 @@ def optional_money(columns: Columns, name: str) -> tuple[Fen, NDArray[np.bool_]]
     return read_money(columns.column(name), f"column {name!r} of {columns.what}")
 
 
-def flag(columns: Columns, name: str) -> NDArray[np.bool_]:
-    """A column of true and false; null or absent is false."""
+def decisions(columns: Columns, name: str) -> NDArray[np.int8]:
+    """A column of true and false as 1 and 0; -1 where it is null or absent."""
     if name not in columns:
-        return np.zeros(columns.rows, bool)
+        return np.full(columns.rows, -1, np.int8)
     column = columns.column(name)
     if pa.types.is_null(column.type):
-        return np.zeros(columns.rows, bool)
+        return np.full(columns.rows, -1, np.int8)
     if not pa.types.is_boolean(column.type):
         raise CaseError(f"column {name!r} of {columns.what} holds {column.type}: give true and false")
-    return np.asarray(column.fill_null(fill_value=False))
+    return np.asarray(column.cast(pa.int8()).fill_null(-1))
+
+
+def flag(columns: Columns, name: str) -> NDArray[np.bool_]:
+    """A column of true and false; null or absent is false."""
+    return np.equal(decisions(columns, name), 1)
 
 
 def holds(columns: Columns, name: str, *wanted: str) -> NDArray[np.bool_]:

@@ -195,13 +195,8 @@ def clear_year(
     if stage == "pre_clearing" and policy.year.preclearing_ratio is None:
         raise PolicyError(f"policy {policy.id!r} has no pre-clearing: add preclearing_ratio to [year]")
     year = _Year(cases, policy)
-    pools = [year.settle_pool(row, amount) for row, amount in enumerate(by_pool(budget, policy, "budget"))]
     year.change_points(points_change)
-    pools = (
-        [year.settle_pool(row, pool["budget"]) for row, pool in enumerate(pools)]
-        if points_change is not None
-        else pools
-    )
+    pools = [year.settle_pool(row, amount) for row, amount in enumerate(by_pool(budget, policy, "budget"))]
     return year.account(
         pools,
         paid=paid,
@@ -222,7 +217,7 @@ class _Year:
         columns = Columns(cases, [*needed, *residual, *(name for name in ("list_status",) if name in names)])
         if not columns.rows:
             raise CaseError("there are no cases: a year is cleared from its cases")
-        pool_rows(columns, policy)
+        pool_of_case, _ = pool_rows(columns, policy)
         self.cases, self.policy = cases, policy
         self.keys: Keys = keys_of(columns, ["hospital", "pool"])
         codes, size = self.keys.codes, self.keys.size
@@ -235,7 +230,14 @@ class _Year:
         for name in rule[1].to_pylist():
             if name not in PAYMENT_RULES:
                 raise CaseError(f"payment_rule holds {name!r}: it is one of {', '.join(PAYMENT_RULES)}")
-        points = scaled(columns.numbers("points"), policy.rounding.points, "the points")
+        number = columns.numbers("points")
+        bad = np.flatnonzero(counts & by_points & ~(number >= 0))
+        if len(bad):
+            raise CaseError(
+                f"column 'points' of the cases is {'missing' if np.isnan(number[bad[0]]) else 'negative'} "
+                f"in row {bad[0]}, which is paid by points: price the cases with price_cases, which says why"
+            )
+        points = scaled(number, policy.rounding.points, "the points")
 
         def of(rows: Any, values: Fen) -> Fen:
             return add_up(codes, values if rows.all() else np.where(rows, values, 0), size)
@@ -255,6 +257,11 @@ class _Year:
         of_row = self.keys.table["pool"].to_pylist()
         self.pool = np.array([policy.pools.index(name) for name in of_row])
         self.ledger = Ledger("clear year")
+        # Added up from the cases by pool, past the hospitals, to be compared with what the hospitals come to.
+        size = len(policy.pools)
+        self.case_points = add_up(pool_of_case, np.where(floating, points, 0), size)
+        spent = booked if policy.year.spending == "booked" else payable
+        self.case_spending = add_up(pool_of_case, np.where(counts, spent, 0), size)
 
     def change_points(self, given: Any) -> None:
         """Add rewards and take off penalties."""
@@ -293,11 +300,10 @@ class _Year:
                 f"{yuan_of(fund)}: nothing is left for the points"
             )
         if policy.form == "fixed":
-            parts = self._fixed(mine, fund)
+            row |= self._fixed(mine, fund)
         else:
-            parts = self._floating(mine, number, fund - outside, shared)
-        row |= parts
-        row["fund"] = int((self.base[mine] + self.sharing[mine]).sum()) + outside
+            row |= self._floating(mine, number, fund - outside, shared)
+            row["fund"] += outside
         return row
 
     def _fixed(self, mine: Any, fund: int) -> dict[str, Any]:
@@ -325,7 +331,7 @@ class _Year:
                     f"pool {policy.pools[number]!r} has {yuan_of(fund)} yuan for points, and no points: "
                     f"price its cases, or give its money to another use"
                 )
-            return {"points": 0, "value": None, "ratio": None}
+            return {"fund": 0, "points": 0, "value": None, "ratio": None}
         patients = int(self.patients[mine].sum())
         if policy.cases.payable == "residual":
             ratio, whole = None, Decimal(fund + patients)
@@ -339,7 +345,7 @@ class _Year:
         first = fund - shared
         self.base[mine] = split_fen(np.array([first + patients]), points, codes) - self.patients[mine]
         self.sharing[mine] = split_fen(np.array([shared]), points, codes)
-        return {"points": total, "value": value.scaleb(policy.rounding.points - 2), "ratio": ratio}
+        return {"fund": fund, "points": total, "value": value.scaleb(policy.rounding.points - 2), "ratio": ratio}
 
     def _ratio(self, mine: Any, number: int) -> Decimal:
         """The payment ratio of a pool: what the fund booked over the cost of the cases paid by points."""
@@ -407,16 +413,17 @@ class _Year:
         budgets = np.array([pool["budget"] for pool in pools], np.int64)
         check = self.ledger.check
         check("hospitals' money = fund of the pool", of_pool, by_pool_of(earned), funds, total=False)
+        changes = by_pool_of(self.change)
         check(
-            "hospitals' points = points of the pool",
+            "hospitals' points = points of the cases + change",
             of_pool,
             by_pool_of(self.points),
-            [pool["points"] for pool in pools],
+            self.case_points + changes,
             digits=policy.rounding.points,
             unit="points",
             total=False,
         )
-        check("spending + surplus = budget", of_pool, spending + [pool["surplus"] for pool in pools], budgets)
+        check("hospitals' spending = spending of the cases", of_pool, spending, self.case_spending, total=False)
         if policy.year.fund == "shared" and policy.form != "fixed":
             check("sharing = the hospitals' part", of_pool, by_pool_of(self.sharing), shared)
         if policy.appraisal is None or policy.appraisal.difference == "hospitals":
@@ -491,7 +498,8 @@ class _Year:
         if len(bad):
             place = int(row[bad[0]])
             raise PolicyError(
-                f"appraisal= of {where[place]} is {factor[place] / 1e12:g}, and the policy has {rules.lowest} to {rules.highest}"
+                f"appraisal= of {where[place]} is {factor[place] / 1e12:g}, "
+                f"and the policy has {rules.lowest} to {rules.highest}"
             )
         return factor
 

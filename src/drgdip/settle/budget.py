@@ -9,16 +9,26 @@ import numpy as np
 import pyarrow as pa
 
 from drgdip._arrow import to_arrow, to_kind
-from drgdip._money import add_up, exact, fen_of, read_money, split_fen, to_yuan, yuan_of
+from drgdip._money import add_up, exact, fen_of, read_money, round_over, split_fen, to_yuan, yuan_of
 from drgdip.errors import PolicyError
-from drgdip.points._columns import Columns
+from drgdip.points._columns import Columns, add_columns
 from drgdip.settle._inputs import keys_of, places, plain
 from drgdip.settle.ledger import Ledger, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["budget_by_factors", "budget_by_growth", "budget_by_item", "budget_by_share", "split_budget"]
+    from drgdip._money import Fen
+    from drgdip.settle.policy import Policy
+
+__all__ = [
+    "budget_by_factors",
+    "budget_by_growth",
+    "budget_by_item",
+    "budget_by_share",
+    "hold_reserve",
+    "split_budget",
+]
 
 
 def budget_by_growth(last_year: Mapping[str, Any], growth: Mapping[str, Any], *, highest: Any = None) -> Step:
@@ -51,8 +61,8 @@ def budget_by_growth(last_year: Mapping[str, Any], growth: Mapping[str, Any], *,
     Examples
     --------
     >>> growth = {"admissions": Decimal("0.03"), "prices": Decimal("0.021")}
-    >>> budget_by_growth({"employee": 1000000}, growth).table[0]
-    {'pool': 'employee', 'last_year': Decimal('1000000.00'), 'growth': Decimal('0.051'), 'amount': Decimal('1051000.00')}
+    >>> budget_by_growth({"employee": 1000}, growth).table[0]
+    {'pool': 'employee', 'last_year': Decimal('1000.00'), 'growth': Decimal('0.051'), 'amount': Decimal('1051.00')}
     """
     rate = sum((exact(part, f"growth[{name!r}]") for name, part in growth.items()), Decimal(0))
     if highest is not None:
@@ -223,6 +233,54 @@ def budget_by_share(total: Mapping[str, Any], share: Mapping[str, Any]) -> Step:
     return Step(rows, ledger.table())
 
 
+def hold_reserve(budget: Any, policy: Policy) -> Step:
+    """Hold back the reserve (风险金、调节金) of each budget, as the policy's ``budget.reserve`` says.
+
+    Parameters
+    ----------
+    budget
+        A table with ``amount`` (yuan), such as the steps before give.
+    policy
+        The policy.
+
+    Returns
+    -------
+    Table: the caller's with ``reserve`` and with ``amount`` less the reserve. Ledger: both make the amount before.
+
+    Raises
+    ------
+    PolicyError
+        The policy says nothing of budgets, or an amount is missing or negative.
+
+    Examples
+    --------
+    >>> from drgdip.settle import Policy, read_policy
+    >>> plain = read_policy("docs/examples/policy.toml").model_dump(exclude_unset=True)
+    >>> policy = Policy.of(plain | {"budget": {"method": "growth", "reserve": Decimal("0.05")}})
+    >>> row = hold_reserve([{"pool": "resident", "amount": 1000}], policy).table[0]
+    >>> row["amount"], row["reserve"]
+    (Decimal('950.00'), Decimal('50.00'))
+    """
+    if policy.budget is None:
+        raise PolicyError(f"policy {policy.id!r} says nothing of budgets: add [budget] with method and reserve")
+    columns = Columns(budget, ["amount"], what="the budget")
+    amount = _amounts(columns)
+    held = round_over(amount, int(policy.budget.reserve.scaleb(12)), 10**12)
+    table = add_columns(budget, {"amount": to_yuan(amount - held), "reserve": to_yuan(held)})
+    kept, _ = read_money(Columns(table).column("amount"), "column 'amount' of the result")
+    ledger = Ledger("hold reserve")
+    ledger.check("amount + reserve = amount before", [f"row {row}" for row in range(len(amount))], kept + held, amount)
+    return Step(table, ledger.table())
+
+
+def _amounts(columns: Columns) -> Fen:
+    amount, known = read_money(columns.column("amount"), "column 'amount' of the budget")
+    bad = np.flatnonzero(~known | (amount < 0))
+    if len(bad):
+        raise PolicyError(f"the budget has no amount of at least 0 in row {bad[0]}: give yuan of at least 0")
+    return amount
+
+
 def split_budget(budget: Any, shares: Any, by: str | Sequence[str], *, share: str = "share") -> Step:
     """Split a budget, by care, form of payment, month or hospital, to the fen.
 
@@ -266,10 +324,7 @@ def split_budget(budget: Any, shares: Any, by: str | Sequence[str], *, share: st
     own = [name for name in whole.names if name != "amount" and name not in new]
     parts = Columns(plain(to_arrow(shares)), [*new, share], what="the shares")
     common = [name for name in own if name in parts]
-    amount, known = read_money(whole.column("amount"), "column 'amount' of the budget")
-    bad = np.flatnonzero(~known | (amount < 0))
-    if len(bad):
-        raise PolicyError(f"the budget has no amount of at least 0 in row {bad[0]}: give yuan of at least 0")
+    amount = _amounts(whole)
     sizes = _shares(parts, share)
     for_row = keys_of(parts, new)
     rank = for_row.codes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime  # noqa: TC003 - the examples use it
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,15 +11,78 @@ import pyarrow as pa
 from drgdip._arrow import to_kind
 from drgdip._money import add_up, exact, round_over, scaled, to_yuan
 from drgdip.errors import PolicyError
-from drgdip.points._columns import Columns
-from drgdip.settle._inputs import amounts_by, keys_of, optional_money, places, pool_rows
+from drgdip.points._columns import Columns, add_columns, labels
+from drgdip.settle._inputs import amounts_by, decisions, keys_of, optional_money, places, pool_rows
 from drgdip.settle.ledger import Ledger, Step
-from drgdip.settle.payment import list_states
+from drgdip.settle.payment import LIST_STATUSES, list_states
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
     from drgdip.settle.policy import Policy
 
-__all__ = ["month", "working_capital"]
+__all__ = ["mark_lists", "month", "working_capital"]
+
+
+def mark_lists(cases: Any, policy: Policy, *, holidays: Sequence[datetime.date] = ()) -> Any:
+    """Say which settlement lists came in time, late, or failed.
+
+    Parameters
+    ----------
+    cases
+        A table with ``discharged`` and ``submitted`` (dates; submitted is null while nothing came), and
+        ``list_passed`` (true, false; null while unchecked) where lists are checked.
+    policy
+        The policy: ``calendar.upload_days``, and ``calendar.working_days`` for days that are no Saturday, Sunday or
+        holiday.
+    holidays
+        The holidays; only read for working days. Working Saturdays and Sundays are not known here.
+
+    Returns
+    -------
+    The caller's table with ``list_due`` (the last day) and ``list_status``: failed where the check says so, late
+    where nothing came by then or no discharge is known, else passed.
+
+    Raises
+    ------
+    PolicyError
+        The policy does not say when lists are due.
+
+    Notes
+    -----
+    7 working days: 《江苏医改动态》第246期 (Nanjing); 7 days: DIP 3.0 draft.
+
+    Examples
+    --------
+    >>> from drgdip.settle import Policy, read_policy
+    >>> plain = read_policy("docs/examples/policy.toml").model_dump(exclude_unset=True)
+    >>> policy = Policy.of(plain | {"calendar": {"upload_days": 7, "working_days": True}})
+    >>> friday = {"discharged": datetime.date(2024, 3, 1)}
+    >>> lists = [friday | {"submitted": datetime.date(2024, 3, day)} for day in (12, 13)]
+    >>> [(str(row["list_due"]), row["list_status"]) for row in mark_lists(lists, policy)]
+    [('2024-03-12', 'passed'), ('2024-03-12', 'late')]
+    """
+    days = policy.calendar.upload_days
+    if days is None:
+        raise PolicyError(f"policy {policy.id!r} does not say when lists are due: add upload_days to [calendar]")
+    columns = Columns(cases, ["discharged", "submitted"])
+    begin, came = (_days(columns, name) for name in ("discharged", "submitted"))
+    known = ~np.isnat(begin)
+    due = np.full(columns.rows, np.datetime64("NaT"), "datetime64[D]")
+    if policy.calendar.working_days:
+        # A discharge on a day off counts from the last working day before it.
+        due[known] = np.busday_offset(begin[known], days, roll="backward", holidays=np.array(holidays, "datetime64[D]"))
+    else:
+        due[known] = begin[known] + days
+    failed = decisions(columns, "list_passed") == 0
+    status = np.where(failed, 2, np.where(known & ~np.isnat(came) & (came <= due), 0, 1))
+    return add_columns(cases, {"list_due": pa.array(due), "list_status": labels(status, LIST_STATUSES)})
+
+
+def _days(columns: Columns, name: str) -> NDArray[np.datetime64]:
+    return np.asarray(columns.dates(name).to_numpy(zero_copy_only=False), "datetime64[D]")
 
 
 def month(cases: Any, policy: Policy, *, deductions: Any = None) -> Step:

@@ -161,10 +161,10 @@ def price_cases(
     Parameters
     ----------
     cases
-        Cases with ``pool``, ``points``, ``total_cost`` and ``fund_booked`` (yuan: what the fund pays by item, 实际记账);
-        ``patient_paid`` (yuan) for ``cases.payable = residual``; ``own_paid``, ``out_of_scope``, ``deductible``,
-        ``deductions`` (yuan) and ``reimbursement_rate`` for ``itemised``; and as the policy's rules need:
-        ``level``, ``group``, ``discharged``, ``case_kind``, ``outlier``, ``los``, ``cross_region`` (true or
+        Cases with ``pool``, ``points``, ``total_cost`` and ``fund_booked`` (yuan; what the fund pays by item,
+        实际记账); ``patient_paid`` (yuan) for ``cases.payable = residual``; ``own_paid``, ``out_of_scope``,
+        ``deductible``, ``deductions`` (yuan) and ``reimbursement_rate`` for ``itemised``; and as the policy's rules
+        need: ``level``, ``group``, ``discharged``, ``case_kind``, ``outlier``, ``los``, ``cross_region`` (true or
         false), ``review_status`` and ``reasonable_cost`` (yuan).
     policy
         The policy. Its rates price the points: base rates, or estimated point values.

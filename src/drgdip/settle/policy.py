@@ -353,6 +353,10 @@ class Policy(_Rules):
             raise ValueError("rates: form = fixed needs them, [[rates]] with base_rate in yuan")
         if (self.form == "elastic") != (self.elastic is not None):
             raise ValueError("elastic: the section and form = elastic belong together")
+        if self.elastic and self.year.fund != "budget":
+            raise ValueError(
+                f"year.fund = {self.year.fund}: form = elastic shares the budget in its own way: fund = budget"
+            )
         if self.elastic and set(self.elastic.base_points) != set(self.pools):
             raise ValueError("elastic.base_points: give the points of the base volume of every pool")
         if self.form != "fixed" and self.cases.payable not in {"residual", "ratio"}:
@@ -494,7 +498,8 @@ def read_policy(path: str | Path) -> Policy:
         raise PolicyError(f"{path}: is no TOML: {error}") from error
     if needs := values.get("needs"):
         raise PolicyError(
-            f"{path}: is a preset that leaves open {', '.join(needs)}: write its values for the $names and take out [needs]"
+            f"{path}: is a preset that leaves open {', '.join(needs)}: "
+            f"write its values for the $names and take out [needs]"
         )
     return Policy.of(values)
 

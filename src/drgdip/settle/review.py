@@ -11,7 +11,7 @@ from drgdip._arrow import to_kind
 from drgdip._money import add_up, to_yuan
 from drgdip.errors import PolicyError
 from drgdip.points._columns import Columns, add_columns, labels
-from drgdip.settle._inputs import flag, keys_of, money, pool_rows
+from drgdip.settle._inputs import decisions, flag, keys_of, money, pool_rows
 from drgdip.settle.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def special_review(cases: Any, policy: Policy) -> Review:
     pools, _ = pool_rows(columns, policy)
     keys = keys_of(columns, ["hospital", "pool"])
     cost = money(columns, "total_cost")
-    applied, decided = flag(columns, "review_applied"), _decisions(columns)
+    applied, decided = flag(columns, "review_applied"), decisions(columns, "review_approved")
 
     trigger = np.full(columns.rows, -1, np.int8)
     if "special_reason" in columns:
@@ -198,15 +198,6 @@ def special_review(cases: Any, policy: Policy) -> Review:
         unit="cases",
     )
     return Review(table, to_kind(publication, cases), ledger.table())
-
-
-def _decisions(columns: Columns) -> np.ndarray[Any, np.dtype[np.int8]]:
-    """1 approved, 0 refused, -1 open."""
-    column = columns.column("review_approved")
-    if pa.types.is_null(column.type):
-        return np.full(columns.rows, -1, np.int8)
-    known = np.asarray(column.is_valid())
-    return np.where(known, flag(columns, "review_approved"), -1).astype(np.int8)
 
 
 def _ranks(columns: Columns, candidates: Any, pools: Any, cost: Any) -> np.ndarray[Any, np.dtype[np.int64]]:

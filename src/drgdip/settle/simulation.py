@@ -236,7 +236,8 @@ def simulate(
     Notes
     -----
     Sums of case amounts at the value of the year differ from the clearing by the rounding of each case; what
-    hospitals get to the fen stands in ``a.clearing`` and ``b.clearing``. Simulation before payment: 云医保〔2019〕166号.
+    hospitals get to the fen stands in ``a.clearing`` and ``b.clearing``. Simulation before payment:
+    云医保〔2019〕166号.
 
     Examples
     --------
