@@ -83,8 +83,8 @@ def read_money(column: pa.ChunkedArray | pa.Array, where: str) -> tuple[Fen, NDA
         return np.zeros(len(column), np.int64), np.zeros(len(column), bool)
     if pa.types.is_floating(kind):
         raise CaseError(
-            f"{where} holds floats, which cannot hold fen exactly: read it as decimal128(18, 2), "
-            f"or convert it with pyarrow's cast after rounding"
+            f"{where} holds floats, which cannot hold fen exactly: read files with drgdip.settle.read_settlement, "
+            f"which keeps money as it is written, or turn the column into decimals, as with Decimal(str(value))"
         )
     if not (pa.types.is_decimal(kind) or pa.types.is_integer(kind) or _is_text(kind)):
         raise CaseError(f"{where} holds {kind}, not money: give yuan as decimals or whole numbers")
@@ -92,7 +92,8 @@ def read_money(column: pa.ChunkedArray | pa.Array, where: str) -> tuple[Fen, NDA
         if _is_text(kind):
             column = pc.utf8_trim_whitespace(column.cast(pa.string()))
             column = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
-        amounts = column.cast(pa.decimal128(38, 2))
+        same = pa.types.is_decimal128(kind) and kind.scale == YUAN.scale
+        amounts = column if same else column.cast(pa.decimal128(38, 2))
     except pa.ArrowInvalid as error:
         raise CaseError(
             f"{where} holds a value that is not yuan with at most two decimals ({error}): mend it, or round it first"
@@ -110,12 +111,14 @@ def from_yuan(column: pa.ChunkedArray | pa.Array, where: str) -> tuple[Fen, NDAr
     fen, known = [np.zeros(0, np.int64)], [np.zeros(0, bool)]
     for chunk in filter(len, chunks):
         halves = np.frombuffer(chunk.buffers()[1], np.int64)[2 * chunk.offset :][: 2 * len(chunk)].reshape(-1, 2)
-        there = np.asarray(pc.is_valid(chunk))
+        there = np.asarray(pc.is_valid(chunk)) if chunk.null_count else np.ones(len(chunk), bool)
         low, high = halves[:, 0], halves[:, 1]
-        if (((low >> 63 != high) | (np.abs(low) >= _LARGEST)) & there).any():
+        if (((low >> 63 != high) | (low >= _LARGEST) | (low <= -_LARGEST)) & there).any():
             raise CaseError(f"{where} holds an amount without measure: no sum of money is that large")
-        fen.append(np.where(there, low, 0))
+        fen.append(np.where(there, low, 0) if chunk.null_count else low.copy())
         known.append(there)
+    if len(fen) == 2:
+        return fen[1], known[1]  # one chunk: nothing to join
     return np.concatenate(fen), np.concatenate(known)
 
 

@@ -536,7 +536,7 @@ def _policies(_: argparse.Namespace) -> None:
     from drgdip.settle import list_presets
 
     for row in list_presets().to_pylist():
-        form = "form to be given" if row["form"].startswith("$") else row["form"]
+        form = row["form"] or "form to be given"
         print(f"{row['id']:<12} {row['family']}  {form:<16}  {row['title']}")
 
 

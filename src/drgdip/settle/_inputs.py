@@ -117,8 +117,9 @@ def places(keys: Keys) -> list[str]:
 
 def pool_rows(columns: Columns, policy: Policy, pool: str = "pool") -> tuple[NDArray[np.integer], list[str]]:
     """The pool of each row as its number in the policy, and the pools; one that the policy has not is an error."""
-    keys = keys_of(columns, [pool])
-    found = keys.table[pool].to_pylist()
+    keys_of(columns, [pool])
+    codes, values = columns.codes(pool)
+    found = values.to_pylist()
     for name in found:
         if name not in policy.pools:
             raise UnknownNameError(
@@ -128,7 +129,7 @@ def pool_rows(columns: Columns, policy: Policy, pool: str = "pool") -> tuple[NDA
                 hint=f"{columns.what} name it; policy {policy.id!r} has {', '.join(policy.pools)}.",
             )
     place = np.array([policy.pools.index(name) for name in found] or [0])
-    return place[keys.codes], list(policy.pools)
+    return place[codes], list(policy.pools)
 
 
 def by_pool(given: Any, policy: Policy, what: str) -> list[int]:

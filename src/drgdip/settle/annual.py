@@ -239,29 +239,36 @@ class _Year:
             )
         points = scaled(number, policy.rounding.points, "the points")
 
-        def of(rows: Any, values: Fen) -> Fen:
-            return add_up(codes, values if rows.all() else np.where(rows, values, 0), size)
+        # A case is not counted (0), paid otherwise (1) or by points (2): one pass over a column gives all three sums.
+        state = np.where(counts, 1 + by_points, 0).astype(np.int32)
+        slot = codes * np.int32(3) + state
 
-        floating = counts & by_points
-        self.number = np.bincount(codes, minlength=size)
-        self.not_counted = self.number - np.bincount(codes[counts], minlength=size)
-        self.points, self.change = of(floating, points), np.zeros(size, np.int64)
-        self.cost, self.standard = of(counts, money(columns, "total_cost")), of(counts, standard)
+        def parts(values: Fen) -> tuple[Fen, Fen]:
+            found = add_up(slot, values, 3 * size).reshape(size, 3)
+            return found[:, 1], found[:, 2]
+
+        tally = np.bincount(slot, minlength=3 * size).reshape(size, 3)
+        self.number, self.not_counted = tally.sum(axis=1), tally[:, 0]
+        self.change = np.zeros(size, np.int64)
+        _, self.points = parts(points)
+        other_cost, self.floating_cost = parts(money(columns, "total_cost"))
         booked = money(columns, "fund_booked")
-        self.booked, self.payable = of(counts, booked), of(counts, payable)
-        self.outside = of(counts & ~by_points, payable)
-        self.patients = of(floating, money(columns, "patient_paid")) if residual else np.zeros(size, np.int64)
-        self.floating_cost = of(floating, money(columns, "total_cost"))
-        self.floating_booked = of(floating, booked)
+        other_booked, self.floating_booked = parts(booked)
+        self.outside, floating_payable = parts(payable)
+        self.cost, self.booked = other_cost + self.floating_cost, other_booked + self.floating_booked
+        self.payable = self.outside + floating_payable
+        self.standard = np.add(*parts(standard))
+        self.patients = parts(money(columns, "patient_paid"))[1] if residual else np.zeros(size, np.int64)
         self.base, self.sharing = np.zeros(size, np.int64), np.zeros(size, np.int64)
         of_row = self.keys.table["pool"].to_pylist()
         self.pool = np.array([policy.pools.index(name) for name in of_row])
         self.ledger = Ledger("clear year")
         # Added up from the cases by pool, past the hospitals, to be compared with what the hospitals come to.
         size = len(policy.pools)
-        self.case_points = add_up(pool_of_case, np.where(floating, points, 0), size)
-        spent = booked if policy.year.spending == "booked" else payable
-        self.case_spending = add_up(pool_of_case, np.where(counts, spent, 0), size)
+        slot = np.asarray(pool_of_case * 3 + state, np.int32)
+        self.case_points = add_up(slot, points, 3 * size)[2::3]
+        spent = add_up(slot, booked if policy.year.spending == "booked" else payable, 3 * size)
+        self.case_spending = spent[1::3] + spent[2::3]
 
     def change_points(self, given: Any) -> None:
         """Add rewards and take off penalties."""

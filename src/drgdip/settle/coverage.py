@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from drgdip._money import exact
+from drgdip._money import read_money
 from drgdip.errors import PolicyError
 from drgdip.points._columns import Columns, add_columns
 
@@ -94,16 +94,15 @@ def coverage(counts: Any) -> Any:
     minima = Columns(coverage_minima(), what="the plan")
     keys = ["coverage", "places", "year"]
     place = columns.match(keys, minima)
-    shares, met = [], []
+    covered, there = read_money(columns.column("covered"), "column 'covered' of the counts")
+    whole, known = read_money(columns.column("all"), "column 'all' of the counts")
+    bad = np.flatnonzero(~(there & known & (covered >= 0) & (covered <= whole) & (whole > 0)))
+    if len(bad):
+        raise PolicyError(f"the counts, row {bad[0]}: give 0 <= covered <= all, and all above 0")
     lowest = [*minima.column("minimum").to_pylist(), None]
-    pairs = zip(columns.column("covered").to_pylist(), columns.column("all").to_pylist(), place, strict=True)
-    for row, (covered, whole, code) in enumerate(pairs):
-        if covered is None or whole is None or not 0 <= covered <= whole or not whole:
-            raise PolicyError(
-                f"the counts, row {row}: {covered} of {whole} covered; give 0 <= covered <= all, all above 0"
-            )
-        share = exact(str(covered), "covered") / exact(str(whole), "all")
-        shares.append(float(share))
-        met.append(None if lowest[code] is None else share >= lowest[code])
+    met = [
+        None if lowest[code] is None else int(part) >= lowest[code] * int(total)
+        for part, total, code in zip(covered, whole, place, strict=True)
+    ]
     minimum = pa.array([lowest[code] for code in place], pa.decimal128(3, 2))
-    return add_columns(counts, {"share": np.array(shares), "minimum": minimum, "met": pa.array(met, pa.bool_())})
+    return add_columns(counts, {"share": covered / whole, "minimum": minimum, "met": pa.array(met, pa.bool_())})

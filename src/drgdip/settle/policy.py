@@ -515,7 +515,8 @@ def list_presets() -> pa.Table:
 
     Returns
     -------
-    A table with a row a preset: ``id``, ``title``, ``place``, ``family``, ``form``, ``needs`` (what the published
+    A table with a row a preset: ``id``, ``title``, ``place``, ``family``, ``form`` (null where it is
+    to be given), ``needs`` (what the published
     documents do not give, and `preset` must be given) and ``source``.
 
     Examples
@@ -529,7 +530,7 @@ def list_presets() -> pa.Table:
             "title": values["title"],
             "place": values["place"],
             "family": values["family"],
-            "form": _take_citations({"form": values["form"]})[0]["form"],
+            "form": None if values["form"] == "$form" else values["form"]["value"],
             "needs": ", ".join(values.get("needs", {})),
             "source": values["source"],
         }
