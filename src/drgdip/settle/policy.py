@@ -515,9 +515,8 @@ def list_presets() -> pa.Table:
 
     Returns
     -------
-    A table with a row a preset: ``id``, ``title``, ``place``, ``family``, ``form`` (null where it is
-    to be given), ``needs`` (what the published
-    documents do not give, and `preset` must be given) and ``source``.
+    A table with a row a preset: ``id``, ``title``, ``place``, ``family``, ``form`` (null where it is to be given),
+    ``needs`` (what the published documents do not give, and `preset` must be given) and ``source``.
 
     Examples
     --------
