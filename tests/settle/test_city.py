@@ -7,7 +7,7 @@ import pytest
 from settle_city import GIVEN, inputs_of, make_city, prepare
 
 from drgdip._arrow import to_arrow
-from drgdip.settle import Policy, preset, settle_year, simulate, surplus
+from drgdip.settle import preset, settle_year, simulate, surplus
 
 CITY = make_city(3000)
 
@@ -96,7 +96,7 @@ def test_simulating_a_policy_against_itself_moves_nothing(years):
 
 def test_a_simulation_says_what_moves(years):
     policy, _ = years["jilin-drg"]
-    milder = Policy.of(policy.model_dump(exclude_unset=True) | {"year": {"fund": "standards"}})
+    milder = policy.replace(year={"fund": "standards"})
     inputs = inputs_of(policy, CITY, "0.5")
     cases = prepare(CITY, policy)
     for by in (["pool", "hospital"], "level", "pool", "group"):

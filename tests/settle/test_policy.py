@@ -87,6 +87,16 @@ def test_a_preset_asks_for_all_that_is_open_and_for_nothing_else():
         preset("jinhau")
 
 
+def test_replacing_a_section_takes_its_citations_along():
+    policy = preset("jinhua", **GIVEN["jinhua"])
+    changed = policy.replace(year={"fund": "budget"}, id="mine")
+    assert (changed.id, changed.year.fund) == ("mine", "budget")
+    assert [path for path in changed.citations if path.startswith("year")] == []
+    assert changed.uncited == ["year.fund"]
+    assert changed.citations["points.scale"] == policy.citations["points.scale"]
+    assert policy.replace() == policy
+
+
 def test_a_preset_file_is_no_policy_yet():
     from drgdip.settle.policy import _PRESETS
 

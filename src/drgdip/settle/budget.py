@@ -254,9 +254,9 @@ def hold_reserve(budget: Any, policy: Policy) -> Step:
 
     Examples
     --------
-    >>> from drgdip.settle import Policy, read_policy
-    >>> plain = read_policy("docs/examples/policy.toml").model_dump(exclude_unset=True)
-    >>> policy = Policy.of(plain | {"budget": {"method": "growth", "reserve": Decimal("0.05")}})
+    >>> from drgdip.settle import read_policy
+    >>> policy = read_policy("docs/examples/policy.toml")
+    >>> policy = policy.replace(budget={"method": "growth", "reserve": Decimal("0.05")})
     >>> row = hold_reserve([{"pool": "resident", "amount": 1000}], policy).table[0]
     >>> row["amount"], row["reserve"]
     (Decimal('950.00'), Decimal('50.00'))

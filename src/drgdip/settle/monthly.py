@@ -56,9 +56,9 @@ def mark_lists(cases: Any, policy: Policy, *, holidays: Sequence[datetime.date] 
 
     Examples
     --------
-    >>> from drgdip.settle import Policy, read_policy
-    >>> plain = read_policy("docs/examples/policy.toml").model_dump(exclude_unset=True)
-    >>> policy = Policy.of(plain | {"calendar": {"upload_days": 7, "working_days": True}})
+    >>> from drgdip.settle import read_policy
+    >>> policy = read_policy("docs/examples/policy.toml")
+    >>> policy = policy.replace(calendar={"upload_days": 7, "working_days": True})
     >>> friday = {"discharged": datetime.date(2024, 3, 1)}
     >>> lists = [friday | {"submitted": datetime.date(2024, 3, day)} for day in (12, 13)]
     >>> [(str(row["list_due"]), row["list_status"]) for row in mark_lists(lists, policy)]

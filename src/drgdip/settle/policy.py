@@ -19,7 +19,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     ValidationError,
     model_validator,
 )
@@ -313,7 +312,7 @@ class Policy(_Rules):
     review: ReviewRules | None = None
     calendar: CalendarRules = CalendarRules()
     rounding: Rounding = Rounding()
-    citations: Annotated[dict[str, Citation], PlainSerializer(dict)] = {}
+    citations: dict[str, Citation] = {}
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Policy:
@@ -331,6 +330,23 @@ class Policy(_Rules):
         except ValidationError as error:
             faults = "; ".join(_fault(fault) for fault in error.errors())
             raise PolicyError(f"policy {values.get('id', '')!r}: {faults}") from error
+
+    def replace(self, **changes: Any) -> Policy:
+        """The policy with some fields or whole sections replaced, whose old citations go with them.
+
+        Raises
+        ------
+        PolicyError
+            As `Policy.of`.
+
+        Examples
+        --------
+        >>> read_policy("docs/examples/policy.toml").replace(month={"ratio": 1}).month.ratio
+        Decimal('1')
+        """
+        values = self.model_dump(exclude_unset=True, exclude={"citations"})
+        kept = {path: cited for path, cited in self.citations.items() if path.partition(".")[0] not in changes}
+        return Policy.of({**values, **changes, "citations": kept})
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
