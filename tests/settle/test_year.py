@@ -321,7 +321,7 @@ BAD = {
     ),
     "another pool": (lambda: month(change(pool="x"), POLICY), UnknownNameError, "no pool 'x'.*policy 't' has p, q"),
     "no column": (lambda: month([{"hospital": "A"}], POLICY), UnknownNameError, "no column 'pool'"),
-    "another list status": (lambda: month(change(list_status="lost"), POLICY), PolicyError, "list_status holds 'lost'"),
+    "another list status": (lambda: month(change(list_status="lost"), POLICY), CaseError, "list_status holds 'lost'"),
     "another rule": (
         lambda: clear_year(change(payment_rule="x"), POLICY, budget=BUDGET),
         CaseError,

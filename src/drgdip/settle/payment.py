@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._money import add_up, exact, fen_of, round_over, scaled, to_yuan
-from drgdip.errors import PolicyError
+from drgdip.errors import CaseError, PolicyError
 from drgdip.points import case_points, combine_coefficients, mark_readmissions, payment_standards
 from drgdip.points._columns import Columns, add_columns, labels
 from drgdip.settle._inputs import flag, holds, money, optional_money, pool_rows, texts
@@ -146,7 +146,7 @@ def list_states(columns: Columns) -> NDArray[np.int8]:
     numbers = []
     for value in values.to_pylist():
         if value not in LIST_STATUSES:
-            raise PolicyError(
+            raise CaseError(
                 f"list_status holds {value!r}: it is one of {', '.join(LIST_STATUSES)}, or empty for passed"
             )
         numbers.append(LIST_STATUSES.index(value))
