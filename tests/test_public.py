@@ -21,6 +21,7 @@ NAMES = [
     "DrgdipError",
     "Explanation",
     "GroupResult",
+    "InvariantError",
     "MappedCodes",
     "PolicyError",
     "REASONS",
@@ -53,6 +54,7 @@ NAMES = [
     "read_cases",
     "result_fields",
     "sample_cases",
+    "settle",
     "show_versions",
     "warmup",
 ]

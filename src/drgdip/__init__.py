@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from drgdip import points
+    from drgdip import points, settle
     from drgdip.cases import Case, case_schema
     from drgdip.checks import Check, check_cases, list_checks
     from drgdip.codes import MappedCodes, code_name, code_set, map_codes, normalise_code
     from drgdip.errors import (
         CaseError,
         DrgdipError,
+        InvariantError,
         PolicyError,
         RuleError,
         SchemeChoiceError,
@@ -44,6 +45,7 @@ _PUBLIC = {
     "DrgdipError": "drgdip.errors",
     "Explanation": "drgdip.grouper.explain",
     "GroupResult": "drgdip.grouper.result",
+    "InvariantError": "drgdip.errors",
     "MappedCodes": "drgdip.codes",
     "PolicyError": "drgdip.errors",
     "REASONS": "drgdip.grouper.result",
@@ -75,6 +77,7 @@ _PUBLIC = {
     "read_cases": "drgdip.readers",
     "result_fields": "drgdip.grouper.group",
     "sample_cases": "drgdip.synthetic",
+    "settle": "drgdip.settle",
     "show_versions": "drgdip.versions",
     "warmup": "drgdip.grouper.group",
 }

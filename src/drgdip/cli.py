@@ -1,4 +1,4 @@
-"""The command line: ``drgdip group``, ``check``, ``explain``, ``schemes``, ``diff`` and ``warmup``."""
+"""The command line: ``drgdip`` and a verb, as `_parser` lists them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from drgdip import __version__
-from drgdip.errors import CaseError, DrgdipError, UnknownNameError
+from drgdip.errors import CaseError, DrgdipError, PolicyError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -72,7 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="drgdip", description="Group hospital discharges under China's DRG payment schemes."
+        prog="drgdip",
+        description="Group hospital discharges under China's DRG payment schemes, and settle what is paid for them.",
     )
     parser.add_argument("--version", action="version", version=f"drgdip {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -156,10 +157,51 @@ def _parser() -> argparse.ArgumentParser:
     )
     warmup.add_argument("scheme", nargs="*", metavar="ID", help="schemes to prepare")
     warmup.set_defaults(run=_warmup)
+
+    settle = commands.add_parser(
+        "settle",
+        help="settle a year of cases under a policy",
+        description="Settle a year: months, pre-clearing and clearing of the cases in files, under a policy.",
+    )
+    settle.add_argument("cases", metavar="CASES", type=Path, nargs="+", help="CSV, JSON, JSON lines or Parquet")
+    settle.add_argument("--policy", required=True, metavar="FILE", type=Path, help="the policy, a TOML file")
+    settle.add_argument(
+        "--budget", required=True, action="append", metavar="POOL=YUAN", help="the final budget of a pool"
+    )
+    settle.add_argument(
+        "--value", action="append", metavar="POOL=YUAN", help="estimated point value of a pool, else the policy's rates"
+    )
+    settle.add_argument("--weights", metavar="FILE", type=Path, help="weights by group; without it CASES have points")
+    settle.add_argument(
+        "--coefficients",
+        action="append",
+        metavar="NAME=FILE",
+        help="a table of coefficients that the policy names (with --weights)",
+    )
+    settle.add_argument("--mean-cost", metavar="YUAN", type=float, help="mean cost of all cases (with --weights)")
+    for name, text in _SETTLE_TABLES.items():
+        settle.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="FILE", type=Path, help=text)
+    settle.add_argument("-o", "--output", metavar="OUT", type=Path, help="where to write the report: .xlsx or .html")
+    settle.set_defaults(run=_settle)
+
+    policies = commands.add_parser(
+        "policies", help="list the policies of places, or show one", description="List the policies of places."
+    )
+    policies.set_defaults(run=_policies)
+    one = policies.add_subparsers(metavar="show").add_parser("show", help="show the file of one policy")
+    one.add_argument("policy", metavar="ID", help="a policy's id")
+    one.set_defaults(run=_show_policy)
     return parser
 
 
 _FILE = "CSV, Excel, JSON, JSON lines or Parquet"
+_SETTLE_TABLES = {
+    "deductions": "audit deductions by hospital, pool and month",
+    "appraisal": "appraisal coefficients by hospital and pool",
+    "points_change": "points rewards and penalties by hospital and pool",
+    "working_capital": "what was advanced, by hospital and pool",
+}
+
 _CASE_OPTIONS = {
     "sex": "1 male, 2 female",
     "age": "age in full years",
@@ -600,3 +642,73 @@ def _warmup(options: argparse.Namespace) -> None:
 
     warmup(*options.scheme)
     print(f"kernels are compiled; cache: {kernel_cache()}")
+
+
+def _settle(options: argparse.Namespace) -> None:
+    from drgdip.settle import REPORT_FORMATS, read_policy, read_settlement, settle_year, write_report
+
+    if options.output is not None and options.output.suffix.lower() not in REPORT_FORMATS:
+        raise PolicyError(f"{options.output}: a report is written as {' or '.join(REPORT_FORMATS)}")
+    policy = read_policy(options.policy)
+    if options.weights is None and (options.coefficients or options.mean_cost):
+        raise PolicyError("--coefficients and --mean-cost go with --weights, which gives the cases their points")
+    tables = {name: read_settlement(path) for name in _SETTLE_TABLES if (path := getattr(options, name)) is not None}
+    named = {name: read_settlement(path) for name, path in _pairs(options.coefficients, "--coefficients").items()}
+    cases = read_settlement(*options.cases)
+    year = settle_year(
+        cases,
+        policy,
+        budget=_pairs(options.budget, "--budget"),
+        values=_pairs(options.value, "--value") or None,
+        weights=None if options.weights is None else read_settlement(options.weights),
+        coefficients=named or None,
+        mean_cost=options.mean_cost,
+        **tables,
+    )
+    print(f"{len(cases):,} cases under policy {policy.id} ({policy.title})")
+    for pool in year.clearing.pools.to_pylist():
+        value = "" if pool["point_value"] is None else f", point value {pool['point_value'].normalize():f}"
+        print(f"pool {pool['pool']}: budget {pool['budget']:,}, spending {pool['spending']:,}{value}")
+        print(f"  {'hospital':<24}{'cases':>8}{'entitlement':>18}{'paid':>18}{'final':>18}")
+        mine = [row for row in year.clearing.table.to_pylist() if row["pool"] == pool["pool"]]
+        for row in mine:
+            amounts = "".join(f"{row[name]:>18,}" for name in ("entitlement", "paid", "final"))
+            print(f"  {row['hospital']:<24}{row['cases']:>8,}{amounts}")
+        print(f"  {'all hospitals':<24}{sum(row['cases'] for row in mine):>8,}{pool['entitlement']:>18,}")
+        print(f"  left of the budget: {pool['left']:,}")
+    print(f"{len(year.ledger)} sums checked, all agree")
+    if options.output is not None:
+        print(f"wrote {write_report(year, policy, options.output)}")
+    uncounted = sum(row["not_counted"] for row in year.clearing.table.to_pylist())
+    if uncounted:
+        what = (
+            "case does not count: its list failed, or it has"
+            if uncounted == 1
+            else "cases do not count: lists failed, or they have"
+        )
+        print(f"note: {uncounted:,} {what} no price", file=sys.stderr)
+
+
+def _pairs(words: Sequence[str] | None, option: str) -> dict[str, str]:
+    pairs = [word.rpartition("=") for word in words or ()]
+    for name, sign, value in pairs:
+        if not name or not value:
+            raise PolicyError(f"{option} {name}{sign}{value}: say it as NAME=VALUE")
+    doubled = [name for name, times in Counter(name for name, _, _ in pairs).items() if times > 1]
+    if doubled:
+        raise PolicyError(f"{option} names {doubled[0]!r} twice: leave one of them")
+    return {name: value for name, _, value in pairs}
+
+
+def _policies(_: argparse.Namespace) -> None:
+    from drgdip.settle import list_presets
+
+    for row in list_presets().to_pylist():
+        form = row["form"] or "form to be given"
+        print(f"{row['id']:<12} {row['family']}  {form:<16}  {row['title']}")
+
+
+def _show_policy(options: argparse.Namespace) -> None:
+    from drgdip.settle.policy import preset_text
+
+    print(preset_text(options.policy), end="")

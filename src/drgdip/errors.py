@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import pyarrow as pa
+
     from drgdip.grouper.scheme import SchemeInfo
 
 __all__ = [
     "CaseError",
     "DrgdipError",
+    "InvariantError",
     "PolicyError",
     "RuleError",
     "SchemeChoiceError",
@@ -34,6 +37,35 @@ class CaseError(DrgdipError):
 
 class PolicyError(DrgdipError):
     """Numbers or rules of payment that are missing, impossible or contradict each other."""
+
+
+class InvariantError(DrgdipError):
+    """Sums of a settlement that do not agree.
+
+    Attributes
+    ----------
+    step
+        The step of settlement.
+    invariant
+        What should hold.
+    rows
+        Where it does not: an Arrow table with both sides, in the columns of a ledger.
+    """
+
+    def __init__(self, step: str, invariant: str, rows: pa.Table) -> None:
+        shown = "; ".join(
+            f"{row['where']}: {row['left'].normalize():f} {row['unit']} should be {row['relation']} "
+            f"{row['right'].normalize():f}"
+            for row in rows.slice(0, 5).to_pylist()
+        )
+        more = f"; and {len(rows) - 5} more" if len(rows) > 5 else ""
+        super().__init__(
+            f"{step}: {invariant} does not hold. {shown}{more}. Mend the input of these places; "
+            f"if it is right, this is a fault of the library: please report it"
+        )
+        self.step = step
+        self.invariant = invariant
+        self.rows = rows
 
 
 class SchemeError(DrgdipError):
