@@ -225,7 +225,7 @@ def to_kind(table: pa.Table, like: Any) -> Any:
 
 
 def with_columns(data: Any, new: pa.Table) -> Any:
-    """The caller's table with columns added on the right; rows, index and other columns as they were."""
+    """The caller's table with columns added, in place of its own of the same names; all else as it was."""
     kind = kind_of(data)
     if kind == "pandas":
         added = new.to_pandas()
@@ -238,6 +238,7 @@ def with_columns(data: Any, new: pa.Table) -> Any:
 
         return data.with_columns(pl.DataFrame(new).get_columns())
     table = to_arrow(data)
+    table = table.drop_columns([name for name in new.column_names if name in table.column_names])
     for name in new.column_names:
         table = table.append_column(new.schema.field(name), new[name])
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **(new.schema.metadata or {})})

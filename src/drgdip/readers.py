@@ -9,7 +9,7 @@ import itertools
 import json
 from collections import Counter
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -275,10 +275,9 @@ def _csv_parts(path: Path, rows: int, wanted: Wanted) -> Iterator[Part]:
     layout = csv_layout(path)
     columns = wanted(layout.header)
     if _is_regular(path, layout):
-        size = path.stat().st_size
-        with path.open("rb") as file:
+        with _utf8(path, layout) as file:
             for table in _regular_tables(file, layout, columns):
-                yield from (Part(part.table, file.tell() / size) for part in _sliced(table, rows))
+                yield from (Part(part.table, file.tell() / file.size()) for part in _sliced(table, rows))
     else:
         yield from (Part(table, done) for table, done in _irregular_tables(path, layout, columns, rows))
 
@@ -286,7 +285,7 @@ def _csv_parts(path: Path, rows: int, wanted: Wanted) -> Iterator[Part]:
 def _is_regular(path: Path, layout: CsvLayout) -> bool:
     """Whether every row has as many cells as the header. What is read in parts must be known beforehand."""
     try:
-        with path.open("rb") as file:
+        with _utf8(path, layout) as file:
             for _ in _regular_tables(file, layout, layout.header[:1]):
                 pass
     except pa.ArrowInvalid:
@@ -294,7 +293,18 @@ def _is_regular(path: Path, layout: CsvLayout) -> bool:
     return True
 
 
-def _regular_tables(file: IO[bytes], layout: CsvLayout, columns: list[str]) -> Iterator[pa.Table]:
+def _utf8(path: Path, layout: CsvLayout) -> pa.NativeFile:
+    """A CSV file as Arrow's own stream of UTF-8; a file in another encoding is turned into it in memory.
+
+    Arrow reads ahead in threads of its own. Were they to call a file or a codec of Python, a process that ends
+    meanwhile would abort.
+    """
+    if layout.encoding in {"utf-8", "utf-8-sig"}:
+        return pa.OSFile(str(path))
+    return pa.BufferReader(path.read_bytes().decode(layout.encoding).encode())
+
+
+def _regular_tables(file: pa.NativeFile, layout: CsvLayout, columns: list[str]) -> Iterator[pa.Table]:
     """Columns of a CSV file block by block; one table at least."""
     convert = pacsv.ConvertOptions(
         column_types=dict.fromkeys(layout.header, pa.string()),
@@ -302,9 +312,7 @@ def _regular_tables(file: IO[bytes], layout: CsvLayout, columns: list[str]) -> I
         null_values=[""],
         include_columns=columns,
     )
-    reading = pacsv.ReadOptions(
-        column_names=layout.header, skip_rows=layout.lines, encoding=layout.encoding, block_size=_CSV_BLOCK
-    )
+    reading = pacsv.ReadOptions(column_names=layout.header, skip_rows=layout.lines, block_size=_CSV_BLOCK)
     parsing = pacsv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True)
     try:
         reader = pacsv.open_csv(file, reading, parsing, convert)

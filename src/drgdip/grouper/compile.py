@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import threading
 import weakref
 from collections import Counter
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from drgdip._arrow import from_list, from_numpy
+from drgdip._locks import ForkSafeLock
 from drgdip.codes import known_codes
 from drgdip.fields import MISSING
 from drgdip.grouper import kernels
@@ -95,7 +95,7 @@ class Compiled:
 
 
 _compiled: weakref.WeakKeyDictionary[Scheme, Compiled] = weakref.WeakKeyDictionary()
-_compiling = threading.Lock()
+_compiling = ForkSafeLock()
 
 
 def compile_scheme(scheme: Scheme) -> Compiled:

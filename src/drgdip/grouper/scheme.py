@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import threading
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from drgdip._locks import ForkSafeLock
 from drgdip.errors import RuleError, SchemeError, UnknownNameError
 from drgdip.grouper.grammar import (
     ALWAYS,
@@ -395,7 +395,7 @@ def mdc_names() -> Mapping[str, str]:
 
 
 _loaded: dict[str, Scheme] = {}
-_loading = threading.RLock()  # loading a local scheme loads its base
+_loading = ForkSafeLock()  # taken twice: loading a local scheme loads its base
 
 
 def _load_packaged(scheme_id: str) -> Scheme:
