@@ -15,7 +15,7 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import GOLDEN, SCHEMES, SMALL, answer_of, read_deck
+from conftest import GOLDEN, PLACES, SCHEMES, SMALL, answer_of, read_deck
 
 from drgdip import GroupResult, __version__, group_one, read_cases, readers
 from drgdip.cli import main
@@ -354,7 +354,7 @@ def test_explain_without_numbers_in_the_file(tmp_path, run):
 def test_schemes_are_listed(run):
     code, said, _ = run("schemes")
     assert code == 0
-    assert [line.split()[0] for line in said.splitlines()] == SCHEMES
+    assert [line.split()[0] for line in said.splitlines()] == sorted(SCHEMES + PLACES)
     assert "26 MDC  409 ADRG  634 DRG" in said
 
 

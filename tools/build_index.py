@@ -18,6 +18,7 @@ FIELDS = (
     "title",
     "issuer",
     "place",
+    "extends",
     "published",
     "effective_from",
     "effective_to",
@@ -25,14 +26,21 @@ FIELDS = (
     "diagnosis_codes",
     "procedure_codes",
 )
+INHERITED = ("diagnosis_codes", "procedure_codes")
 
 
 def index(data: Path = DATA) -> str:
     """The text of the index."""
     text = HEAD
-    for folder in sorted(path for path in (data / "drg").iterdir() if path.is_dir()):
-        head = read_toml(folder / "scheme.toml")
-        _, digest = read_folder(folder)
+    heads = {path.parent.name: read_toml(path) for path in sorted((data / "drg").glob("*/scheme.toml"))}
+    digests: dict[str, str] = {}
+    # Schemes that stand alone come first: a local one has their digest in its own, and what it does not state.
+    for name in sorted(heads, key=lambda name: "extends" in heads[name]):
+        _, digests[name] = read_folder(data / "drg" / name, digests.get(heads[name].get("extends", ""), ""))
+    for name, own in heads.items():
+        base = heads.get(own.get("extends", ""), {})
+        head = {key: base[key] for key in INHERITED if key in base} | own
+        digest = digests[name]
         text += "\n[[scheme]]\n"
         text += "".join(f"{name} = {_value(head[name])}\n" for name in FIELDS if name in head)
         text += f'sha256 = "{digest}"\n'

@@ -14,16 +14,20 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from drgdip import points, settle
     from drgdip.cases import Case, case_schema
-    from drgdip.codes import normalise_code
+    from drgdip.checks import Check, check_cases, list_checks
+    from drgdip.codes import MappedCodes, code_name, code_set, map_codes, normalise_code
     from drgdip.errors import (
         CaseError,
         DrgdipError,
         InvariantError,
         PolicyError,
         RuleError,
+        SchemeChoiceError,
         SchemeError,
         UnknownNameError,
     )
+    from drgdip.grouper.choose import find_scheme
+    from drgdip.grouper.diff import diff_cases, diff_schemes
     from drgdip.grouper.explain import Explanation, explain
     from drgdip.grouper.group import encode, group, group_batches, result_fields, warmup
     from drgdip.grouper.reference import group_one
@@ -37,26 +41,37 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "Case": "drgdip.cases",
     "CaseError": "drgdip.errors",
+    "Check": "drgdip.checks",
     "DrgdipError": "drgdip.errors",
     "Explanation": "drgdip.grouper.explain",
     "GroupResult": "drgdip.grouper.result",
     "InvariantError": "drgdip.errors",
+    "MappedCodes": "drgdip.codes",
     "PolicyError": "drgdip.errors",
     "REASONS": "drgdip.grouper.result",
     "RuleError": "drgdip.errors",
     "STATUSES": "drgdip.grouper.result",
     "Scheme": "drgdip.grouper.scheme",
+    "SchemeChoiceError": "drgdip.errors",
     "SchemeError": "drgdip.errors",
     "SchemeInfo": "drgdip.grouper.scheme",
     "UnknownNameError": "drgdip.errors",
     "case_schema": "drgdip.cases",
+    "check_cases": "drgdip.checks",
+    "code_name": "drgdip.codes",
+    "code_set": "drgdip.codes",
+    "diff_cases": "drgdip.grouper.diff",
+    "diff_schemes": "drgdip.grouper.diff",
     "encode": "drgdip.grouper.group",
     "explain": "drgdip.grouper.explain",
+    "find_scheme": "drgdip.grouper.choose",
     "group": "drgdip.grouper.group",
     "group_batches": "drgdip.grouper.group",
     "group_one": "drgdip.grouper.reference",
+    "list_checks": "drgdip.checks",
     "list_schemes": "drgdip.grouper.scheme",
     "load_scheme": "drgdip.grouper.scheme",
+    "map_codes": "drgdip.codes",
     "normalise_code": "drgdip.codes",
     "points": "drgdip.points",
     "read_cases": "drgdip.readers",

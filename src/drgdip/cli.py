@@ -1,4 +1,4 @@
-"""The command line: ``drgdip group``, ``explain``, ``schemes``, ``settle``, ``policies`` and ``warmup``."""
+"""The command line: ``drgdip group``, ``check``, ``explain``, ``schemes``, ``diff``, ``settle``, ``policies``, ``warmup``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from drgdip import __version__
 from drgdip.errors import CaseError, DrgdipError, PolicyError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import pyarrow as pa
 
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     group = commands.add_parser("group", help="group a file of cases", description="Group a file of cases.")
-    group.add_argument("file", metavar="FILE", type=Path, help="CSV, JSON, JSON lines or Parquet")
+    group.add_argument("file", metavar="FILE", type=Path, help=_FILE)
     group.add_argument("--scheme", required=True, metavar="ID", help="a scheme's id, or the path of its folder")
     group.add_argument(
         "-o", "--output", metavar="OUT", help="where to write the cases with their groups; - for the screen"
@@ -90,6 +90,28 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--prefix", default="", metavar="TEXT", help="put before the names of the result's columns")
     _add_reading(group)
     group.set_defaults(run=_group)
+
+    check = commands.add_parser(
+        "check",
+        help="say what is wrong with the cases of a file",
+        description="Check the cases of a file before they are sent or grouped.",
+    )
+    check.add_argument("file", metavar="FILE", type=Path, help=_FILE)
+    check.add_argument("--scheme", required=True, metavar="ID", help="a scheme's id, or the path of its folder")
+    check.add_argument("-o", "--output", metavar="OUT", help="where to write the findings; - for the screen")
+    check.add_argument(
+        "--format", choices=("csv", "json", "jsonl", "parquet"), help="format of OUT, else by its ending"
+    )
+    check.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="COLUMN=LOW:HIGH",
+        help="lowest and highest plausible value of a column, such as age=0:120",
+    )
+    check.add_argument("--language", choices=("en", "zh"), default="en", help="language of the words (default: en)")
+    _add_reading(check)
+    check.set_defaults(run=_check)
 
     explain = commands.add_parser(
         "explain",
@@ -108,10 +130,25 @@ def _parser() -> argparse.ArgumentParser:
     explain.set_defaults(run=_explain)
 
     schemes = commands.add_parser("schemes", help="list the schemes, or show one", description="List the schemes.")
+    schemes.add_argument("--place", metavar="PLACE", help="those of a place: its name, English name or code")
     schemes.set_defaults(run=_schemes)
     show = schemes.add_subparsers(metavar="show").add_parser("show", help="show one scheme with its notes")
     show.add_argument("scheme", metavar="ID", help="a scheme's id, or the path of its folder")
     show.set_defaults(run=_show_scheme)
+
+    diff = commands.add_parser(
+        "diff",
+        help="say what changed between two schemes",
+        description="Say what changed between two schemes or, with FILE, which of its cases change their group.",
+    )
+    diff.add_argument("before", metavar="BEFORE", help="a scheme's id, or the path of its folder")
+    diff.add_argument("after", metavar="AFTER", help="another one")
+    diff.add_argument("file", metavar="FILE", type=Path, nargs="?", help="cases: CSV, JSON, JSON lines or Parquet")
+    diff.add_argument("--limit", type=int, default=20, metavar="N", help="show so many rows of each kind (default: 20)")
+    diff.add_argument("-o", "--output", metavar="OUT", help="where to write every row; - for the screen")
+    diff.add_argument("--format", choices=("csv", "json", "jsonl", "parquet"), help="format of OUT, else by its ending")
+    _add_reading(diff)
+    diff.set_defaults(run=_diff)
 
     warmup = commands.add_parser(
         "warmup",
@@ -164,6 +201,7 @@ _SETTLE_TABLES = {
     "working_capital": "what was advanced, by hospital and pool",
 }
 
+_FILE = "CSV, Excel, JSON, JSON lines or Parquet"
 _CASE_OPTIONS = {
     "sex": "1 male, 2 female",
     "age": "age in full years",
@@ -180,7 +218,15 @@ _CASE_OPTIONS = {
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--input-format", choices=("csv", "json", "jsonl", "parquet"), default="auto", help="format of FILE"
+        "--input-format",
+        choices=("csv", "excel", "json", "jsonl", "parquet"),
+        default="auto",
+        help="format of FILE, else by its ending",
+    )
+    parser.add_argument(
+        "--codes",
+        metavar="EDITION",
+        help="the edition of FILE's codes, such as clinical-2.0, to be mapped to the scheme's",
     )
     parser.add_argument(
         "--columns",
@@ -205,9 +251,8 @@ def _group(options: argparse.Namespace) -> None:
     from drgdip.readers import read_parts
 
     scheme = load_scheme(options.scheme)
-    parts = read_parts(options.file, format=options.input_format)
+    parts = read_parts(options.file, format=options.input_format, wanted=_wanted(options))
     first = next(parts)
-    _check_free(first.table, options)
     to_cases(first.table.slice(0, 0), _columns(options))  # before OUT is opened: what is missing is so in every row
     summary = _Summary(scheme)
     with _output(options) as writer:
@@ -218,14 +263,29 @@ def _group(options: argparse.Namespace) -> None:
     _report(options, summary)
 
 
+def _wanted(options: argparse.Namespace) -> Callable[[list[str]], list[str]]:
+    """What to read of a file: all if it is to be written again, else the case columns."""
+    from drgdip.cases import case_columns
+
+    def wanted(names: list[str]) -> list[str]:
+        _check_free(names, options)
+        if options.output is not None:
+            return names
+        used = {name for found in case_columns(names, _columns(options)).values() for name in found}
+        return [name for name in names if name in used]
+
+    return wanted
+
+
 def _group_part(part: pa.Table, scheme: Scheme, options: argparse.Namespace, summary: _Summary) -> pa.Table:
     from drgdip._arrow import with_columns
     from drgdip.cases import to_cases
+    from drgdip.derive import derive
     from drgdip.grouper.group import group
     from drgdip.grouper.result import GroupResult
 
-    cases = to_cases(part, _columns(options))
-    results = group(_with_all_columns(cases), scheme).select(GroupResult._fields)
+    cases = derive(to_cases(part, _columns(options)))
+    results = group(_with_all_columns(cases), scheme, codes=options.codes).select(GroupResult._fields)
     summary.add(part, cases, results)
     return with_columns(part, results.rename_columns([options.prefix + name for name in results.column_names]))
 
@@ -242,10 +302,10 @@ def _with_all_columns(cases: pa.Table) -> pa.Table:
     return cases
 
 
-def _check_free(table: pa.Table, options: argparse.Namespace) -> None:
+def _check_free(names: list[str], options: argparse.Namespace) -> None:
     from drgdip.grouper.result import GroupResult
 
-    taken = [name for name in GroupResult._fields if options.prefix + name in table.column_names]
+    taken = [name for name in GroupResult._fields if options.prefix + name in names]
     if taken:
         raise CaseError(
             f"{options.file} has columns {', '.join(options.prefix + name for name in taken)} already; "
@@ -284,10 +344,13 @@ def _output(options: argparse.Namespace) -> Iterator[Any]:
         return
     path = Path(options.output)
     form = options.format or format_of(path)
-    if path.exists() and path.samefile(options.file):
+    if form == "excel":
+        raise CaseError(f"{path}: the format of a file {path.suffix} is only read; write CSV, JSON or Parquet")
+    if options.file is not None and path.exists() and path.samefile(options.file):
         raise CaseError(f"{path}: is the input; write to another file")
     mark = (
         form == "csv"
+        and options.file is not None
         and format_of(options.file, options.input_format) == "csv"
         and encoding_of(options.file) != "utf-8"
     )
@@ -324,6 +387,8 @@ class _Summary:
             *(VALUE_VARIABLES[name] for name in VALUE_VARIABLES if name in self.scheme.variables),
         ]
         self.absent = [column for column in wanted if column not in cases.column_names]
+        if f"{self.scheme.evaluation.newborn_weight}_weight" in cases.column_names and "newborn_weight" in self.absent:
+            self.absent.remove("newborn_weight")
         self.statuses.update(_counts(results["status"]))
         self.reasons.update(_counts(results["reason"]))
         self.groups.update(_counts(results["group"].filter(pc.equal(results["status"], "grouped"))))
@@ -395,11 +460,55 @@ def _report(options: argparse.Namespace, summary: _Summary) -> None:
         print(f"note: {line}", file=sys.stderr)
 
 
+def _check(options: argparse.Namespace) -> None:
+    import json
+
+    from drgdip.checks import check_cases, list_checks
+    from drgdip.readers import IGNORED, read_cases
+
+    limits = dict(map(_limit, options.limit))
+    cases = read_cases(options.file, format=options.input_format, columns=_columns(options))
+    findings = check_cases(cases, options.scheme, codes=options.codes, limits=limits)
+    with _output(options) as writer:
+        if writer is not None:
+            writer.write(findings)
+    screen = sys.stderr if options.output == "-" else sys.stdout
+    rules, rows, levels = (findings[name].to_pylist() for name in ("rule", "row", "level"))
+    wrong = {row for row, level in zip(rows, levels, strict=True) if level == "error"}
+    doubtful = set(rows) - wrong
+    print(
+        f"{options.file}: {len(cases):,} cases, {len(wrong):,} with errors, {len(doubtful):,} with warnings only",
+        file=screen,
+    )
+    concerned = Counter(rule for rule, _ in set(zip(rules, rows, strict=True)))
+    for check in list_checks().values():
+        if concerned[check.id]:
+            message = check.chinese if options.language == "zh" else check.english
+            print(f"  {concerned[check.id]:>8,}  {check.level:<7}  {check.id}: {message}", file=screen)
+    if options.output not in {None, "-"}:
+        print(f"wrote {options.output}", file=screen)
+    ignored = json.loads((cases.schema.metadata or {}).get(IGNORED.encode(), b"[]"))
+    if ignored:
+        shown = ", ".join(ignored[:_SHOWN]) + (", …" if len(ignored) > _SHOWN else "")
+        print(f"note: {len(ignored):,} columns are no case columns and were not read: {shown}", file=sys.stderr)
+
+
+def _limit(text: str) -> tuple[str, tuple[float, float]]:
+    column, sign, limits = text.partition("=")
+    low, colon, high = limits.partition(":")
+    try:
+        if sign and colon:
+            return column, (float(low), float(high))
+    except ValueError:
+        pass
+    raise CaseError(f"--limit {text}: say it as COLUMN=LOW:HIGH, such as age=0:120")
+
+
 def _explain(options: argparse.Namespace) -> None:
     from drgdip.grouper.explain import explain
 
     case = _case_of_file(options) if options.file is not None else _case_of_options(options)
-    trace = explain(case, options.scheme)
+    trace = explain(case, options.scheme, codes=options.codes)
     if options.json:
         print(trace.to_json(indent=2))
     else:
@@ -435,12 +544,13 @@ def _case_of_file(options: argparse.Namespace) -> dict[str, Any]:
     return case
 
 
-def _schemes(_: argparse.Namespace) -> None:
+def _schemes(options: argparse.Namespace) -> None:
+    from drgdip.grouper.choose import schemes_of
     from drgdip.grouper.scheme import list_schemes
 
-    for info in list_schemes():
+    for info in list_schemes() if options.place is None else schemes_of(options.place):
         counts = " ".join(f"{info.counts[name]:>4} {name.upper()}" for name in ("mdc", "adrg", "drg"))
-        print(f"{info.id:<24} revision {info.revision}  {counts}  {info.title}")
+        print(f"{info.id:<34} revision {info.revision}  {counts}  {info.title}")
 
 
 def _show_scheme(options: argparse.Namespace) -> None:
@@ -452,6 +562,7 @@ def _show_scheme(options: argparse.Namespace) -> None:
     for label, value in (
         ("issuer", info.issuer),
         ("place", info.place),
+        ("extends", info.extends or "no other scheme"),
         ("published", info.published or "not stated in the sources"),
         (
             "in force",
@@ -466,6 +577,63 @@ def _show_scheme(options: argparse.Namespace) -> None:
         print(f"{title}:")
         for name, value in table.items():
             print(f"  {name}: {value}")
+
+
+def _diff(options: argparse.Namespace) -> None:
+    from drgdip.grouper.diff import diff_cases, diff_schemes
+    from drgdip.grouper.scheme import load_scheme
+
+    before, after = load_scheme(options.before), load_scheme(options.after)
+    if options.file is None:
+        table = diff_schemes(before, after)
+        lines = _changes(table, options.limit)
+    else:
+        from drgdip.readers import read_cases
+
+        cases = read_cases(options.file, format=options.input_format, columns=_columns(options))
+        table = diff_cases(cases, before, after)
+        lines = _moves(table, options.limit)
+    with _output(options) as writer:
+        if writer is not None:
+            writer.write(table)
+    screen = sys.stderr if options.output == "-" else sys.stdout
+    print(f"{before.id} revision {before.info.revision} -> {after.id} revision {after.info.revision}", file=screen)
+    for line in lines:
+        print(line, file=screen)
+    if options.output not in {None, "-"}:
+        print(f"wrote {options.output}", file=screen)
+
+
+def _changes(table: pa.Table, limit: int) -> Iterator[str]:
+    """What changed in each table, and the first rows of those that are read by eye."""
+    rows = table.to_pylist()
+    if not rows:
+        yield "nothing changed"
+    for name in dict.fromkeys(row["table"] for row in rows):
+        here = [row for row in rows if row["table"] == name]
+        counts = Counter(row["change"] for row in here)
+        yield f"{name}: " + ", ".join(f"{change} {number:,}" for change, number in counts.items())
+        if name in {"sets", "severity", "exclusions"}:
+            continue
+        for row in here[:limit]:
+            sides = [text or "(none)" for text in (row["before"], row["after"]) if text is not None]
+            yield f"  {row['change']:<8} {row['code']:<6} {' -> '.join(sides)}"
+        if len(here) > limit:
+            yield f"  ... and {len(here) - limit:,} more"
+
+
+def _moves(table: pa.Table, limit: int) -> Iterator[str]:
+    """How many cases moved, and the commonest moves."""
+    rows = table.to_pylist()
+    total = sum(row["cases"] for row in rows)
+    moves = [row for row in rows if row["moved"]]
+    moved = sum(row["cases"] for row in moves)
+    yield f"{total:,} cases: {moved:,} change their group ({moved / max(total, 1):.2%})"
+    for row in moves[:limit]:
+        sides = (f"{row[side] or row[f'{side}_status']} {row[f'{side}_name'] or ''}" for side in ("before", "after"))
+        yield f"  {row['cases']:>8,}  " + " -> ".join(map(str.strip, sides))
+    if len(moves) > limit:
+        yield f"  ... and {len(moves) - limit:,} more moves"
 
 
 def _warmup(options: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._arrow import filled, flags, from_list, from_numpy, one_chunk, valid
+from drgdip.cases import with_newborn_weight
 from drgdip.codes import normalise_code
 from drgdip.errors import CaseError
 from drgdip.fields import MISSING, UNREADABLE
@@ -82,6 +83,7 @@ def group_cases(cases: pa.Table, scheme: Scheme) -> dict[str, pa.Array]:
 def encode_cases(cases: pa.Table, scheme: Scheme) -> Encoded:
     """Numbers for the codes of cases (`drgdip.cases.to_cases`), and the values that the scheme reads as floats."""
     compiled = compile_scheme(scheme)
+    cases = with_newborn_weight(cases, scheme.evaluation.newborn_weight)
     values = {}
     for variable, column in VALUE_VARIABLES.items():
         if column != "dept" and column in cases.column_names and variable in scheme.variables:

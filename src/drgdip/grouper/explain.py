@@ -206,12 +206,12 @@ def _describe(condition: Condition, words: Mapping[str, str]) -> str:
     return f"{condition.text}: {answer}{f' ({found})' if found else ''}"
 
 
-def explain(case: Case | Mapping[str, Any], scheme: str | Scheme) -> Explanation:
+def explain(case: Case | Mapping[str, Any], scheme: str | Scheme, *, codes: str | None = None) -> Explanation:
     """Group one case and say why.
 
     Parameters
     ----------
-    case, scheme
+    case, scheme, codes
         As for `drgdip.group_one`.
 
     Returns
@@ -235,7 +235,7 @@ def explain(case: Case | Mapping[str, Any], scheme: str | Scheme) -> Explanation
     病例 · chs-drg-2.0 · 分组成功
     """
     scheme = load_scheme(scheme)
-    facts, unreadable = facts_of(case, scheme)
+    facts, unreadable = facts_of(case, scheme, codes)
     visits: list[Visit] = []
     reason = refusal(facts, unreadable, scheme)
     if reason is None:

@@ -9,6 +9,7 @@ import operator
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from drgdip.codes import walks_to
 from drgdip.errors import CaseError
 from drgdip.fields import read_record
 from drgdip.grouper.grammar import (
@@ -66,7 +67,7 @@ class Visit(NamedTuple):
 Log = list[Visit] | None
 
 
-def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme) -> GroupResult:
+def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme, *, codes: str | None = None) -> GroupResult:
     """Group one case.
 
     Parameters
@@ -77,6 +78,9 @@ def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme) -> GroupResu
         over.
     scheme
         A scheme or the id of one.
+    codes
+        The edition of the case's codes (``clinical-2.0``; `drgdip.map_codes`), to be mapped to those of the scheme;
+        None takes them as they are.
 
     Returns
     -------
@@ -86,10 +90,10 @@ def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme) -> GroupResu
     Raises
     ------
     UnknownNameError
-        There is no such scheme.
+        There is no such scheme or edition.
     CaseError
         The case is neither a Case nor a mapping (a pandas Series counts as one), or two of its keys are aliases of
-        one column.
+        one column; no cross-walk leads from ``codes`` to the scheme's.
 
     Notes
     -----
@@ -102,16 +106,24 @@ def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme) -> GroupResu
     ('MDCG', 'GC1', 'GC19', 'grouped')
     """
     scheme = load_scheme(scheme)
-    facts, unreadable = facts_of(case, scheme)
+    facts, unreadable = facts_of(case, scheme, codes)
     reason = refusal(facts, unreadable, scheme)
     if reason is not None:
         return GroupResult(None, None, None, "invalid", reason, None, None)
     return group_facts(facts, scheme)
 
 
-def facts_of(case: Case | Mapping[str, Any], scheme: Scheme) -> tuple[Facts, frozenset[str]]:
+def facts_of(case: Case | Mapping[str, Any], scheme: Scheme, codes: str | None = None) -> tuple[Facts, frozenset[str]]:
     """A case as rules see it, and the columns that cannot be read."""
     record, unreadable = read_record(mapping_of(case))
+    if codes is not None:
+        for kind, walk in walks_to(codes, scheme).items():
+            record[kind] = [None if code is None else walk.step(code)[0] for code in record[kind]]
+    if record["newborn_weight"] is None and "newborn_weight" not in unreadable:
+        weight = f"{scheme.evaluation.newborn_weight}_weight"
+        record["newborn_weight"] = record[weight]
+        if weight in unreadable:
+            unreadable |= {"newborn_weight"}
     dx, procs = record["dx"], record["procs"]
     values = {variable: record[column] for variable, column in VALUE_VARIABLES.items()}
     return make_facts(dx, procs, values, scheme), unreadable
@@ -152,7 +164,8 @@ def _levels(codes: dict[str, tuple[str, ...]], scheme: Scheme) -> dict[str, str]
 def severity_findings(codes: dict[str, tuple[str, ...]], scheme: Scheme) -> list[tuple[str, str, str, bool]]:
     """Code, level, exclusion table and whether it is cancelled, for each CC or MCC among the other diagnoses.
 
-    Each code names its own exclusion table, which is tested against the principal diagnosis.
+    Each code names its own exclusion table, which is tested against the principal diagnosis. A code that a scheme
+    lists as MCC and as CC is both.
     """
     found = []
     for code in codes["QTZD"]:
@@ -160,7 +173,7 @@ def severity_findings(codes: dict[str, tuple[str, ...]], scheme: Scheme) -> list
         if entry is not None:
             table = scheme.exclusions.get(entry.exclusion, ())
             cancelled = any(principal in table for principal in codes["ZYZD"])
-            found.append((code, entry.level, entry.exclusion, cancelled))
+            found += [(code, level, entry.exclusion, cancelled) for level in entry.levels]
     return found
 
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Table", "read_folder", "read_toml"]
+__all__ = ["CHANGES", "COLUMNS", "OPTIONAL", "Table", "check_cells", "read_folder", "read_table", "read_toml"]
 
-#: Columns of each file of a scheme folder, in order. The first six must be there.
+#: Columns of each file of a scheme folder, in order. The first six must be there, unless the scheme extends another.
 COLUMNS = {
     "mdc.csv": ("code", "name", "order", "rule"),
     "adrg.csv": ("code", "name", "mdc", "order", "kind", "rule"),
@@ -36,11 +36,13 @@ KEYS = {
     "adrg.csv": ("mdc", "order"),
     "drg.csv": ("code",),
     "sets.csv": ("set", "code"),
-    "severity.csv": ("code",),
+    "severity.csv": ("code", "level"),
     "exclusions.csv": ("exclusion", "code"),
     "unreachable.csv": ("table", "parent", "order"),
     "set_sources.csv": ("set",),
 }
+#: Columns of the tables that hold changes to the base where the scheme extends another. All of them tell rows apart.
+CHANGES = {name: ("change", *COLUMNS[name]) for name in ("sets.csv", "severity.csv", "exclusions.csv")}
 #: Columns that may be empty.
 _MAY_BE_EMPTY = {"name", "rule", "exclusion", "parent"}
 
@@ -67,36 +69,50 @@ class Table:
         return SchemeError(problem, what, file=self.path, row=line, fix=fix)
 
 
-def read_folder(folder: Path) -> tuple[dict[str, Table], str]:
+def read_folder(folder: Path, base_digest: str = "") -> tuple[dict[str, Table], str]:
     """The tables of a scheme folder by file name, and the SHA-256 over its files.
 
-    The digest is that of the names and the contents of ``scheme.toml`` and the tables, in order of name.
+    The digest is that of the names and the contents of ``scheme.toml`` and the tables, in order of name, and then, for
+    a scheme that extends another, of its base's digest. Such a scheme may leave out any table.
     """
     contents: dict[str, bytes] = {}
     for name in ("scheme.toml", *COLUMNS):
         path = folder / name
         if path.is_file():
             contents[name] = path.read_bytes()
-        elif name not in OPTIONAL:
-            fix = "A scheme folder holds scheme.toml, " + ", ".join(n for n in COLUMNS if n not in OPTIONAL)
-            raise SchemeError("missing_file", "the file is missing", file=path, fix=fix)
+        elif name not in OPTIONAL and not (base_digest and name in COLUMNS):
+            raise _missing(path)
     digest = hashlib.sha256()
     for name in sorted(contents):
         digest.update(f"{name}\n{len(contents[name])}\n".encode())
         digest.update(contents[name])
-    tables = {name: _read_table(folder / name, contents[name]) for name in COLUMNS if name in contents}
+    digest.update(base_digest.encode())
+    layout = COLUMNS | CHANGES if base_digest else COLUMNS
+    tables = {name: _parsed(folder / name, contents[name], layout[name]) for name in COLUMNS if name in contents}
     return tables, digest.hexdigest()
+
+
+def read_table(path: Path) -> Table:
+    """One table of a scheme that extends no other."""
+    return _parsed(path, path.read_bytes(), COLUMNS[path.name])
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file as a dictionary."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise _missing(path) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SchemeError("bad_toml", f"not a TOML file: {error}", file=path, fix="Mend the line named") from error
 
 
-def _read_table(path: Path, content: bytes) -> Table:
+def _missing(path: Path) -> SchemeError:
+    fix = "A scheme folder holds scheme.toml, " + ", ".join(name for name in COLUMNS if name not in OPTIONAL)
+    return SchemeError("missing_file", "the file is missing", file=path, fix=fix)
+
+
+def _parsed(path: Path, content: bytes, columns: tuple[str, ...]) -> Table:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -105,14 +121,13 @@ def _read_table(path: Path, content: bytes) -> Table:
     text = text.replace("\r\n", "\n")
     header_line, _, body = text.partition("\n")
     header = next(csv.reader([header_line]), [])
-    _check_header(path, tuple(header))
+    _check_header(path, tuple(header), columns)
     table = _table(path, header, body)
-    _check_cells(table)
+    check_cells(table, path.name, columns)
     return table
 
 
-def _check_header(path: Path, header: tuple[str, ...]) -> None:
-    expected = COLUMNS[path.name]
+def _check_header(path: Path, header: tuple[str, ...], expected: tuple[str, ...]) -> None:
     if not expected:
         return
     fix = f"The columns are {','.join(expected)}"
@@ -164,19 +179,24 @@ def _quoted_rows(path: Path, body: str) -> list[tuple[int, list[str]]]:
     return rows
 
 
-def _check_cells(table: Table) -> None:
-    name = table.path.name
-    for column, cells in table.columns.items():
-        if COLUMNS[name] and column not in _MAY_BE_EMPTY and "" in cells:
+def check_cells(table: Table, name: str, columns: tuple[str, ...]) -> None:
+    """Refuse empty cells and rows that stand twice in the table of this name."""
+    changes = CHANGES.get(name) == columns
+    may_be_empty = {*_MAY_BE_EMPTY, "code"} if changes else _MAY_BE_EMPTY  # the change of a whole set names no code
+    for column in columns:
+        cells = table.columns[column]
+        if column not in may_be_empty and "" in cells:
             raise table.error("empty_cell", cells.index(""), f"column {column!r} is empty", "Fill it or drop the row")
-    if name not in KEYS:
+    keys_of = columns if changes else KEYS.get(name)
+    if keys_of is None:
         return
-    keys = list(zip(*(table.columns[column] for column in KEYS[name]), strict=True))
+    keys = list(zip(*(table.columns[column] for column in keys_of), strict=True))
     if len(set(keys)) == len(keys):
         return
     first: dict[tuple[str, ...], int] = {}
     for row, key in enumerate(keys):
         if key in first:
-            what = f"{' and '.join(KEYS[name])} {', '.join(key)}: already on line {first[key] + 2}"
+            line = table.lines[first[key]] if table.lines else first[key] + 2
+            what = f"{' and '.join(keys_of)} {', '.join(key)}: already on line {line}"
             raise table.error("duplicate", row, what, "Keep one of the two rows")
         first[key] = row
