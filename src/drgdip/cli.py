@@ -1,4 +1,4 @@
-"""The command line: ``drgdip group``, ``check``, ``explain``, ``schemes``, ``diff``, ``settle`` and others."""
+"""The command line: ``drgdip`` and a verb, as `_parser` lists them."""
 
 from __future__ import annotations
 
@@ -198,6 +198,7 @@ def _add_settling(commands: Any) -> None:
     one.set_defaults(run=_show_policy)
 
 
+_FILE = "CSV, Excel, JSON, JSON lines or Parquet"
 _SETTLE_TABLES = {
     "deductions": "audit deductions by hospital, pool and month",
     "appraisal": "appraisal coefficients by hospital and pool",
@@ -205,7 +206,6 @@ _SETTLE_TABLES = {
     "working_capital": "what was advanced, by hospital and pool",
 }
 
-_FILE = "CSV, Excel, JSON, JSON lines or Parquet"
 _CASE_OPTIONS = {
     "sex": "1 male, 2 female",
     "age": "age in full years",
