@@ -158,6 +158,11 @@ def _parser() -> argparse.ArgumentParser:
     warmup.add_argument("scheme", nargs="*", metavar="ID", help="schemes to prepare")
     warmup.set_defaults(run=_warmup)
 
+    _add_settling(commands)
+    return parser
+
+
+def _add_settling(commands: Any) -> None:
     settle = commands.add_parser(
         "settle",
         help="settle a year of cases under a policy",
@@ -191,7 +196,6 @@ def _parser() -> argparse.ArgumentParser:
     one = policies.add_subparsers(metavar="show").add_parser("show", help="show the file of one policy")
     one.add_argument("policy", metavar="ID", help="a policy's id")
     one.set_defaults(run=_show_policy)
-    return parser
 
 
 _FILE = "CSV, Excel, JSON, JSON lines or Parquet"

@@ -118,7 +118,8 @@ def test_the_profit_of_outliers_may_be_set_to_0():
 @pytest.mark.parametrize(
     ("case", "changed", "reason"),
     [
-        ({"points": None}, {}, "the points are missing: points_reason says why"),
+        ({"points": None}, {}, "the points are missing or negative: points_reason says why"),
+        ({"points": -0.5}, {}, "the points are missing or negative: points_reason says why"),
         (
             {"pool": "q"},
             {"rates": [{"pool": "p", "base_rate": 1}]},

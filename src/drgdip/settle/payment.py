@@ -35,7 +35,7 @@ PAYMENT_STATUSES = ("priced", "review", "unpriced")
 LIST_STATUSES = ("passed", "late", "failed")
 
 _REASONS = (
-    "the points are missing: points_reason says why",
+    "the points are missing or negative: points_reason says why",
     "no rate holds for the pool, level, group and date",
     "the discharge lies outside the policy's dates",
     "the days are missing",
