@@ -174,6 +174,12 @@ def test_parts_are_put_together(tmp_path, run, monkeypatch):
         assert len(read_back(parts, form)) == 10
 
 
+def test_a_parquet_file_says_what_made_it(tmp_path, run):
+    out = tmp_path / "out.parquet"
+    assert run("group", SAMPLE, "--scheme", "chs-drg-2.0", "--prefix", "new_", "-o", out)[0] == 0
+    assert pq.read_schema(out).metadata[b"drgdip.scheme"] == b"chs-drg-2.0"
+
+
 def test_lists_in_csv(tmp_path, run):
     """Lists of a JSON file are joined in CSV; a blank principal code keeps its place."""
     path, out = tmp_path / "a.json", tmp_path / "out.csv"

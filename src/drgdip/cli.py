@@ -291,7 +291,8 @@ def _group_part(part: pa.Table, scheme: Scheme, options: argparse.Namespace, sum
     cases = derive(to_cases(part, _columns(options)))
     results = group(_with_all_columns(cases), scheme, codes=options.codes).select(GroupResult._fields)
     summary.add(part, cases, results)
-    return with_columns(part, results.rename_columns([options.prefix + name for name in results.column_names]))
+    named = results.rename_columns([options.prefix + name for name in results.column_names])
+    return with_columns(part, named.replace_schema_metadata(results.schema.metadata))  # renaming loses it
 
 
 def _with_all_columns(cases: pa.Table) -> pa.Table:
