@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Compiled", "Numbering", "compile_scheme"]
 
-#: Conditions that are asked of every case at once; the table of their answers has 2 ** 8 rows.
-_GUARDS = 8
+#: Conditions that are asked of every case at once; the table of their answers has 2 ** 5 rows.
+_GUARDS = 5
 _Node = TypeVar("_Node")
 Way = tuple[Literal, ...]
 _DX, _PROC = ("ZYZD", "QTZD"), ("ZYSS", "QTSS")
@@ -349,11 +349,9 @@ def _guards(conditions: list[Way], free: list[bool]) -> list[Rule]:
 
 def _packed(member: np.ndarray) -> np.ndarray:
     """Rows of flags as words of 64 bits by column: flags × columns to columns × words."""
-    words = -(-len(member) // 64)
-    padded = np.zeros((words * 64, member.shape[1]), dtype=bool)
-    padded[: len(member)] = member
-    packed = np.packbits(padded, axis=0, bitorder="little")
-    return np.ascontiguousarray(packed.T).view(np.uint64)
+    padded = np.zeros((member.shape[1], -(-len(member) // 64) * 64), dtype=bool)
+    padded[:, : len(member)] = member.T
+    return np.packbits(padded, axis=1, bitorder="little").view(np.uint64)
 
 
 def _classes(member: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
