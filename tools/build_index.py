@@ -1,18 +1,19 @@
-"""Write src/drgdip/data/index.toml from the scheme folders: run it after a scheme was added or revised.
+"""Write src/drgdip/data/index.toml from the folders of schemes and catalogues: run it after one was added or revised.
 
-A folder's facts are stated in its scheme.toml; the index repeats those that one wants without loading a scheme,
-and adds the SHA-256 over the folder's files.
+A folder's facts are stated in its scheme.toml or catalogue.toml; the index repeats those that one wants without
+loading it, and adds the SHA-256 over the folder's files. The lists of procedure types have their SHA-256 too.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
-from drgdip.grouper.tables import read_folder, read_toml
+from drgdip.grouper.tables import CATALOGUE, SCHEME, read_folder, read_toml
 
 DATA = Path(__file__).parent.parent / "src" / "drgdip" / "data"
-HEAD = "# Written by tools/build_index.py from the scheme folders. Do not edit: see docs/scheme-format.md.\n"
+HEAD = "# Written by tools/build_index.py from the folders. Do not edit: see docs/scheme-format.md and docs/dip.md.\n"
 FIELDS = (
     "id",
     "title",
@@ -30,15 +31,19 @@ FIELDS = (
 def index(data: Path = DATA) -> str:
     """The text of the index."""
     text = HEAD
-    for folder in sorted(path for path in (data / "drg").iterdir() if path.is_dir()):
-        head = read_toml(folder / "scheme.toml")
-        _, digest = read_folder(folder)
-        text += "\n[[scheme]]\n"
-        text += "".join(f"{name} = {_value(head[name])}\n" for name in FIELDS if name in head)
-        text += f'sha256 = "{digest}"\n'
-        for table in ("counts", "provenance"):
-            text += f"[scheme.{table}]\n"
-            text += "".join(f"{name} = {_value(value)}\n" for name, value in head[table].items())
+    for family, kind, layout in (("drg", "scheme", SCHEME), ("dip", "catalogue", CATALOGUE)):
+        for folder in sorted(path for path in (data / family).iterdir() if path.is_dir()):
+            head = read_toml(folder / layout.head)
+            _, digest = read_folder(folder, layout)
+            text += f"\n[[{kind}]]\n"
+            text += "".join(f"{name} = {_value(head[name])}\n" for name in FIELDS if name in head)
+            text += f'sha256 = "{digest}"\n'
+            for table in ("counts", "provenance"):
+                text += f"[{kind}.{table}]\n"
+                text += "".join(f"{name} = {_value(value)}\n" for name, value in head[table].items())
+    for path in sorted((data / "procedure_types").glob("*.csv")):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        text += f'\n[[procedure_types]]\nid = "{path.stem}"\nsha256 = "{digest}"\n'
     return text
 
 

@@ -38,9 +38,12 @@ __all__ = [
     "Scheme",
     "SchemeInfo",
     "SeverityCode",
+    "grouped_codes",
+    "info_of",
     "list_schemes",
     "load_scheme",
     "mdc_names",
+    "scheme_index",
 ]
 
 DATA = Path(__file__).parent.parent / "data"
@@ -261,7 +264,7 @@ def list_schemes() -> list[SchemeInfo]:
     >>> [info.id for info in list_schemes()][:2]
     ['chs-drg-1.0-revised', 'chs-drg-1.1']
     """
-    return list(_index().values())
+    return list(scheme_index().values())
 
 
 def load_scheme(scheme: str | os.PathLike[str] | Scheme) -> Scheme:
@@ -313,7 +316,7 @@ _loading = threading.Lock()
 
 def _load_packaged(scheme_id: str) -> Scheme:
     if scheme_id not in _loaded:
-        index = _index()
+        index = scheme_index()
         if scheme_id not in index:
             hint = "`drgdip schemes` lists all; a folder of your own is named by a path, such as ./" + scheme_id
             raise UnknownNameError("scheme", scheme_id, index, hint=hint)
@@ -324,12 +327,14 @@ def _load_packaged(scheme_id: str) -> Scheme:
 
 
 @cache
-def _index() -> dict[str, SchemeInfo]:
+def scheme_index() -> dict[str, SchemeInfo]:
+    """The schemes in the package by id."""
     entries = read_toml(DATA / "index.toml")["scheme"]
-    return {entry["id"]: _info(entry) for entry in entries}
+    return {entry["id"]: info_of(entry) for entry in entries}
 
 
-def _info(entry: Mapping[str, Any]) -> SchemeInfo:
+def info_of(entry: Mapping[str, Any]) -> SchemeInfo:
+    """What the index or the head of a folder says."""
     defaults: dict[str, Any] = {
         "place": "",
         "effective_from": "",
@@ -361,14 +366,14 @@ def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Scheme:
     ):
         if key not in head:
             raise SchemeError("missing_key", f"{key!r} is missing", file=head_path, fix="Add it")
-    info = dataclasses.replace(_info(head), sha256=digest)
+    info = dataclasses.replace(info_of(head), sha256=digest)
     if expected is not None and expected.sha256 != digest:
         what = f"the digest of the files is {digest}, the index says {expected.sha256}"
         fix = "Install the package anew; a published scheme is never edited, a correction is a new revision"
         raise SchemeError("wrong_digest", what, file=folder, fix=fix)
 
-    sets = _grouped_codes(tables["sets.csv"])
-    exclusions = _grouped_codes(tables["exclusions.csv"])
+    sets = grouped_codes(tables["sets.csv"])
+    exclusions = grouped_codes(tables["exclusions.csv"])
     evaluation = _evaluation(head_path, head["evaluation"])
     mdcs = _mdcs(tables, sets)
     scheme = Scheme(
@@ -420,7 +425,8 @@ def _evaluation(path: Path, options: Mapping[str, Any]) -> Evaluation:
     return Evaluation(**(values | {"required": tuple(options["required"])}))
 
 
-def _grouped_codes(table: Table) -> Mapping[str, frozenset[str]]:
+def grouped_codes(table: Table) -> Mapping[str, frozenset[str]]:
+    """Codes by name of set, or by exclusion table."""
     groups: dict[str, list[str]] = defaultdict(list)
     for name, code in table.rows:
         groups[name].append(code)

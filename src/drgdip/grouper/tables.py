@@ -1,4 +1,4 @@
-"""The files of a scheme, read strictly: every fault is an error that names the file and the line."""
+"""The files of a scheme or a catalogue, read strictly: every fault is an error that names the file and the line."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from drgdip.errors import SchemeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["Table", "read_folder", "read_toml"]
+__all__ = ["CATALOGUE", "SCHEME", "Layout", "Table", "read_folder", "read_table", "read_toml"]
 
 #: Columns of each file of a scheme folder, in order. The first six must be there.
 COLUMNS = {
@@ -41,8 +41,78 @@ KEYS = {
     "unreachable.csv": ("table", "parent", "order"),
     "set_sources.csv": ("set",),
 }
-#: Columns that may be empty.
-_MAY_BE_EMPTY = {"name", "rule", "exclusion", "parent"}
+#: Columns of each file of a catalogue folder, in order. The first must be there.
+CATALOGUE_COLUMNS = {
+    "groups.csv": (
+        "group",
+        "kind",
+        "dx",
+        "procedures",
+        "related",
+        "other_dx",
+        "anywhere",
+        "condition",
+        "treatment",
+        "tier",
+        "score",
+        "primary_care",
+        "origin",
+        "name",
+        "note",
+    ),
+    "primary_care.csv": ("dx", "procedures", "name"),
+    "excluded_diagnoses.csv": ("code",),
+    "excluded_procedures.csv": ("code", "treatment", "allowed_with"),
+    "ignored_procedures.csv": ("code",),
+    "procedure_types.csv": ("code", "type", "tier"),
+    "sets.csv": ("set", "code"),
+    "statistics.csv": ("group", "n", "mean", "cv"),
+    "differences.csv": (),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a folder holds.
+
+    Attributes
+    ----------
+    head
+        The TOML file that says what the tables are.
+    columns
+        Columns by file, in order; none stand for any.
+    optional
+        The files that may be absent.
+    keys
+        Columns that tell the rows of a file apart.
+    may_be_empty
+        Columns whose cells may be empty.
+    """
+
+    head: str
+    columns: Mapping[str, tuple[str, ...]]
+    optional: tuple[str, ...]
+    keys: Mapping[str, tuple[str, ...]]
+    may_be_empty: Collection[str]
+
+
+SCHEME = Layout("scheme.toml", COLUMNS, OPTIONAL, KEYS, {"name", "rule", "exclusion", "parent"})
+CATALOGUE = Layout(
+    "catalogue.toml",
+    CATALOGUE_COLUMNS,
+    tuple(CATALOGUE_COLUMNS)[1:],
+    {
+        "groups.csv": ("group",),
+        "primary_care.csv": ("dx", "procedures"),
+        "excluded_diagnoses.csv": ("code",),
+        "excluded_procedures.csv": ("code",),
+        "ignored_procedures.csv": ("code",),
+        "procedure_types.csv": ("code",),
+        "sets.csv": ("set", "code"),
+        "statistics.csv": ("group",),
+    },
+    {*CATALOGUE_COLUMNS["groups.csv"][3:], "allowed_with", "cv"},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +135,25 @@ class Table:
         return SchemeError(problem, what, file=self.path, row=row + 2, fix=fix)
 
 
-def read_folder(folder: Path) -> tuple[dict[str, Table], str]:
-    """The tables of a scheme folder by file name, and the SHA-256 over its files.
+def read_folder(folder: Path, layout: Layout = SCHEME) -> tuple[dict[str, Table], str]:
+    """The tables of a folder by file name, and the SHA-256 over its files.
 
-    The digest is that of the names and the contents of ``scheme.toml`` and the tables, in order of name.
+    The digest is that of the names and the contents of the head and the tables, in order of name.
     """
     contents: dict[str, bytes] = {}
-    for name in ("scheme.toml", *COLUMNS):
+    for name in (layout.head, *layout.columns):
         path = folder / name
         if path.is_file():
             contents[name] = path.read_bytes()
-        elif name not in OPTIONAL:
-            fix = "A scheme folder holds scheme.toml, " + ", ".join(n for n in COLUMNS if n not in OPTIONAL)
+        elif name not in layout.optional:
+            needed = ", ".join(n for n in layout.columns if n not in layout.optional)
+            fix = f"A {layout.head.removesuffix('.toml')} folder holds {layout.head}, {needed}"
             raise SchemeError("missing_file", "the file is missing", file=path, fix=fix)
     digest = hashlib.sha256()
     for name in sorted(contents):
         digest.update(f"{name}\n{len(contents[name])}\n".encode())
         digest.update(contents[name])
-    tables = {name: _read_table(folder / name, contents[name]) for name in COLUMNS if name in contents}
+    tables = {name: read_table(folder / name, contents[name], layout) for name in layout.columns if name in contents}
     return tables, digest.hexdigest()
 
 
@@ -94,7 +165,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SchemeError("bad_toml", f"not a TOML file: {error}", file=path, fix="Mend the line named") from error
 
 
-def _read_table(path: Path, content: bytes) -> Table:
+def read_table(path: Path, content: bytes, layout: Layout) -> Table:
+    """One CSV file of a folder."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -103,14 +175,13 @@ def _read_table(path: Path, content: bytes) -> Table:
     text = text.replace("\r\n", "\n")
     header_line, _, body = text.partition("\n")
     header = next(csv.reader([header_line]), [])
-    _check_header(path, tuple(header))
+    _check_header(path, tuple(header), layout.columns[path.name])
     table = Table(path, _columns(path, header, body))
-    _check_cells(table)
+    _check_cells(table, layout)
     return table
 
 
-def _check_header(path: Path, header: tuple[str, ...]) -> None:
-    expected = COLUMNS[path.name]
+def _check_header(path: Path, header: tuple[str, ...], expected: tuple[str, ...]) -> None:
     if not expected:
         return
     fix = f"The columns are {','.join(expected)}"
@@ -144,19 +215,19 @@ def _columns(path: Path, header: list[str], body: str) -> dict[str, list[str]]:
     return {column: cells[position::width] for position, column in enumerate(header)}
 
 
-def _check_cells(table: Table) -> None:
+def _check_cells(table: Table, layout: Layout) -> None:
     name = table.path.name
     for column, cells in table.columns.items():
-        if COLUMNS[name] and column not in _MAY_BE_EMPTY and "" in cells:
+        if layout.columns[name] and column not in layout.may_be_empty and "" in cells:
             raise table.error("empty_cell", cells.index(""), f"column {column!r} is empty", "Fill it or drop the row")
-    if name not in KEYS:
+    if name not in layout.keys:
         return
-    keys = list(zip(*(table.columns[column] for column in KEYS[name]), strict=True))
+    keys = list(zip(*(table.columns[column] for column in layout.keys[name]), strict=True))
     if len(set(keys)) == len(keys):
         return
     first: dict[tuple[str, ...], int] = {}
     for row, key in enumerate(keys):
         if key in first:
-            what = f"{' and '.join(KEYS[name])} {', '.join(key)} stand already on line {first[key] + 2}"
+            what = f"{' and '.join(layout.keys[name])} {', '.join(key)} stand already on line {first[key] + 2}"
             raise table.error("duplicate", row, what, "Keep one of the two rows")
         first[key] = row
