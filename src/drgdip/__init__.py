@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from drgdip.cases import Case, case_schema
     from drgdip.codes import normalise_code
     from drgdip.errors import CaseError, DrgdipError, RuleError, SchemeError, UnknownNameError
+    from drgdip.grouper.catalogue import Catalogue, list_catalogues, load_catalogue
     from drgdip.grouper.explain import Explanation, explain
     from drgdip.grouper.group import encode, group, group_batches, result_fields, warmup
     from drgdip.grouper.reference import group_one
-    from drgdip.grouper.result import REASONS, STATUSES, GroupResult
+    from drgdip.grouper.result import REASONS, STATUSES, DipResult, GroupResult
     from drgdip.grouper.scheme import Scheme, SchemeInfo, list_schemes, load_scheme
     from drgdip.readers import read_cases
     from drgdip.synthetic import sample_cases
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "Case": "drgdip.cases",
     "CaseError": "drgdip.errors",
+    "Catalogue": "drgdip.grouper.catalogue",
+    "DipResult": "drgdip.grouper.result",
     "DrgdipError": "drgdip.errors",
     "Explanation": "drgdip.grouper.explain",
     "GroupResult": "drgdip.grouper.result",
@@ -44,7 +47,9 @@ _PUBLIC = {
     "group": "drgdip.grouper.group",
     "group_batches": "drgdip.grouper.group",
     "group_one": "drgdip.grouper.reference",
+    "list_catalogues": "drgdip.grouper.catalogue",
     "list_schemes": "drgdip.grouper.scheme",
+    "load_catalogue": "drgdip.grouper.catalogue",
     "load_scheme": "drgdip.grouper.scheme",
     "normalise_code": "drgdip.codes",
     "read_cases": "drgdip.readers",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from drgdip.grouper.catalogue import Catalogue
     from drgdip.grouper.scheme import Scheme
 
 __all__ = ["main"]
@@ -63,14 +64,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="drgdip", description="Group hospital discharges under China's DRG payment schemes."
+        prog="drgdip", description="Group hospital discharges under China's DRG and DIP payment schemes."
     )
     parser.add_argument("--version", action="version", version=f"drgdip {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     group = commands.add_parser("group", help="group a file of cases", description="Group a file of cases.")
     group.add_argument("file", metavar="FILE", type=Path, help="CSV, JSON, JSON lines or Parquet")
-    group.add_argument("--scheme", required=True, metavar="ID", help="a scheme's id, or the path of its folder")
+    group.add_argument(
+        "--scheme", required=True, metavar="ID", help="a scheme's or catalogue's id, or the path of its folder"
+    )
     group.add_argument(
         "-o", "--output", metavar="OUT", help="where to write the cases with their groups; - for the screen"
     )
@@ -87,7 +90,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Say why a case is in its group: a case of a file by its number, or one from the options.",
     )
     explain.add_argument("file", metavar="FILE", type=Path, nargs="?", help="the file that has the case")
-    explain.add_argument("--scheme", required=True, metavar="ID", help="a scheme's id, or the path of its folder")
+    explain.add_argument(
+        "--scheme", required=True, metavar="ID", help="a scheme's or catalogue's id, or the path of its folder"
+    )
     explain.add_argument("--case", metavar="CASE_ID", help="the number of the case in FILE")
     for name, text in _CASE_OPTIONS.items():
         explain.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="VALUE", help=text)
@@ -97,10 +102,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_reading(explain)
     explain.set_defaults(run=_explain)
 
-    schemes = commands.add_parser("schemes", help="list the schemes, or show one", description="List the schemes.")
+    schemes = commands.add_parser(
+        "schemes", help="list the schemes and catalogues, or show one", description="List schemes and catalogues."
+    )
     schemes.set_defaults(run=_schemes)
-    show = schemes.add_subparsers(metavar="show").add_parser("show", help="show one scheme with its notes")
-    show.add_argument("scheme", metavar="ID", help="a scheme's id, or the path of its folder")
+    show = schemes.add_subparsers(metavar="show").add_parser("show", help="show one with its notes")
+    show.add_argument("scheme", metavar="ID", help="a scheme's or catalogue's id, or the path of its folder")
     show.set_defaults(run=_show_scheme)
     return parser
 
@@ -141,12 +148,12 @@ def _columns(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _group(options: argparse.Namespace) -> None:
-    from drgdip.grouper.scheme import load_scheme
+    from drgdip.grouper.catalogue import load_any
     from drgdip.readers import read_table
 
-    scheme = load_scheme(options.scheme)
+    scheme = load_any(options.scheme)
     table = read_table(options.file, format=options.input_format)
-    _check_free(table, options)
+    _check_free(table, scheme, options)
     summary = _Summary(scheme)
     with _output(options) as writer:
         for part in _parts(table):
@@ -156,22 +163,21 @@ def _group(options: argparse.Namespace) -> None:
     _report(options, summary)
 
 
-def _group_part(part: pa.Table, scheme: Scheme, options: argparse.Namespace, summary: _Summary) -> pa.Table:
+def _group_part(part: pa.Table, scheme: Scheme | Catalogue, options: argparse.Namespace, summary: _Summary) -> pa.Table:
     from drgdip._arrow import with_columns
     from drgdip.cases import to_cases
-    from drgdip.grouper.group import group
-    from drgdip.grouper.result import GroupResult
+    from drgdip.grouper.group import group, result_names
 
     cases = to_cases(part, _columns(options))
-    results = group(cases, scheme).select(GroupResult._fields)
+    results = group(cases, scheme).select(result_names(scheme))
     summary.add(part, cases, results)
     return with_columns(part, results.rename_columns([options.prefix + name for name in results.column_names]))
 
 
-def _check_free(table: pa.Table, options: argparse.Namespace) -> None:
-    from drgdip.grouper.result import GroupResult
+def _check_free(table: pa.Table, scheme: Scheme | Catalogue, options: argparse.Namespace) -> None:
+    from drgdip.grouper.group import result_names
 
-    taken = [name for name in GroupResult._fields if options.prefix + name in table.column_names]
+    taken = [name for name in result_names(scheme) if options.prefix + name in table.column_names]
     if taken:
         raise CaseError(
             f"{options.file} has columns {', '.join(options.prefix + name for name in taken)} already; "
@@ -225,7 +231,7 @@ def _output(options: argparse.Namespace) -> Iterator[Any]:
 class _Summary:
     """What grouping a file did, added up part by part."""
 
-    def __init__(self, scheme: Scheme) -> None:
+    def __init__(self, scheme: Scheme | Catalogue) -> None:
         self.scheme = scheme
         self.cases = 0
         self.statuses: Counter[str] = Counter()
@@ -274,7 +280,7 @@ class _Summary:
         if self.groups:
             yield "commonest groups"
             for group, number in sorted(self.groups.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN]:
-                yield f"  {number:>8,}  {group} {self.scheme.names[group]}"
+                yield f"  {number:>8,}  {group} {self.scheme.names.get(group, '')}".rstrip()
 
     def warnings(self) -> Iterator[str]:
         """What a reader should know of the input."""
@@ -341,17 +347,21 @@ def _case_of_file(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _schemes(_: argparse.Namespace) -> None:
+    from drgdip.grouper.catalogue import STAGES, list_catalogues
     from drgdip.grouper.scheme import list_schemes
 
     for info in list_schemes():
         counts = " ".join(f"{info.counts[name]:>4} {name.upper()}" for name in ("mdc", "adrg", "drg"))
         print(f"{info.id:<24} revision {info.revision}  {counts}  {info.title}")
+    for info in list_catalogues():
+        kinds = " ".join(f"{info.counts[kind]:>5} {kind}" for kind in STAGES if kind in info.counts)
+        print(f"{info.id:<24} revision {info.revision}  {kinds:<24}  {info.title}")
 
 
 def _show_scheme(options: argparse.Namespace) -> None:
-    from drgdip.grouper.scheme import load_scheme
+    from drgdip.grouper.catalogue import load_any
 
-    scheme = load_scheme(options.scheme)
+    scheme = load_any(options.scheme)
     info = scheme.info
     print(f"{info.id}: {info.title}")
     for label, value in (

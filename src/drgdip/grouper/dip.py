@@ -445,10 +445,8 @@ def _holds(
         words = {"ZYZD": principal_bits, "QTZD": others_bits}
         held = np.logical_or.reduce([words[variable] & asked != 0 for variable in rule.variables])
         return np.asarray(held != rule.negated)
-    if isinstance(rule, Compare):
-        column = VALUE_VARIABLES[rule.variable]
-        if column not in encoded.values:
-            return np.zeros(encoded.rows, dtype=bool)
-        return np.asarray(OPERATORS[rule.operator](encoded.values[column], rule.value))
-    assert rule is ALWAYS
-    return np.ones(encoded.rows, dtype=bool)
+    assert isinstance(rule, Compare)  # the loader takes no other
+    column = VALUE_VARIABLES[rule.variable]
+    if column not in encoded.values:
+        return np.zeros(encoded.rows, dtype=bool)
+    return np.asarray(OPERATORS[rule.operator](encoded.values[column], rule.value))

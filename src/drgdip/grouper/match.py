@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from drgdip.cases import Case
     from drgdip.grouper.catalogue import Catalogue, Group, Term
 
-__all__ = ["Asked", "Situation", "Trial", "match", "match_case", "questions", "situation_of"]
+__all__ = ["Asked", "Situation", "Trial", "match", "match_case", "questions"]
 
 
 class Situation(NamedTuple):
@@ -56,12 +56,18 @@ class Situation(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A condition of a group, whether it holds, and what of the case decided it."""
+    """A condition of a group: what it asks of the case, whether it holds, and what of the case decided it."""
 
-    text: str
+    what: str
+    of: Any
     holds: bool
     codes: tuple[str, ...]
-    value: Any = None
+    value: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The condition for a reader."""
+        return f"{self.what} {self.of}".strip()
 
 
 class Trial(NamedTuple):
@@ -82,7 +88,7 @@ def match(
     record: Mapping[str, Any], unreadable: frozenset[str], catalogue: Catalogue, log: list[Trial] | None = None
 ) -> tuple[DipResult, Situation]:
     """The result of a case that has been read, and how the catalogue sees it; groups tried go into the log."""
-    situation = situation_of(record["dx"], record["procs"], values_of(record), catalogue)
+    situation = _situation(record["dx"], record["procs"], values_of(record), catalogue)
     reason = unreadable_reason(unreadable, catalogue.variables) if unreadable else None
     if reason is None and situation.dx is None:
         reason = "missing_principal_diagnosis"
@@ -104,7 +110,7 @@ def match(
     return DipResult(None, None, treatment, None, "ungrouped", _why_not(candidates, situation)), situation
 
 
-def situation_of(
+def _situation(
     dx: Sequence[str | None], procs: Sequence[str | None], values: Mapping[str, Any], catalogue: Catalogue
 ) -> Situation:
     """A case as a catalogue sees it: what counts as the principal procedure, and what the procedures come to."""
@@ -148,7 +154,7 @@ def _after_exclusion(
     """The procedures from the one that may be principal on, and what the exclusion list makes of the case."""
     for at, code in enumerate(procs):
         treatment, allowed = catalogue.excluded_procs.get(code or "", ("", ()))
-        if not treatment or (dx is not None and _has_prefix(dx, allowed)):
+        if not treatment or (dx is not None and dx.startswith(allowed)):
             return procs[at:], None
         if treatment == "conservative":
             return procs[at:], treatment
@@ -170,10 +176,6 @@ def _treatment(procs: Sequence[str], catalogue: Catalogue) -> tuple[str | None, 
         if tiers:
             return treatment, max(tiers)
     return None, ""
-
-
-def _has_prefix(code: str, prefixes: Sequence[str]) -> bool:
-    return any(code.startswith(prefix) for prefix in prefixes)
 
 
 def _candidates(situation: Situation, catalogue: Catalogue) -> list[Group]:
@@ -200,39 +202,43 @@ def questions(group: Group, situation: Situation, catalogue: Catalogue) -> Itera
     """What a group asks for, one condition after the other."""
     all_dx = (situation.dx or "", *situation.other_dx)
     if group.dx:
-        asked = all_dx if group.anywhere == "dx" else all_dx[:1]
-        found = tuple(code for code in asked if _has_prefix(code, group.dx))
-        yield Asked(("any diagnosis " if group.anywhere == "dx" else "diagnosis ") + group.dx_text, bool(found), found)
+        anywhere = group.anywhere == "dx"
+        found = tuple([code for code in (all_dx if anywhere else all_dx[:1]) if code.startswith(group.dx)])
+        yield Asked("any diagnosis" if anywhere else "diagnosis", group.dx_text, bool(found), found)
     if group.other_dx:
-        found = tuple(code for code in situation.other_dx if _has_prefix(code, group.other_dx))
-        yield Asked(f"other diagnosis {_shown(group.other_dx)}", bool(found), found)
+        found = tuple([code for code in situation.other_dx if code.startswith(group.other_dx)])
+        yield Asked("other diagnosis", Prefixes(group.other_dx), bool(found), found)
     if group.treatment:
         fitting = situation.treatment == group.treatment and group.tier in {"", situation.tier}
-        text = f"treatment {group.treatment}{f' of tier {group.tier}' if group.tier else ''}"
-        has = " ".join(filter(None, (situation.treatment, situation.tier)))
-        yield Asked(text, fitting, (), has or None)
+        has = " ".join(filter(None, (situation.treatment, situation.tier))) or None
+        yield Asked("treatment", f"{group.treatment} {group.tier}".strip(), fitting, (), has)
     elif group.procedures == ():
-        yield Asked("conservative treatment", situation.conservative, () if situation.conservative else situation.procs)
+        yield Asked("conservative treatment", "", situation.conservative, situation.procs)
     for term in group.procedures or ():
-        principal = catalogue.matching.procedures == "principal" and group.anywhere != "procedures"
-        given = (() if situation.principal is None else (situation.principal,)) if principal else situation.procs
-        yield _term("principal procedure" if principal else "procedure", term, given)
+        if catalogue.matching.procedures == "principal" and group.anywhere != "procedures":
+            yield _term("principal procedure", term, () if situation.principal is None else (situation.principal,))
+        else:
+            yield _term("procedure", term, situation.procs)
     for term in group.related:
         yield _term("related procedure", term, situation.others)
     if group.condition != ALWAYS:
         codes = {"ZYZD": all_dx[:1], "QTZD": situation.other_dx}
-        yield Asked(
-            str(group.condition), holds(group.condition, Facts(codes, dict(situation.values), {}), catalogue), ()
-        )
+        held = holds(group.condition, Facts(codes, dict(situation.values), {}), catalogue)
+        yield Asked("", group.condition, held, ())
 
 
 def _term(what: str, term: Term, given: Sequence[str]) -> Asked:
-    found = tuple(code for code in given if code in term.codes)
-    return Asked(f"{what} {term}", len(found) >= term.times, found)
+    found = tuple([code for code in given if code in term.codes])
+    return Asked(what, term, len(found) >= term.times, found)
 
 
-def _shown(prefixes: Sequence[str]) -> str:
-    return "|".join(prefixes) if len(prefixes) <= 6 else f"{prefixes[0]} … {prefixes[-1]}"
+class Prefixes(tuple[str, ...]):
+    """Prefixes of diagnoses, shown in short where they are many."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "|".join(self) if len(self) <= 6 else f"{self[0]}|…|{self[-1]}"
 
 
 def _preference(stage: str, situation: Situation, catalogue: Catalogue) -> Callable[[Group], tuple[float, ...]]:
