@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from drgdip.errors import CaseError
-from drgdip.fields import is_missing
+from drgdip.fields import is_missing, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,8 +75,9 @@ def to_arrow(data: Any, columns: list[str] | None = None) -> pa.Table:
     """A table as Arrow, of all columns or of those named (which must be there)."""
     kind = kind_of(data)
     if kind == "pandas":
-        names = list(data.columns) if columns is None else columns
-        return pa.table({str(name): _from_pandas(data[name], str(name)) for name in names})
+        place = {str(name): position for position, name in enumerate(data.columns)}  # names may be numbers
+        names = list(place) if columns is None else columns
+        return pa.table({name: _from_pandas(data.iloc[:, place[name]], name) for name in names})
     if kind == "lazy":
         data = data.collect()
     if kind == "records":
@@ -179,15 +180,18 @@ def _texts(value: Any, *, listed: bool) -> Any:
     if is_missing(value):
         return None
     if not listed:
-        return str(value)
+        return text_of(value)
     items = value.split("|") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
-    return [None if is_missing(item) else str(item) for item in items]
+    return [None if is_missing(item) else text_of(item) for item in items]
 
 
 def _from_pandas(series: Any, name: str) -> pa.Array | pa.ChunkedArray:
     if series.dtype == object:
         return from_values(series.tolist(), name)
-    return pa.array(series, from_pandas=True)
+    try:
+        return pa.array(series, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError):
+        return from_values(series.tolist(), name)
 
 
 def to_kind(table: pa.Table, like: Any) -> Any:

@@ -21,8 +21,10 @@ from drgdip.fields import (
     UNREADABLE,
     Resolved,
     Unreadable,
+    is_missing,
     read_codes,
     resolve,
+    text_of,
 )
 
 if TYPE_CHECKING:
@@ -150,7 +152,8 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
                 if failed.any():
                     failures.append((column, failed))
             result[column] = given
-    before = one_chunk(table[UNREADABLE]) if marked else pa.nulls(len(table), pa.string())
+    own = bool(marked) and _is_text(table.schema.field(UNREADABLE).type)
+    before = one_chunk(table[UNREADABLE]) if own else pa.nulls(len(table), pa.string())
     result[UNREADABLE] = _unreadable(before, failures)
     return pa.table(result)
 
@@ -180,6 +183,12 @@ def resolve_columns(names: list[str], columns: Mapping[str, str]) -> Resolved:
             "of the aliases in docs/cases.md, or say which it is with columns={'dx': ...} (--columns dx=NAME on the "
             "command line)"
         )
+    used = [*single.values(), *(name for parts in wide.values() for name in parts.names)]
+    doubled = [name for name in used if names.count(name) > 1]
+    if doubled:
+        raise CaseError(
+            f"column {doubled[0]!r} stands {names.count(doubled[0])} times in the table; rename all but one"
+        )
     return Resolved(single, wide)
 
 
@@ -192,24 +201,31 @@ def _is_text(kind: pa.DataType) -> bool:
 def as_lists(column: pa.Array) -> pa.Array:
     """Codes in any layout as lists of texts; text is cut at ``|``. Codes stay as they are written."""
     kind = column.type
-    if pa.types.is_fixed_size_list(kind):
+    if _is_text(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind):
+        return pc.split_pattern(column.cast(pa.string()), "|")
+    if pa.types.is_fixed_size_list(kind) and _is_text(kind.value_type):
         column = column.cast(pa.list_(kind.value_type))
-    elif pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
-        column = column.cast(pa.large_list(kind.value_type))
-    elif not pa.types.is_list(kind) and not pa.types.is_large_list(kind):
-        texts = column.cast(pa.string()) if not pa.types.is_string(kind) else column
-        return pc.split_pattern(texts, "|")
-    inner = column.type.value_type
-    if pa.types.is_string(inner) or pa.types.is_large_string(inner) or pa.types.is_dictionary(inner):
-        return column
-    return column.cast((pa.large_list if pa.types.is_large_list(column.type) else pa.list_)(pa.string()))
+    if (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)) and _is_text(column.type.value_type):
+        inner = column.type.value_type
+        if not pa.types.is_string_view(inner):
+            return column
+        return column.cast((pa.large_list if pa.types.is_large_list(kind) else pa.list_)(pa.string()))
+    # What is seldom: views, of which casts lose slices, and codes that are no texts.
+    return from_lists([[] if row is None else read_codes(row) for row in column.to_pylist()])
+
+
+def _texts(column: pa.Array) -> pa.Array:
+    """A column of single codes as texts."""
+    if _is_text(column.type) or pa.types.is_integer(column.type):
+        return column.cast(pa.string())
+    return from_list([None if is_missing(value) else text_of(value) for value in column.to_pylist()], pa.string())
 
 
 def _gather(table: pa.Table, wide: Wide) -> pa.Array:
     """Codes that stand in several columns as lists, without the empty cells behind the principal one."""
     rows = len(table)
     names = [*([wide.principal] if wide.principal is not None else []), *wide.numbered]
-    cells = [one_chunk(table[name]).cast(pa.string()) for name in names]
+    cells = [_texts(one_chunk(table[name])) for name in names]
     if wide.principal is None:
         cells.insert(0, pa.nulls(rows, pa.string()))
     empty = from_list([*sorted(MISSING), None], pa.string())

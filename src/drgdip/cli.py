@@ -1,9 +1,11 @@
-"""The command line: ``drgdip group``, ``explain`` and ``schemes``."""
+"""The command line: ``drgdip group``, ``explain``, ``schemes`` and ``warmup``."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import io
+import itertools
 import sys
 from collections import Counter
 from pathlib import Path
@@ -13,16 +15,19 @@ from drgdip import __version__
 from drgdip.errors import CaseError, DrgdipError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import pyarrow as pa
 
     from drgdip.grouper.catalogue import Catalogue
     from drgdip.grouper.scheme import Scheme
+    from drgdip.readers import Part
 
 __all__ = ["main"]
 
-_CHUNK = 20_000
+_BAR = 30
+#: Case numbers are compared among so many cases, so that a file of any size takes the same memory.
+_COMPARED = 2_000_000
 _SHOWN = 5
 
 
@@ -48,6 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     CC, MCC: none
     0
     """
+    if arguments is None:  # a terminal without Chinese shows escapes rather than nothing
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
@@ -109,6 +118,14 @@ def _parser() -> argparse.ArgumentParser:
     show = schemes.add_subparsers(metavar="show").add_parser("show", help="show one with its notes")
     show.add_argument("scheme", metavar="ID", help="a scheme's or catalogue's id, or the path of its folder")
     show.set_defaults(run=_show_scheme)
+
+    warmup = commands.add_parser(
+        "warmup",
+        help="compile the kernels now, when an image is built",
+        description="Compile the kernels and prepare schemes, so that no process waits for it later.",
+    )
+    warmup.add_argument("scheme", nargs="*", metavar="ID", help="schemes to prepare")
+    warmup.set_defaults(run=_warmup)
     return parser
 
 
@@ -148,15 +165,18 @@ def _columns(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _group(options: argparse.Namespace) -> None:
+    from drgdip.cases import to_cases
     from drgdip.grouper.catalogue import load_any
-    from drgdip.readers import read_table
+    from drgdip.readers import read_parts
 
     scheme = load_any(options.scheme)
-    table = read_table(options.file, format=options.input_format)
-    _check_free(table, scheme, options)
+    parts = read_parts(options.file, format=options.input_format)
+    first = next(parts)
+    _check_free(first.table, scheme, options)
+    to_cases(first.table.slice(0, 0), _columns(options))  # before OUT is opened: what is missing is so in every row
     summary = _Summary(scheme)
     with _output(options) as writer:
-        for part in _parts(table):
+        for part in _with_progress(itertools.chain([first], parts)):
             results = _group_part(part, scheme, options, summary)
             if writer is not None:
                 writer.write(results)
@@ -169,9 +189,21 @@ def _group_part(part: pa.Table, scheme: Scheme | Catalogue, options: argparse.Na
     from drgdip.grouper.group import group, result_names
 
     cases = to_cases(part, _columns(options))
-    results = group(cases, scheme).select(result_names(scheme))
+    results = group(_with_all_columns(cases), scheme).select(result_names(scheme))
     summary.add(part, cases, results)
     return with_columns(part, results.rename_columns([options.prefix + name for name in results.column_names]))
+
+
+def _with_all_columns(cases: pa.Table) -> pa.Table:
+    """The cases with nulls for columns that the file does not have: a file is grouped as far as it goes."""
+    import pyarrow as pa
+
+    from drgdip.cases import case_schema
+
+    for field in case_schema():
+        if field.name not in cases.column_names:
+            cases = cases.append_column(field, pa.nulls(len(cases), field.type))
+    return cases
 
 
 def _check_free(table: pa.Table, scheme: Scheme | Catalogue, options: argparse.Namespace) -> None:
@@ -185,15 +217,18 @@ def _check_free(table: pa.Table, scheme: Scheme | Catalogue, options: argparse.N
         )
 
 
-def _parts(table: pa.Table) -> Iterator[pa.Table]:
-    """The rows in chunks, with progress on a terminal if there are many."""
-    show = sys.stderr.isatty() and len(table) > _CHUNK
-    for start in range(0, max(len(table), 1), _CHUNK):
-        yield table.slice(start, _CHUNK)
-        if show:
-            done = min(start + _CHUNK, len(table))
-            end = "\n" if done == len(table) else ""
-            print(f"\r{done:,} of {len(table):,} cases", end=end, file=sys.stderr, flush=True)
+def _with_progress(parts: Iterable[Part]) -> Iterator[pa.Table]:
+    """The tables of the parts, with a bar on a terminal where there are several."""
+    show, rows, bar = sys.stderr.isatty(), 0, ""
+    for part in parts:
+        yield part.table
+        rows += len(part.table)
+        if show and (part.done < 1 or bar):
+            filled = round(part.done * _BAR)
+            bar = f"\r[{'#' * filled}{'.' * (_BAR - filled)}] {part.done:4.0%} {rows:,} cases"
+            print(bar, end="", file=sys.stderr, flush=True)
+    if bar:
+        print(file=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -243,6 +278,8 @@ class _Summary:
 
     def add(self, part: pa.Table, cases: pa.Table, results: pa.Table) -> None:
         """Count a part."""
+        import pyarrow.compute as pc
+
         from drgdip.grouper.grammar import VALUE_VARIABLES
 
         wanted = [
@@ -251,15 +288,15 @@ class _Summary:
             *(VALUE_VARIABLES[name] for name in VALUE_VARIABLES if name in self.scheme.variables),
         ]
         self.absent = [column for column in wanted if column not in cases.column_names]
-        self.statuses.update(results["status"].to_pylist())
-        self.reasons.update(reason for reason in results["reason"].to_pylist() if reason)
-        taken = zip(results["status"].to_pylist(), results["group"].to_pylist(), strict=True)
-        self.groups.update(group for status, group in taken if status == "grouped")
-        if "case_id" in cases.column_names:
-            self.ids.update(str(number) for number in cases["case_id"].to_pylist() if number is not None)
-        for row, columns in enumerate(cases["unreadable"].to_pylist()):
-            if columns and len(self.broken) < _SHOWN:
-                self.broken.append(f"case {self.cases + row + 1}: {columns.replace(' ', ', ')} cannot be read")
+        self.statuses.update(_counts(results["status"]))
+        self.reasons.update(_counts(results["reason"]))
+        self.groups.update(_counts(results["group"].filter(pc.equal(results["status"], "grouped"))))
+        if "case_id" in cases.column_names and self.cases < _COMPARED:
+            self.ids.update(_counts(cases["case_id"]))
+        if cases["unreadable"].null_count < len(cases):
+            for row, columns in enumerate(cases["unreadable"].to_pylist()):
+                if columns and len(self.broken) < _SHOWN:
+                    self.broken.append(f"row {self.cases + row + 1}: {columns.replace(' ', ', ')} cannot be read")
         self.cases += len(part)
 
     def lines(self) -> Iterator[str]:
@@ -267,11 +304,11 @@ class _Summary:
         from drgdip.grouper.result import REASONS, STATUSES
 
         info = self.scheme.info
-        yield f"{self.cases:,} cases under {info.id} revision {info.revision} ({info.title})"
+        yield f"{_several(self.cases, 'case')} under {info.id} revision {info.revision} ({info.title})"
         for status in STATUSES:
             number = self.statuses[status]
             if number or status in {"grouped", "ambiguous", "ungrouped", "invalid"}:
-                groups = f" in {len(self.groups):,} groups" if status == "grouped" else ""
+                groups = f" in {_several(len(self.groups), 'group')}" if status == "grouped" else ""
                 yield f"  {status:<10}{number:>10,}  {number / max(self.cases, 1):8.2%}{groups}"
         if self.reasons:
             yield "commonest reasons"
@@ -288,11 +325,25 @@ class _Summary:
             yield f"no column for {', '.join(self.absent)}: taken as missing (the names known are in docs/cases.md)"
         doubled = [number for number, times in self.ids.items() if times > 1]
         if doubled:
-            yield f"{len(doubled):,} case numbers stand more than once, the first {doubled[0]!r}; each row is grouped"
+            numbers = "stands" if len(doubled) == 1 else "stand"
+            yield (
+                f"{_several(len(doubled), 'case number')} {numbers} more than once, the first {doubled[0]!r}; "
+                "each row is grouped"
+            )
         yield from self.broken
         more = sum(number for reason, number in self.reasons.items() if reason.startswith("unreadable_"))
         if more > len(self.broken):
             yield f"… and {more - len(self.broken):,} more that cannot be read; their status is invalid"
+
+
+def _several(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def _counts(column: pa.ChunkedArray) -> dict[str, int]:
+    """How often each value stands in a column, null left out."""
+    counted = column.drop_null().value_counts()
+    return {str(row["values"]): row["counts"] for row in counted.to_pylist()}
 
 
 def _report(options: argparse.Namespace, summary: _Summary) -> None:
@@ -300,7 +351,9 @@ def _report(options: argparse.Namespace, summary: _Summary) -> None:
     print(f"{options.file}: ", end="", file=screen)
     for line in summary.lines():
         print(line, file=screen)
-    if options.output not in {None, "-"}:
+    if options.output is None:
+        print("nothing written: name a file with -o to keep the groups", file=screen)
+    elif options.output != "-":
         print(f"wrote {options.output}", file=screen)
     for line in summary.warnings():
         print(f"note: {line}", file=sys.stderr)
@@ -381,3 +434,11 @@ def _show_scheme(options: argparse.Namespace) -> None:
         print(f"{title}:")
         for name, value in table.items():
             print(f"  {name}: {value}")
+
+
+def _warmup(options: argparse.Namespace) -> None:
+    from drgdip.grouper.group import warmup
+    from drgdip.versions import kernel_cache
+
+    warmup(*options.scheme)
+    print(f"kernels are compiled; cache: {kernel_cache()}")

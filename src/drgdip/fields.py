@@ -7,8 +7,10 @@ same at every door.
 from __future__ import annotations
 
 import csv
+import math
 import re
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -41,6 +43,7 @@ MISSING = frozenset({"", "-", "NULL", "null", "NaN", "nan", "None"})
 _WHOLE = re.compile(r"[+-]?\d+(\.0*)?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 _LARGEST = 2**63 - 1  # Arrow's int64
+_LONGEST = 1000  # digits, zeros in front included; Python reads no more than 4,300
 _SEXES = {"1": 1, "2": 2, "男": 1, "女": 2, "M": 1, "F": 2, "m": 1, "f": 2, "男性": 1, "女性": 2}
 
 
@@ -55,7 +58,17 @@ def is_missing(value: object) -> bool:
     if isinstance(value, str):
         return value in MISSING or fold_width(value) in MISSING
     # NaN and NaT differ from themselves; pandas' NA answers a comparison with itself.
-    return bool(value != value) if isinstance(value, float) else type(value).__name__ in {"NAType", "NaTType"}
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    if isinstance(value, float) or type(value).__module__ == "numpy":
+        return getattr(value, "ndim", 0) == 0 and bool(value != value)
+    return type(value).__name__ in {"NAType", "NaTType"}
+
+
+def _plain(value: object) -> object:
+    """A numpy scalar as Python's number; anything else as it is."""
+    scalar = type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0
+    return value.item() if scalar else value  # type: ignore[attr-defined]
 
 
 def read_whole(value: object) -> int | None:
@@ -64,15 +77,19 @@ def read_whole(value: object) -> int | None:
         return value
     if is_missing(value):
         return None
-    text = fold_width(value) if isinstance(value, str) else repr(value) if isinstance(value, float) else ""
-    if text and _WHOLE.fullmatch(text):
-        number = int(text.partition(".")[0])
+    value = _plain(value)
+    if isinstance(value, Decimal):  # its text may have an exponent of any size
+        value = float(value) if not value.is_finite() or abs(value) > _LARGEST else f"{value:f}"
+    if isinstance(value, str):
+        text = fold_width(value)
+        if not _WHOLE.fullmatch(text):
+            raise Unreadable("not a whole number")
+        digits = text.partition(".")[0]
+        number = int(digits) if len(digits) < _LONGEST else _LARGEST + 1
     elif hasattr(value, "__index__") and not isinstance(value, bool):
         number = value.__index__()
     elif isinstance(value, float) and value.is_integer():
         number = int(value)
-    elif type(value).__name__ == "Decimal" and value == int(value):  # type: ignore[call-overload]
-        number = int(value)  # type: ignore[call-overload]
     else:
         raise Unreadable("not a whole number")
     if not -_LARGEST <= number <= _LARGEST:
@@ -88,11 +105,15 @@ def read_number(value: object) -> float | None:
         text = fold_width(value)
         if not _NUMBER.fullmatch(text):
             raise Unreadable("not a number")
-        return float(text)
+        value = float(text)
+    value = _plain(value)
     if isinstance(value, bool) or not hasattr(value, "__float__"):
         raise Unreadable("not a number")
-    number = float(value)
-    if number in {float("inf"), float("-inf")}:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if math.isinf(number):
         raise Unreadable("a number without measure")
     return number
 
@@ -111,21 +132,28 @@ def read_text(value: object) -> str | None:
     return None if is_missing(value) else str(value).strip()
 
 
+def text_of(value: object) -> str:
+    """The text of a value that is none; bytes, as old Parquet files have for texts, are UTF-8."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
 def read_codes(value: object) -> list[str | None]:
     """Codes from a list or from text joined by ``|``: the principal one first, null where there is none.
 
     Missing codes among the others are left out. Whatever is no text is taken by its text: no code is lost, and one
     that no code set has is merely unknown.
     """
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
     if isinstance(value, str):
         items: Iterable[object] = value.split("|")
-    elif hasattr(value, "__iter__") and not isinstance(value, bytes | dict):
+    elif hasattr(value, "__iter__") and not isinstance(value, dict):
         items = value
     else:
         items = (value,)
     codes: list[str | None] = []
     for item in items:
-        code = "" if is_missing(item) else normalise_code(item if isinstance(item, str) else str(item))
+        code = "" if is_missing(item) else normalise_code(item if isinstance(item, str) else text_of(item))
         if code not in MISSING:
             codes.append(code)
         elif not codes:
@@ -250,9 +278,10 @@ def read_record(record: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[st
 
     Names that are no case column are passed over.
     """
-    resolved = resolve(tuple(record))
+    resolved = resolve(tuple(name for name in record if isinstance(name, str)))
     values: dict[str, Any] = {}
-    unreadable = set((record.get(UNREADABLE) or "").split())
+    marks = record.get(UNREADABLE)
+    unreadable = set(marks.split()) if isinstance(marks, str) else set()
     for column, read in READERS.items():
         name = resolved.single.get(column)
         if name is not None:

@@ -5,24 +5,25 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from drgdip._arrow import from_values
+from drgdip._arrow import from_list, from_values
 from drgdip.cases import clean_codes, resolve_columns, to_cases
 from drgdip.errors import CaseError
 from drgdip.fields import CODE_COLUMNS, UNREADABLE
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["FORMATS", "format_of", "read_cases", "read_table"]
+__all__ = ["FORMATS", "PART", "Part", "format_of", "read_cases", "read_parts", "read_table"]
 
 #: Formats by the ending of a file's name.
 FORMATS = {
@@ -34,7 +35,10 @@ FORMATS = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
 }
+#: Rows of a part of a file.
+PART = 262_144
 _BLOCK = 1 << 20
+_CSV_BLOCK = 1 << 24
 _OVERFLOW = "overflow"
 
 
@@ -103,10 +107,25 @@ def format_of(path: Path, format: str = "auto") -> str:  # noqa: A002
     return format
 
 
+class Part(NamedTuple):
+    """Some rows of a file, and how much of the file is read with them (0 to 1)."""
+
+    table: pa.Table
+    done: float
+
+
 def read_table(path: str | os.PathLike[str], *, format: str = "auto") -> pa.Table:  # noqa: A002
     """Read a file as it is: names and values of the file, text where the format has no types.
 
     A row that is no row (too many cells, too few, no record) is kept, and marked in a column ``unreadable``.
+    """
+    return pa.concat_tables([part.table for part in read_parts(path, format=format)])
+
+
+def read_parts(path: str | os.PathLike[str], *, format: str = "auto", rows: int | None = None) -> Iterator[Part]:  # noqa: A002
+    """Read a file as `read_table` does, in parts of so many rows at most: one at least, all of one schema.
+
+    CSV and Parquet are read as the parts are asked for, whatever the size of the file; JSON whole.
     """
     path = Path(path)
     if not path.exists():
@@ -115,18 +134,31 @@ def read_table(path: str | os.PathLike[str], *, format: str = "auto") -> pa.Tabl
         raise CaseError(f"{path}: is a folder, not a file of cases")
     if path.stat().st_size == 0:
         raise CaseError(f"{path}: the file is empty")
-    read = {"csv": _read_csv, "json": _read_json, "jsonl": _read_json_lines, "parquet": _read_parquet}
+    read = {"csv": _csv_parts, "json": _json_parts, "jsonl": _json_lines_parts, "parquet": _parquet_parts}
     try:
-        return read[format_of(path, format)](path)
+        yield from read[format_of(path, format)](path, rows or PART)
     except OSError as error:
         raise CaseError(f"{path}: cannot be read: {error}") from error
+    except UnicodeError as error:
+        raise CaseError(f"{path}: is not the text that it begins as ({error}); save it as UTF-8") from error
 
 
-def _read_parquet(path: Path) -> pa.Table:
+def _parquet_parts(path: Path, rows: int) -> Iterator[Part]:
     try:
-        return pq.read_table(path)
+        file = pq.ParquetFile(path)
+        total, read = file.metadata.num_rows, 0
+        for batch in file.iter_batches(batch_size=rows):
+            read += len(batch)
+            yield Part(pa.Table.from_batches([batch]), read / total)
+        if not total:
+            yield Part(file.schema_arrow.empty_table(), 1.0)
     except pa.ArrowInvalid as error:
         raise CaseError(f"{path}: is not a Parquet file: {error}") from error
+
+
+def _sliced(table: pa.Table, rows: int) -> Iterator[Part]:
+    for start in range(0, max(len(table), 1), rows):
+        yield Part(table.slice(start, rows), min(1.0, (start + rows) / max(len(table), 1)))
 
 
 def encoding_of(path: Path) -> str:
@@ -153,11 +185,27 @@ def encoding_of(path: Path) -> str:
             if not candidates:
                 raise CaseError(f"{path}: is neither UTF-8 nor GB18030 text; save it as UTF-8")
             block = file.read(_BLOCK)
+    for name in list(candidates):
+        try:
+            decoders[name].decode(b"", final=True)
+        except UnicodeDecodeError:
+            candidates.remove(name)
+    if not candidates:
+        raise CaseError(f"{path}: the file ends within a character; it seems to be cut off")
     return candidates[0]
 
 
-def csv_layout(path: Path) -> tuple[str, str, list[str]]:
-    """Encoding, delimiter and header of a CSV file."""
+class CsvLayout(NamedTuple):
+    """Encoding, delimiter and header of a CSV file, and how many lines the header has."""
+
+    encoding: str
+    delimiter: str
+    header: list[str]
+    lines: int
+
+
+def csv_layout(path: Path) -> CsvLayout:
+    """How a CSV file is laid out."""
     encoding = encoding_of(path)
     with path.open(encoding=encoding, newline="") as file:
         first = file.readline()
@@ -165,64 +213,107 @@ def csv_layout(path: Path) -> tuple[str, str, list[str]]:
             raise CaseError(f"{path}: the first line is blank; it should be a header")
         delimiter = max(",\t;", key=first.count)
         file.seek(0)
-        header = [name.strip() for name in next(csv.reader(file, delimiter=delimiter))]
+        rows = csv.reader(file, delimiter=delimiter)
+        header = [" ".join(name.split()) for name in next(rows)]
     doubled = [name for name in header if header.count(name) > 1]
     if doubled:
         raise CaseError(f"{path}: column {doubled[0]!r} stands {header.count(doubled[0])} times in the header")
-    return encoding, delimiter, header
+    return CsvLayout(encoding, delimiter, header, rows.line_num)
 
 
-def _read_csv(path: Path) -> pa.Table:
-    encoding, delimiter, header = csv_layout(path)
+def _csv_parts(path: Path, rows: int) -> Iterator[Part]:
+    layout = csv_layout(path)
+    if _is_regular(path, layout):
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            for table in _regular_tables(file, layout):
+                yield from (Part(part.table, file.tell() / size) for part in _sliced(table, rows))
+    else:
+        yield from (Part(table, done) for table, done in _irregular_tables(path, layout, rows))
+
+
+def _is_regular(path: Path, layout: CsvLayout) -> bool:
+    """Whether every row has as many cells as the header. What is read in parts must be known beforehand."""
     try:
-        return pacsv.read_csv(
-            path,
-            read_options=pacsv.ReadOptions(column_names=header, skip_rows=1, encoding=encoding),
-            parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-            convert_options=pacsv.ConvertOptions(
-                column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True, null_values=[""]
-            ),
-        )
+        with path.open("rb") as file:
+            for _ in _regular_tables(file, layout, layout.header[:1]):
+                pass
     except pa.ArrowInvalid:
-        return _read_broken_csv(path, encoding, delimiter, header)
+        return False
+    return True
 
 
-def _read_broken_csv(path: Path, encoding: str, delimiter: str, header: list[str]) -> pa.Table:
+def _regular_tables(file: IO[bytes], layout: CsvLayout, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """A CSV file block by block, of all columns or of those named; one table at least."""
+    convert = pacsv.ConvertOptions(
+        column_types=dict.fromkeys(layout.header, pa.string()),
+        strings_can_be_null=True,
+        null_values=[""],
+        include_columns=columns or [],
+    )
+    reading = pacsv.ReadOptions(
+        column_names=layout.header, skip_rows=layout.lines, encoding=layout.encoding, block_size=_CSV_BLOCK
+    )
+    parsing = pacsv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True)
+    try:
+        reader = pacsv.open_csv(file, reading, parsing, convert)
+    except pa.ArrowInvalid as error:
+        if "Empty CSV file" not in str(error):
+            raise
+        yield pa.schema([pa.field(name, pa.string()) for name in columns or layout.header]).empty_table()
+        return
+    empty = True
+    for batch in reader:
+        if len(batch):
+            empty = False
+            yield pa.Table.from_batches([batch])
+    if empty:
+        yield reader.schema.empty_table()
+
+
+def _irregular_tables(path: Path, layout: CsvLayout, rows: int) -> Iterator[tuple[pa.Table, float]]:
     """A CSV file with rows of other lengths than the header: cells too many go to a column of their own."""
-    width = len(header)
-    with path.open(encoding=encoding, newline="") as file:
-        rows = csv.reader(file, delimiter=delimiter)
-        next(rows)
-        try:
-            cells = [row for row in rows if row]
-        except csv.Error as error:
-            raise CaseError(f"{path}, line {rows.line_num}: is not CSV: {error}") from error
-    columns: dict[str, list[str | None]] = {
-        name: [(row[position] or None) if position < len(row) else None for row in cells]
-        for position, name in enumerate(header)
-    }
-    columns[_OVERFLOW] = [delimiter.join(row[width:]) or None for row in cells]
-    columns[UNREADABLE] = [None if len(row) == width else "row" for row in cells]
-    return pa.table({name: pa.array(column, pa.string()) for name, column in columns.items()})
+    width = len(layout.header)
+    size = path.stat().st_size
+    with path.open("rb") as binary, io.TextIOWrapper(binary, encoding=layout.encoding, newline="") as file:
+        reader = csv.reader(file, delimiter=layout.delimiter)
+        next(reader)
+        started = False
+        while True:
+            try:
+                cells = list(itertools.islice((row for row in reader if row), rows))
+            except csv.Error as error:
+                raise CaseError(f"{path}, line {reader.line_num}: is not CSV: {error}") from error
+            if not cells and started:
+                return
+            started = True
+            columns: dict[str, list[str | None]] = {
+                name: [(row[position] or None) if position < len(row) else None for row in cells]
+                for position, name in enumerate(layout.header)
+            }
+            columns[_free_name(layout.header)] = [layout.delimiter.join(row[width:]) or None for row in cells]
+            columns[UNREADABLE] = [None if len(row) == width else "row" for row in cells]
+            arrays = {name: from_list(column, pa.string()) for name, column in columns.items()}
+            yield pa.table(arrays), binary.tell() / size
 
 
-def _read_json(path: Path) -> pa.Table:
+def _json_parts(path: Path, rows: int) -> Iterator[Part]:
     try:
         content = json.loads(_text_of(path))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError
         raise CaseError(f"{path}: is not JSON: {error}") from error
-    return _table_of([content] if isinstance(content, dict) else content, path)
+    yield from _sliced(_table_of([content] if isinstance(content, dict) else content, path), rows)
 
 
-def _read_json_lines(path: Path) -> pa.Table:
+def _json_lines_parts(path: Path, rows: int) -> Iterator[Part]:
     records: list[Any] = []
     for line in io.StringIO(_text_of(path)):
         if line.strip():
             try:
                 records.append(json.loads(line))
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):
                 records.append(line.strip())
-    return _table_of(records, path)
+    yield from _sliced(_table_of(records, path), rows)
 
 
 def _text_of(path: Path) -> str:
@@ -240,5 +331,15 @@ def _table_of(records: Any, path: Path) -> pa.Table:
         return table
     broken = [None if isinstance(record, dict) else str(record) for record in records]
     marks = [None if isinstance(record, dict) else "row" for record in records]
-    table = table.append_column(_OVERFLOW, pa.array(broken, pa.string()))
+    table = table.append_column(_free_name(names), pa.array(broken, pa.string()))
+    if UNREADABLE in names:
+        table = table.drop_columns([UNREADABLE])
     return table.append_column(UNREADABLE, pa.array(marks, pa.string()))
+
+
+def _free_name(names: list[str]) -> str:
+    """A name that no column has, for what is too much in a row."""
+    name = _OVERFLOW
+    while name in names:
+        name += "_"
+    return name

@@ -40,13 +40,14 @@ def show_versions() -> dict[str, str]:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             versions[package] = "not installed"
-    versions["kernel cache"] = _kernel_cache()
+    versions["kernel cache"] = kernel_cache()
     for name, version in versions.items():
         print(f"{name} {version}")  # noqa: T201 - printing is what it is for
     return versions
 
 
-def _kernel_cache() -> str:
+def kernel_cache() -> str:
+    """The folder that compiled kernels are kept in, or ``none``."""
     from drgdip.grouper.kernels import group_rows
 
     return str(getattr(group_rows.stats, "cache_path", None) or "none")

@@ -41,7 +41,7 @@ class TableWriter:
         if self.parquet is not None:
             self.parquet.close()
         elif self.format == "json":
-            self.file.write(b"\n]\n" if self.started else b"[]\n")
+            self.file.write(b"\n]\n" if self.rows else b"[]\n")
 
     def write(self, table: pa.Table) -> None:
         """Write the rows of a table."""

@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Any
 from drgdip.codes import normalise_code
 from drgdip.errors import RuleError, SchemeError, UnknownNameError
 from drgdip.grouper.grammar import ALWAYS, Compare, Count, In, Rule, Severity, parse, walk
-from drgdip.grouper.scheme import DATA, Scheme, SchemeInfo, grouped_codes, info_of, load_scheme, scheme_index
+from drgdip.grouper.scheme import (
+    DATA,
+    Scheme,
+    SchemeInfo,
+    check_head,
+    grouped_codes,
+    info_of,
+    load_scheme,
+    scheme_index,
+)
 from drgdip.grouper.tables import CATALOGUE, Table, read_folder, read_table, read_toml
 
 if TYPE_CHECKING:
@@ -380,9 +389,7 @@ def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Catalogue:
     tables, digest = read_folder(folder, CATALOGUE)
     head_path = folder / CATALOGUE.head
     head = read_toml(head_path)
-    for key in ("id", "title", "issuer", "published", "diagnosis_codes", "procedure_codes", "counts", "matching"):
-        if key not in head:
-            raise SchemeError("missing_key", f"{key!r} is missing", file=head_path, fix="Add it")
+    check_head(head_path, head, "matching")
     if expected is not None and expected.sha256 != digest:
         what = f"the digest of the files is {digest}, the index says {expected.sha256}"
         fix = "Install the package anew; a published catalogue is never edited, a correction is a new revision"
@@ -423,6 +430,10 @@ def _matching(path: Path, options: Mapping[str, Any]) -> Matching:
         if key not in defaults:
             fix = f"The options are {', '.join(defaults)}"
             raise SchemeError("unknown_key", f"unknown option {key!r} in [matching]", file=path, fix=fix)
+        kinds = (list, tuple, str) if key == "prefer" else (list, tuple) if key == "stages" else str
+        if not isinstance(value, kinds):
+            fix = "Give a text in quotes" if kinds is str else "Give a list of texts"
+            raise SchemeError("bad_value", f"{key} in [matching] is {value!r}", file=path, fix=fix)
         wanted = _CHOICES.get(key)
         if wanted is not None and value not in wanted:
             what = f"{key} in [matching] is {value!r}"

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._arrow import filled, flags, from_list, from_numpy, one_chunk, valid
+from drgdip.errors import CaseError
 from drgdip.fields import UNREADABLE
 from drgdip.grouper.compile import compile_scheme
 from drgdip.grouper.grammar import VALUE_VARIABLES
@@ -134,6 +135,8 @@ def encode_lists(
         offsets = filled(lists.offsets, 0)
         first, last = int(offsets[0]), int(offsets[-1])
         codes = lists.values.slice(first, last - first)
+        if len(codes) != last - first or (len(offsets) > 1 and np.diff(offsets).min() < 0):
+            raise CaseError("a list column is broken: its offsets do not fit its values")  # a kernel would crash
         offsets = offsets - first if first else offsets
     if first_only:
         there = offsets[:-1] < offsets[1:]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import html
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from drgdip.errors import UnknownNameError
+from drgdip.fields import is_missing, read_record, resolve
 from drgdip.grouper.catalogue import Catalogue, load_any
 from drgdip.grouper.grammar import VALUE_VARIABLES, And, Count, In, Not, Or, Rule, Severity
 from drgdip.grouper.match import Trial, match, questions
@@ -19,7 +20,7 @@ from drgdip.grouper.reference import (
     group_facts,
     holds,
     make_facts,
-    record_of,
+    mapping_of,
     refusal,
     severity_findings,
     values_of,
@@ -28,7 +29,7 @@ from drgdip.grouper.result import REASONS, STATUSES, DipResult, GroupResult
 from drgdip.grouper.scheme import Adrg, Mdc, Scheme, mdc_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from drgdip.cases import Case
     from drgdip.grouper.match import Situation
@@ -110,6 +111,8 @@ class Explanation:
 
         In English (``"en"``) or Chinese (``"zh"``); names of ADRGs and DRGs stay Chinese.
         """
+        if language not in _WORDS:
+            raise UnknownNameError("language", language, _WORDS, hint=f"The languages are {', '.join(_WORDS)}.")
         lines = self._lines(_WORDS[language], language, steps=steps)
         return "\n".join(f"{'  ' * depth}{line}" for depth, line in lines)
 
@@ -247,14 +250,14 @@ def explain(case: Case | Mapping[str, Any], scheme: str | Scheme | Catalogue) ->
     --------
     >>> trace = explain({"sex": 2, "age": 59, "dx": ["K22.301", "J94.801"]}, "chs-drg-2.0")
     >>> trace.result.group
-    'GZ15'
+    'GZ19'
     >>> [step.code for step in trace.steps if step.holds]
-    ['MDCA', 'MDCG', 'GZ1', 'GZ15']
+    ['MDCA', 'MDCG', 'GZ1', 'GZ19']
     >>> print(trace.text("zh").splitlines()[0])
     病例 · chs-drg-2.0 · 分组成功
     """
     scheme = load_any(scheme)
-    record, unreadable = record_of(case)
+    record, unreadable = read_record(mapping_of(case))
     steps: Iterable[Step]
     if isinstance(scheme, Catalogue):
         trials: list[Trial] = []
@@ -297,11 +300,12 @@ def _explain_drg(
 
 
 def _record(case: Case | Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
-    given = case if isinstance(case, Mapping) else vars(case)
-    shown: dict[str, Any] = {"case_id": None if given.get("case_id") is None else str(given["case_id"])}
+    given = mapping_of(case)
+    name = resolve(tuple(name for name in given if isinstance(name, str))).single.get("case_id")
+    shown: dict[str, Any] = {"case_id": None if name is None or is_missing(given[name]) else str(given[name])}
     shown |= {column: record[column] for column in VALUE_VARIABLES.values()}
     for column in ("dx", "procs"):
-        codes = [*record[column][:1], *(code for code in record[column][1:] if code is not None)]
+        codes = [*(record[column][:1] or (None,)), *(code for code in record[column][1:] if code is not None)]
         shown[column] = [] if codes == [None] else codes
     return shown
 

@@ -55,6 +55,7 @@ VALUE_VARIABLES = {
 LEVELS = ("MCC", "CC")
 
 _DEEPEST = 100  # levels of parentheses; no published rule has more than five
+_LONGEST = 18  # digits of a number: what fits into 64 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,8 @@ class Not:
     position: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
-        return f"not ({self.part})"
+        # A chain of nots needs no parentheses, so that it nests no deeper when it is read again.
+        return f"not {self.part}" if isinstance(self.part, Not) else f"not ({self.part})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,16 +301,21 @@ class _Parser:
         operator = self.operator()
         if self.token.kind != "number":
             self.fail("expected a number")
-        return Count(name, variables, operator, int(self.take().text), start)
+        return Count(name, variables, operator, self.number(), start)
 
     def compare(self) -> Rule:
         variable = self.take()
+        sign = self.token
         operator = self.operator()
         value = self.token
-        if value.kind == "number":
-            return Compare(variable.text, operator, int(self.take().text), variable.position)
-        if variable.text == "KS" and operator == "=" and value.kind == "word":
+        if variable.text == "KS":
+            if operator != "=":
+                self.fail("KS is the name of a department and can only be tested with '='", sign)
+            if value.kind not in {"word", "number"}:
+                self.fail("expected the name of a department")
             return Compare(variable.text, operator, self.take().text, variable.position)
+        if value.kind == "number":
+            return Compare(variable.text, operator, self.number(), variable.position)
         self.fail(f"expected a number to compare {variable.text} with")
 
     def code_variables(self) -> tuple[str, ...]:
@@ -332,6 +339,11 @@ class _Parser:
         if self.token.kind != "word" or self.token.text in {"and", "or", "not", "in", "length"}:
             self.fail(f"expected {what}")
         return self.take().text
+
+    def number(self) -> int:
+        if len(self.token.text) > _LONGEST:
+            self.fail(f"a number of more than {_LONGEST} digits")
+        return int(self.take().text)
 
     def operator(self) -> str:
         if self.token.text not in _OPERATORS:
@@ -363,9 +375,8 @@ def parse(text: str) -> Rule:
 
     Examples
     --------
-    >>> parse("(ZYZD in DI_M00) and (NL < 17)")
-    And(parts=(In(variables=('ZYZD',), sets=('DI_M00',), negated=False, position=1),
-    ... Compare(variable='NL', operator='<', value=17, position=22)), position=0)
+    >>> parse("(NL < 17)")
+    Compare(variable='NL', operator='<', value=17, position=1)
     >>> str(parse("NL<17  or not(QTZD in {MCC,CC})"))
     'NL < 17 or not (QTZD in {MCC, CC})'
     """

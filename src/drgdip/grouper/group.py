@@ -30,7 +30,7 @@ __all__ = ["encode", "group", "group_batches", "result_fields", "result_names", 
 #: Rows that one thread reads, numbers and groups at a time.
 CHUNK = 131_072
 #: Below this many rows the reference engine is quicker: when the kernels are loaded, and when they are not.
-_SMALL, _SMALL_COLD = 250, 15_000
+_SMALL, _SMALL_COLD = 40, 10_000
 _RESULT = pa.dictionary(pa.int32(), pa.string())
 #: Columns of results that are no texts.
 _FLAGS = frozenset({"primary_care"})
@@ -90,7 +90,7 @@ def group(
     --------
     >>> cases = [{"sex": 2, "age": 59, "dx": ["K22.301"], "procs": []}, {"sex": 0, "age": 3, "dx": "A00", "procs": ""}]
     >>> [(case["group"], case["status"], case["reason"]) for case in group(cases, "chs-drg-2.0")]
-    [('GZ15', 'grouped', None), (None, 'invalid', 'invalid_sex')]
+    [('GZ19', 'grouped', None), (None, 'invalid', 'invalid_sex')]
     >>> [case["group"] for case in group([{"dx": "A46.x00", "procs": ""}], "nhsa-dip-2.0")]
     ['DIP112']
     """
@@ -139,7 +139,7 @@ def encode(data: Any, scheme: str | Scheme | Catalogue, *, columns: Mapping[str,
     --------
     >>> encoded = encode([{"sex": 2, "age": 59, "dx": ["K22.301"], "procs": []}], "chs-drg-2.0")
     >>> group(encoded, "chs-drg-2.0")["group"].to_pylist()
-    ['GZ15']
+    ['GZ19']
     """
     scheme = load_any(scheme)
     if kind_of(data) == "lazy":
@@ -172,7 +172,7 @@ def group_batches(
     --------
     >>> batch = pa.RecordBatch.from_pylist([{"sex": 2, "age": 59, "dx": ["K22.301"], "procs": []}])
     >>> [grouped["group"].to_pylist() for grouped in group_batches("chs-drg-2.0")(iter([batch]))]
-    [['GZ15']]
+    [['GZ19']]
     """
     scheme_id = scheme if isinstance(scheme, str) else None
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from drgdip.fields import read_record
 from drgdip.grouper.catalogue import EXCLUDED, TREATMENTS
 from drgdip.grouper.grammar import ALWAYS
-from drgdip.grouper.reference import Facts, holds, record_of, unreadable_reason, values_of
+from drgdip.grouper.reference import Facts, holds, mapping_of, unreadable_reason, values_of
 from drgdip.grouper.result import DipResult
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Trial(NamedTuple):
 
 def match_case(case: Case | Mapping[str, Any], catalogue: Catalogue) -> DipResult:
     """The group of one case (`drgdip.group_one`)."""
-    record, unreadable = record_of(case)
+    record, unreadable = read_record(mapping_of(case))
     return match(record, unreadable, catalogue)[0]
 
 

@@ -41,7 +41,7 @@ __all__ = [
     "group_facts",
     "group_one",
     "holds",
-    "record_of",
+    "mapping_of",
     "severity_findings",
     "unreadable_reason",
     "values_of",
@@ -109,7 +109,8 @@ def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme | Catalogue) 
     UnknownNameError
         There is no such scheme or catalogue.
     CaseError
-        The case is neither a Case nor a mapping, or two of its keys are aliases of one column.
+        The case is neither a Case nor a mapping (a pandas Series counts as one), or two of its keys are aliases of
+        one column.
 
     Notes
     -----
@@ -137,22 +138,24 @@ def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme | Catalogue) 
 
 def facts_of(case: Case | Mapping[str, Any], scheme: Scheme) -> tuple[Facts, frozenset[str]]:
     """A case as rules see it, and the columns that cannot be read."""
-    record, unreadable = record_of(case)
+    record, unreadable = read_record(mapping_of(case))
     return make_facts(record["dx"], record["procs"], values_of(record), scheme), unreadable
-
-
-def record_of(case: Case | Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
-    """The columns of a case as they are read, and those that cannot be."""
-    if not isinstance(case, Mapping):
-        if not hasattr(case, "__dict__"):
-            raise CaseError(f"a case is a drgdip.Case or a mapping, not {type(case).__name__}")
-        case = vars(case)
-    return read_record(case)
 
 
 def values_of(record: Mapping[str, Any]) -> dict[str, Any]:
     """Values by variable of a case's columns."""
     return {variable: record[column] for variable, column in VALUE_VARIABLES.items()}
+
+
+def mapping_of(case: Any) -> Mapping[str, Any]:
+    """A case as a mapping: a `drgdip.Case`, a mapping, or a row that has keys, such as a pandas Series."""
+    if isinstance(case, Mapping):
+        return case
+    if hasattr(type(case), "model_fields"):
+        return dict(vars(case))
+    if hasattr(case, "keys") and hasattr(case, "__getitem__") and not hasattr(case, "columns"):
+        return {name: case[name] for name in case.keys()}  # noqa: SIM118 - a Series iterates over its values
+    raise CaseError(f"a case is a drgdip.Case or a mapping, not a {type(case).__name__}; make it dict(...)")
 
 
 def make_facts(dx: list[str | None], procs: list[str | None], values: dict[str, Any], scheme: Scheme) -> Facts:

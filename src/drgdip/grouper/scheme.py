@@ -38,6 +38,7 @@ __all__ = [
     "Scheme",
     "SchemeInfo",
     "SeverityCode",
+    "check_head",
     "grouped_codes",
     "info_of",
     "list_schemes",
@@ -71,6 +72,16 @@ _COUNT_ALIASES = {
     "ambiguous": "ambiguous_groups",
     "exclusion_codes": "exclusion_rows",
     "valid_surgery": "valid_procedures",
+}
+
+
+#: What to write in scheme.toml for a value of a type.
+_TYPE_WORDS: dict[type, str] = {
+    bool: "true or false",
+    str: "a text in quotes",
+    int: "a whole number",
+    list: "a list in brackets",
+    dict: "a table of its own",
 }
 
 
@@ -226,7 +237,7 @@ class Scheme:
         return (adrg for mdc in self.mdcs for adrg in mdc.adrgs)
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{self.info.counts[name]} {name.upper()}" for name in ("mdc", "adrg", "drg"))
+        counts = ", ".join(f"{_COUNTS[name](self)} {name.upper()}" for name in ("mdc", "adrg", "drg"))
         return f"<Scheme {self.id} revision {self.info.revision}: {counts}>"
 
 
@@ -354,18 +365,7 @@ def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Scheme:
     tables, digest = read_folder(folder)
     head_path = folder / "scheme.toml"
     head = read_toml(head_path)
-    for key in (
-        "id",
-        "title",
-        "issuer",
-        "published",
-        "diagnosis_codes",
-        "procedure_codes",
-        "counts",
-        "evaluation",
-    ):
-        if key not in head:
-            raise SchemeError("missing_key", f"{key!r} is missing", file=head_path, fix="Add it")
+    check_head(head_path, head, "evaluation")
     info = dataclasses.replace(info_of(head), sha256=digest)
     if expected is not None and expected.sha256 != digest:
         what = f"the digest of the files is {digest}, the index says {expected.sha256}"
@@ -390,9 +390,22 @@ def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Scheme:
         folder=folder,
     )
     _check_variables(head_path, scheme, head["evaluation"].get("variables"))
-    _check_reachable(scheme)
+    _check_reachable(scheme, tables)
     _check_counts(head_path, scheme)
     return scheme
+
+
+def check_head(path: Path, head: Mapping[str, Any], options: str) -> None:
+    """Refuse a scheme.toml or catalogue.toml that lacks a key, such as its table of options, or holds a wrong type."""
+    texts = ("id", "title", "issuer", "published", "diagnosis_codes", "procedure_codes")
+    for key in (*texts, "counts", options):
+        if key not in head:
+            raise SchemeError("missing_key", f"{key!r} is missing", file=path, fix="Add it")
+    types: dict[str, type] = dict.fromkeys((*texts, "place", "effective_from", "effective_to"), str)
+    types |= {"revision": int} | dict.fromkeys(("counts", options, "provenance", "notes"), dict)
+    for key, kind in types.items():
+        if key in head and (not isinstance(head[key], kind) or isinstance(head[key], bool)):
+            raise SchemeError("bad_value", f"{key} is {head[key]!r}", file=path, fix=f"Give {_TYPE_WORDS[kind]}")
 
 
 def _evaluation(path: Path, options: Mapping[str, Any]) -> Evaluation:
@@ -412,7 +425,7 @@ def _evaluation(path: Path, options: Mapping[str, Any]) -> Evaluation:
             raise SchemeError("unknown_key", f"unknown option {key!r} in [evaluation]", file=path, fix=fix)
         if not isinstance(value, types[key]):
             what = f"{key} in [evaluation] is {value!r}"
-            raise SchemeError("bad_value", what, file=path, fix=f"Give a {types[key].__name__}")
+            raise SchemeError("bad_value", what, file=path, fix=f"Give {_TYPE_WORDS[types[key]]}")
     for key in list(types)[:4]:
         if key not in options:
             raise SchemeError("missing_key", f"{key!r} is missing in [evaluation]", file=path, fix="Add it")
@@ -540,18 +553,22 @@ def _check_variables(path: Path, scheme: Scheme, stated: list[str] | None) -> No
         raise SchemeError("unknown_variable", what, file=path, fix="State what the rules use, or leave the key out")
 
 
-def _check_reachable(scheme: Scheme) -> None:
+def _check_reachable(scheme: Scheme, tables: Mapping[str, Table]) -> None:
     """Refuse rows behind an unconditional one, unless they are listed in unreachable.csv."""
     annex = scheme.annexes.get("unreachable.csv")
     listed = {row[:3] for row in annex.rows} if annex else set()
 
     def check(name: str, parent: str, rows: Iterable[Adrg | Drg], *, ends: Any) -> None:
+        table = tables[f"{name}.csv"]
         closed = ""
         for row in rows:
             if closed and (name, parent, str(row.order)) not in listed:
                 what = f"{row.code} can never be reached: {closed} before it in {parent} takes every case"
                 fix = f"Mend the order or the rules, or list it in unreachable.csv as {name},{parent},{row.order}"
-                raise SchemeError("unreachable", what, file=scheme.folder / f"{name}.csv", fix=fix)
+                parents = table.columns[{"adrg": "mdc", "drg": "adrg"}[name]]
+                orders = map(int, table.columns["order"])
+                index = list(zip(parents, orders, strict=True)).index((parent, row.order))
+                raise table.error("unreachable", index, what, fix)
             if ends(row):
                 closed = row.code
 

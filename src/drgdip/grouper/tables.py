@@ -117,10 +117,11 @@ CATALOGUE = Layout(
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One CSV file: its path and its columns as read."""
+    """One CSV file: its path, its columns as read, and the line of each row where cells hold line breaks."""
 
     path: Path
     columns: dict[str, list[str]]
+    lines: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -132,7 +133,8 @@ class Table:
 
     def error(self, problem: str, row: int, what: str, fix: str) -> SchemeError:
         """An error about the row of this index; the header is line 1 of the file."""
-        return SchemeError(problem, what, file=self.path, row=row + 2, fix=fix)
+        line = self.lines[row] if self.lines else row + 2
+        return SchemeError(problem, what, file=self.path, row=line, fix=fix)
 
 
 def read_folder(folder: Path, layout: Layout = SCHEME) -> tuple[dict[str, Table], str]:
@@ -176,7 +178,7 @@ def read_table(path: Path, content: bytes, layout: Layout) -> Table:
     header_line, _, body = text.partition("\n")
     header = next(csv.reader([header_line]), [])
     _check_header(path, tuple(header), layout.columns[path.name])
-    table = Table(path, _columns(path, header, body))
+    table = _table(path, header, body)
     _check_cells(table, layout)
     return table
 
@@ -195,24 +197,42 @@ def _check_header(path: Path, header: tuple[str, ...], expected: tuple[str, ...]
         raise SchemeError("unknown_column", f"columns stand as {','.join(header)}", file=path, row=1, fix=fix)
 
 
-def _columns(path: Path, header: list[str], body: str) -> dict[str, list[str]]:
+def _table(path: Path, header: list[str], body: str) -> Table:
     """The cells by column. Files without quotes, the long ones, are cut without a list for each row."""
     width = len(header)
     body = body.removesuffix("\n")
+    lines: list[int] = []
     if '"' in body:
-        rows = list(csv.reader(io.StringIO(body, newline="")))
-        widths = list(map(len, rows))
-        cells = [cell for row in rows for cell in row]
+        rows = _quoted_rows(path, body)
+        lines = [line for line, _ in rows]
+        widths = [len(row) for _, row in rows]
+        cells = [cell for _, row in rows for cell in row]
     else:
-        lines = body.split("\n") if body else []
-        widths = [line.count(",") + 1 for line in lines]
+        texts = body.split("\n") if body else []
+        widths = [text.count(",") + 1 for text in texts]
         cells = body.replace("\n", ",").split(",") if body else []
     if not set(widths) <= {width}:
         row = next(i for i, found in enumerate(widths) if found != width)
         what = f"{widths[row]} cells where there are {width} columns"
         fix = "Quote a cell that holds a comma, and leave no blank line"
-        raise SchemeError("wrong_length", what, file=path, row=row + 2, fix=fix)
-    return {column: cells[position::width] for position, column in enumerate(header)}
+        raise SchemeError("wrong_length", what, file=path, row=lines[row] if lines else row + 2, fix=fix)
+    columns = {column: cells[position::width] for position, column in enumerate(header)}
+    return Table(path, columns, tuple(lines))
+
+
+def _quoted_rows(path: Path, body: str) -> list[tuple[int, list[str]]]:
+    """The rows with the line that each begins on."""
+    reader = csv.reader(io.StringIO(body, newline=""), strict=True)
+    rows = []
+    line = 2
+    try:
+        for row in reader:
+            rows.append((line, row))
+            line = reader.line_num + 2
+    except csv.Error as error:
+        fix = "Close every quote, and double one inside a quoted cell"
+        raise SchemeError("bad_csv", f"the row is not CSV ({error})", file=path, row=line, fix=fix) from error
+    return rows
 
 
 def _check_cells(table: Table, layout: Layout) -> None:
@@ -228,6 +248,6 @@ def _check_cells(table: Table, layout: Layout) -> None:
     first: dict[tuple[str, ...], int] = {}
     for row, key in enumerate(keys):
         if key in first:
-            what = f"{' and '.join(layout.keys[name])} {', '.join(key)} stand already on line {first[key] + 2}"
+            what = f"{' and '.join(layout.keys[name])} {', '.join(key)}: already on line {first[key] + 2}"
             raise table.error("duplicate", row, what, "Keep one of the two rows")
         first[key] = row

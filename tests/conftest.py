@@ -1,0 +1,125 @@
+"""What the tests share: golden decks, small schemes and the hypothesis profile."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import itertools
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from drgdip import list_schemes, load_scheme
+
+hypothesis.settings.register_profile(
+    "drgdip", derandomize=True, database=None, deadline=None, max_examples=150, print_blob=False
+)
+hypothesis.settings.load_profile("drgdip")
+
+ROOT = Path(__file__).parent.parent
+DATA = Path(__file__).parent / "data"
+GOLDEN = DATA / "golden"
+SMALL = DATA / "schemes" / "small"
+BAD = DATA / "schemes" / "bad"
+SOURCE = ROOT / "src" / "drgdip"
+
+SCHEMES = [info.id for info in list_schemes()]
+#: Golden decks with the scheme that each is for.
+DECKS = {
+    "chs-drg-1.0-revised": "chs-drg-1.0-revised",
+    "chs-drg-1.1": "chs-drg-1.1",
+    "chs-drg-2.0": "chs-drg-2.0",
+    "chs-drg-3.0": "chs-drg-3.0",
+    "chs-drg-3.0-official-only": "chs-drg-3.0",
+}
+#: The columns of a deck that say how a case is grouped.
+ANSWER = ("mdc", "adrg", "group", "status")
+
+
+def read_deck(deck):
+    """The rows of a golden deck as they stand: texts by column."""
+    path = GOLDEN / f"{deck}.csv.gz"
+    if not path.exists():
+        path = GOLDEN / f"{deck}.csv"
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def answer_of(row):
+    """The answer of a row of a deck; an empty cell is None."""
+    return tuple(row[name] or None for name in ANSWER)
+
+
+def question_of(row):
+    """The case of a row of a deck, without its answer."""
+    return {name: value for name, value in row.items() if name not in {*ANSWER, "recorded_drg"}}
+
+
+def files_of(folder):
+    """Name and content of every file of a folder."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.fixture
+def small_folder(tmp_path):
+    """A copy of the small scheme that a test may spoil."""
+    return Path(shutil.copytree(SMALL, tmp_path / "small"))
+
+
+#: The tables of a scheme with nothing in them but a header.
+_HEADERS = {
+    "mdc.csv": "code,name,order,rule",
+    "adrg.csv": "code,name,mdc,order,kind,rule",
+    "drg.csv": "code,name,adrg,order,rule",
+    "sets.csv": "set,code",
+    "severity.csv": "code,level,exclusion",
+    "exclusions.csv": "exclusion,code",
+}
+
+
+@pytest.fixture
+def make_scheme(tmp_path):
+    """A function that makes a scheme of rules: ``{mdc: rule}``, ``{(mdc, adrg): rule}``, ``{(adrg, drg): rule}``.
+
+    A code that ends in QY is ambiguous, one that ends in 00 ungroupable, others are surgical. Sets are given by name.
+    """
+    numbers = itertools.count()
+
+    def make(mdcs, adrgs, drgs, *, sets=None, severity=(), exclusions=None, **options):
+        folder = tmp_path / f"made{next(numbers)}"
+        folder.mkdir()
+        rows = {name: [header.split(",")] for name, header in _HEADERS.items()}
+        order = Counter()
+        for code, rule in mdcs.items():
+            rows["mdc.csv"].append([code, "", len(rows["mdc.csv"]), rule])
+        for (mdc, code), rule in adrgs.items():
+            order[mdc] += 1
+            kind = "ambiguous" if code.endswith("QY") else "ungroupable" if code.endswith("00") else "surgical"
+            rows["adrg.csv"].append([code, "", mdc, order[mdc], kind, rule])
+        for (adrg, code), rule in drgs.items():
+            order[adrg] += 1
+            rows["drg.csv"].append([code, "", adrg, order[adrg], rule])
+        rows["sets.csv"] += [[name, code] for name, codes in (sets or {}).items() for code in codes]
+        rows["severity.csv"] += severity
+        rows["exclusions.csv"] += [[name, code] for name, codes in (exclusions or {}).items() for code in codes]
+        for name, lines in rows.items():
+            with (folder / name).open("w", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows(lines)
+        given = {
+            "mdc_fallthrough": True,
+            "adrg_fallthrough": True,
+            "ungroupable": "0000",
+            "required": [],
+        } | options
+        texts = ("id", "title", "issuer", "published", "diagnosis_codes", "procedure_codes")
+        head = "".join(f'{name} = "made"\n' for name in texts) + "[counts]\n[evaluation]\n"
+        head += "".join(f"{name} = {json.dumps(value)}\n" for name, value in given.items())
+        (folder / "scheme.toml").write_text(head, encoding="utf-8")
+        return load_scheme(folder)
+
+    return make

@@ -1,0 +1,155 @@
+"""The public face: its names, what importing it pulls in, and its documentation, whose examples run."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+import drgdip
+
+NAMES = [
+    "Case",
+    "CaseError",
+    "DrgdipError",
+    "Explanation",
+    "GroupResult",
+    "REASONS",
+    "RuleError",
+    "STATUSES",
+    "Scheme",
+    "SchemeError",
+    "SchemeInfo",
+    "UnknownNameError",
+    "__version__",
+    "case_schema",
+    "encode",
+    "explain",
+    "group",
+    "group_batches",
+    "group_one",
+    "list_schemes",
+    "load_scheme",
+    "normalise_code",
+    "read_cases",
+    "result_fields",
+    "sample_cases",
+    "show_versions",
+    "warmup",
+]
+FUNCTIONS = [name for name in NAMES if inspect.isfunction(inspect.unwrap(getattr(drgdip, name)))]
+CLASSES = [name for name in NAMES if inspect.isclass(getattr(drgdip, name))]
+MODULES = ["drgdip", *(found.name for found in pkgutil.walk_packages(drgdip.__path__, "drgdip."))]
+
+
+def test_the_public_names():
+    """A name that goes or comes is a change of the interface: it stands in the changelog."""
+    assert sorted(drgdip.__all__) == sorted(NAMES)
+    assert dir(drgdip) == sorted(NAMES)
+    for name in NAMES:
+        assert getattr(drgdip, name) is not None
+
+
+def test_a_name_that_is_none():
+    with pytest.raises(AttributeError, match="module 'drgdip' has no attribute 'group_many'"):
+        drgdip.group_many  # noqa: B018
+
+
+def test_errors_have_one_parent():
+    for name in NAMES:
+        if name.endswith("Error"):
+            assert issubclass(getattr(drgdip, name), drgdip.DrgdipError)
+
+
+def imported_by(code):
+    """The modules that a fresh process has after running the code."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+HEAVY = {"numba", "pandas", "pyarrow", "polars"}
+
+
+def test_importing_is_light():
+    assert "drgdip" in imported_by("import drgdip")
+    assert not imported_by("import drgdip") & (HEAVY | {"numpy", "pydantic"})
+
+
+def test_grouping_one_case_is_light():
+    call = "drgdip.{}({{'sex': 1, 'age': 5, 'dx': ['K22.301', 'J96.900']}}, 'chs-drg-2.0')"
+    for name in ("group_one", "explain"):
+        assert not imported_by("import drgdip\n" + call.format(name)) & HEAVY
+
+
+def test_making_and_reading_cases_needs_no_numba():
+    code = "import drgdip; drgdip.sample_cases(5, 'chs-drg-2.0'); drgdip.read_cases('docs/examples/discharges.csv')"
+    assert "numba" not in imported_by(code)
+
+
+def test_the_package_says_that_it_is_typed():
+    assert (ROOT / "src" / "drgdip" / "py.typed").exists()
+
+
+# --- documentation ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_says_what_it_takes_and_gives(name):
+    function = getattr(drgdip, name)
+    text = inspect.getdoc(function)
+    signature = inspect.signature(function)
+    sections = ["Examples"]
+    if signature.parameters:
+        sections.append("Parameters")
+    if signature.return_annotation != "None":
+        sections.append("Returns")
+    for section in sections:
+        assert f"\n{section}\n{'-' * len(section)}\n" in text, section
+    for parameter in signature.parameters:
+        assert parameter in text
+    assert text.splitlines()[0].endswith(".")
+    assert ">>> " in text
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_class_says_what_it_is(name):
+    text = inspect.getdoc(getattr(drgdip, name))
+    assert text.splitlines()[0].endswith(".")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_and_its_public_names_say_what_they_are(module):
+    found = importlib.import_module(module)
+    assert found.__doc__
+    for name in getattr(found, "__all__", ()):
+        thing = getattr(found, name)
+        if inspect.isclass(thing) or inspect.isfunction(thing):
+            assert inspect.getdoc(thing), name
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_examples_run(module, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    result = doctest.testmod(importlib.import_module(module), optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.failed == 0
+
+
+def test_there_are_examples():
+    """The finder of examples finds those of the public functions."""
+    finder = doctest.DocTestFinder()
+    for name in FUNCTIONS:
+        found = finder.find(inspect.unwrap(getattr(drgdip, name)), name)
+        assert sum(len(test.examples) for test in found) > 0
