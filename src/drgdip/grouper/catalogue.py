@@ -153,6 +153,15 @@ class Group:
         return sum(term.times for term in (*(self.procedures or ()), *self.related))
 
     @property
+    def overlapping(self) -> tuple[bool, bool]:
+        """Whether one procedure could do for two terms of ``procedures``, and of ``related``."""
+        both = []
+        for terms in (self.procedures or (), self.related):
+            codes = [code for term in terms for code in set(term.codes)]
+            both.append(len(set(codes)) < len(codes))
+        return both[0], both[1]
+
+    @property
     def alternatives(self) -> int:
         """How many procedures would do, of all terms together."""
         return sum(len(term.codes) for term in (*(self.procedures or ()), *self.related))
@@ -356,7 +365,7 @@ def load_any(scheme: str | os.PathLike[str] | Scheme | Catalogue) -> Scheme | Ca
         if scheme in known or scheme in scheme_index():
             return _load_packaged(scheme) if scheme in known else load_scheme(scheme)
         hint = "`drgdip schemes` lists all; a folder of your own is named by a path, such as ./" + scheme
-        raise UnknownNameError("scheme or catalogue", scheme, [*scheme_index(), *known], hint=hint)
+        raise UnknownNameError("scheme", scheme, [*scheme_index(), *known], hint=hint)
     return load_catalogue(scheme) if (Path(scheme) / CATALOGUE.head).is_file() else load_scheme(scheme)
 
 

@@ -310,6 +310,7 @@ def _rows(
         "row_care": np.array([group.primary_care for group in rows], dtype=bool),
         "row_term": np.array(row_term, dtype=np.int32),
         "row_procedures": np.array([len(group.procedures or ()) for group in rows], dtype=np.int32),
+        "row_overlaps": np.array([one + 2 * other for one, other in (g.overlapping for g in rows)], dtype=np.uint8),
         "term_scope": np.array(scopes, dtype=np.int8),
         "term_times": np.array(times, dtype=np.int32),
         "term_code": np.array(term_code, dtype=np.int32),

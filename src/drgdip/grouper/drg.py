@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from drgdip.grouper.dip import PrefixNumbering
     from drgdip.grouper.scheme import Scheme
 
-__all__ = ["Encoded", "encode_cases", "encode_columns", "encode_lists", "group_encoded", "refusal_reasons"]
+__all__ = ["Encoded", "encode_cases", "encode_columns", "group_encoded", "refusal_reasons"]
 
 
 class HasNumbers(Protocol):
@@ -108,8 +108,8 @@ def encode_columns(
             numbers = one_chunk(cases[column])
             values[column] = filled(numbers.cast(pa.float64(), safe=False), np.nan)
     dept = one_chunk(cases["dept"]) if "dept" in cases.column_names and has_dept else None
-    dx, dx_offsets = encode_lists(one_chunk(cases["dx"]), compiled.dx, first_only=not whole_case)
-    procs, proc_offsets = encode_lists(one_chunk(cases["procs"]), compiled.procs)
+    dx, dx_offsets = _encode_lists(one_chunk(cases["dx"]), compiled.dx, first_only=not whole_case)
+    procs, proc_offsets = _encode_lists(one_chunk(cases["procs"]), compiled.procs)
     return Encoded(
         rows=len(cases),
         dx=dx,
@@ -123,7 +123,7 @@ def encode_columns(
     )
 
 
-def encode_lists(
+def _encode_lists(
     lists: pa.Array, numbering: Numbering | PrefixNumbering, *, first_only: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of all codes of the lists, or of the first of each, and where those of a list start."""

@@ -174,7 +174,7 @@ class Explanation:
             decided = "; ".join(_describe(condition, words) for condition in step.conditions)
             if dip and not step.holds and all(condition.holds for condition in step.conditions):
                 decided += f" ({words['passed']})"
-            title = " ".join(filter(None, (step.level if dip else "", step.code, name)))
+            title = f"{step.code} {name}" if not dip else f"{step.level} {step.code} {name}".rstrip()
             lines.append((depth, f"{'✓' if step.holds else '✗'} {title}: {decided or words['always']}"))
         return lines
 

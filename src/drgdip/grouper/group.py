@@ -92,7 +92,7 @@ def group(
     >>> [(case["group"], case["status"], case["reason"]) for case in group(cases, "chs-drg-2.0")]
     [('GZ19', 'grouped', None), (None, 'invalid', 'invalid_sex')]
     >>> [case["group"] for case in group([{"dx": "A46.x00", "procs": ""}], "nhsa-dip-2.0")]
-    ['DIP112']
+    ['DIP139']
     """
     if engine not in {"auto", "reference", "columnar"}:
         raise CaseError(f"engine {engine!r} is not one of auto, reference, columnar")

@@ -14,12 +14,12 @@ from drgdip.grouper.reference import Facts, holds, mapping_of, unreadable_reason
 from drgdip.grouper.result import DipResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from drgdip.cases import Case
     from drgdip.grouper.catalogue import Catalogue, Group, Term
 
-__all__ = ["Asked", "Situation", "Trial", "match", "match_case", "questions"]
+__all__ = ["Asked", "Situation", "Trial", "fits", "match", "match_case", "questions", "situation_of"]
 
 
 class Situation(NamedTuple):
@@ -89,7 +89,7 @@ def match(
     record: Mapping[str, Any], unreadable: frozenset[str], catalogue: Catalogue, log: list[Trial] | None = None
 ) -> tuple[DipResult, Situation]:
     """The result of a case that has been read, and how the catalogue sees it; groups tried go into the log."""
-    situation = _situation(record["dx"], record["procs"], values_of(record), catalogue)
+    situation = situation_of(record["dx"], record["procs"], values_of(record), catalogue)
     reason = unreadable_reason(unreadable, catalogue.variables) if unreadable else None
     if reason is None and situation.dx is None:
         reason = "missing_principal_diagnosis"
@@ -111,7 +111,7 @@ def match(
     return DipResult(None, None, treatment, None, "ungrouped", _why_not(candidates, situation)), situation
 
 
-def _situation(
+def situation_of(
     dx: Sequence[str | None], procs: Sequence[str | None], values: Mapping[str, Any], catalogue: Catalogue
 ) -> Situation:
     """A case as a catalogue sees it: what counts as the principal procedure, and what the procedures come to."""
@@ -222,6 +222,13 @@ def questions(group: Group, situation: Situation, catalogue: Catalogue) -> Itera
             yield _term("procedure", term, situation.procs)
     for term in group.related:
         yield _term("related procedure", term, situation.others)
+    # A procedure does for one term only: where it could do for two, there must be as many as are asked for.
+    parts = ((group.procedures or (), situation.procs), (group.related, situation.others))
+    for overlaps, (terms, given) in zip(group.overlapping, parts, strict=True):
+        if overlaps:
+            found = _named(terms, given)
+            asked = sum(term.times for term in terms)
+            yield Asked("of these procedures at least", asked, len(found) >= asked, found)
     if group.condition != ALWAYS:
         codes = {"ZYZD": all_dx[:1], "QTZD": situation.other_dx}
         held = holds(group.condition, Facts(codes, dict(situation.values), {}), catalogue)
@@ -252,9 +259,14 @@ def _longest_dx(group: Group, situation: Situation) -> int:
     return max(fitting, default=0)
 
 
-def _named(group: Group, situation: Situation) -> int:
-    named = {code for term in (*(group.procedures or ()), *group.related) for code in term.codes}
-    return sum(code in named for code in situation.procs)
+def _named(terms: Iterable[Term], given: Sequence[str]) -> tuple[str, ...]:
+    """The procedures that some term names."""
+    named = {code for term in terms for code in term.codes}
+    return tuple([code for code in given if code in named])
+
+
+def _matched(group: Group, situation: Situation) -> int:
+    return len(_named((*(group.procedures or ()), *group.related), situation.procs))
 
 
 def _principal_first(group: Group, situation: Situation) -> bool:
@@ -266,8 +278,8 @@ MEASURES: dict[str, Callable[[Group, Situation], float]] = {
     "most_terms": lambda group, _: group.terms,
     "longest_dx": _longest_dx,
     "principal_first": _principal_first,
-    "no_unmatched": lambda group, situation: _named(group, situation) == len(situation.procs),
-    "most_matched": _named,
+    "no_unmatched": lambda group, situation: _matched(group, situation) == len(situation.procs),
+    "most_matched": _matched,
     "fewest_alternatives": lambda group, _: -group.alternatives,
     "highest_score": lambda group, _: float(group.score or 0),
     "order": lambda group, _: -group.order,

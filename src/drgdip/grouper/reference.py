@@ -121,8 +121,8 @@ def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme | Catalogue) 
     --------
     >>> group_one({"sex": 2, "age": 59, "dx": ["K22.301", "J94.801"], "procs": ["42.0902"]}, "chs-drg-2.0")[:4]
     ('MDCG', 'GC1', 'GC19', 'grouped')
-    >>> group_one({"dx": ["K35.800"], "procs": ["47.0100"]}, "nhsa-dip-3.0")[:2]
-    ('BX-885', 'merge')
+    >>> group_one({"dx": ["I21.001"], "procs": ["36.0601", "00.2400x001"]}, "nhsa-dip-3.0")[:3]
+    ('BX-619', 'merge', 'surgery')
     """
     scheme = load_any(scheme)
     if isinstance(scheme, Catalogue):
