@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from drgdip import points
     from drgdip.cases import Case, case_schema
     from drgdip.codes import normalise_code
-    from drgdip.errors import CaseError, DrgdipError, RuleError, SchemeError, UnknownNameError
+    from drgdip.errors import CaseError, DrgdipError, PolicyError, RuleError, SchemeError, UnknownNameError
     from drgdip.grouper.catalogue import Catalogue, list_catalogues, load_catalogue
     from drgdip.grouper.explain import Explanation, explain
     from drgdip.grouper.group import encode, group, group_batches, result_fields, warmup
@@ -34,6 +35,7 @@ _PUBLIC = {
     "DrgdipError": "drgdip.errors",
     "Explanation": "drgdip.grouper.explain",
     "GroupResult": "drgdip.grouper.result",
+    "PolicyError": "drgdip.errors",
     "REASONS": "drgdip.grouper.result",
     "RuleError": "drgdip.errors",
     "STATUSES": "drgdip.grouper.result",
@@ -52,6 +54,7 @@ _PUBLIC = {
     "load_catalogue": "drgdip.grouper.catalogue",
     "load_scheme": "drgdip.grouper.scheme",
     "normalise_code": "drgdip.codes",
+    "points": "drgdip.points",
     "read_cases": "drgdip.readers",
     "result_fields": "drgdip.grouper.group",
     "sample_cases": "drgdip.synthetic",
@@ -67,7 +70,9 @@ __all__ = [  # noqa: PLE0604 - built from one list so that it cannot drift
 
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
-        value = getattr(importlib.import_module(_PUBLIC[name]), name)
+        module = importlib.import_module(_PUBLIC[name])
+        # A public name is a name in its module, or the module itself.
+        value = module if module.__name__ == f"drgdip.{name}" else getattr(module, name)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'drgdip' has no attribute {name!r}")

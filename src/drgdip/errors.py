@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["CaseError", "DrgdipError", "RuleError", "SchemeError", "UnknownNameError"]
+__all__ = ["CaseError", "DrgdipError", "PolicyError", "RuleError", "SchemeError", "UnknownNameError"]
 
 
 class DrgdipError(Exception):
@@ -20,6 +20,10 @@ class CaseError(DrgdipError):
 
     A single bad value is no error: its row gets the status ``invalid`` with a reason.
     """
+
+
+class PolicyError(DrgdipError):
+    """Numbers or rules of payment that are missing, impossible or contradict each other."""
 
 
 class SchemeError(DrgdipError):

@@ -1,0 +1,224 @@
+"""Published lists: weights, payment standards and coefficients of places, as they print them."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from drgdip.errors import SchemeError, UnknownNameError
+from drgdip.points._columns import nullable
+
+__all__ = ["list_weights", "standards_of", "weights_of"]
+
+_FOLDER = Path(__file__).parent.parent / "data" / "weights"
+_READINGS = {
+    "none": "no weight is printed",
+    "zero": "0 is printed",
+    "placeholder": "1 is printed for a group marked unstable: a placeholder",
+    "suspected": "1 is printed for several groups where others have three decimals or more: read as a placeholder",
+    "several": "the list has the group more than once, with different figures",
+}
+
+
+@cache
+def _index() -> dict[str, Any]:
+    with (_FOLDER / "index.toml").open("rb") as file:
+        return tomllib.load(file)
+
+
+def list_weights() -> pa.Table:
+    """List the places and years whose published weights come with the library.
+
+    Returns
+    -------
+    A table with a row a list: ``place`` and ``year`` (for `weights_of`), ``place_name``, ``title``,
+    ``quantity`` (weight, or score on a scale that the place does not print), ``groups``, ``with_weight``
+    (groups whose figure can be read as a weight), ``standards`` (what `standards_of` holds for it) and
+    ``source``.
+
+    Examples
+    --------
+    >>> [row for row in list_weights().to_pylist() if row["place"] == "suzhou"][0]["standards"]
+    'coefficient, standard'
+    """
+    index = _index()
+    rows = [
+        {
+            "place": entry["place"],
+            "year": entry["year"],
+            "place_name": entry["place_name"],
+            "title": entry.get("title", ""),
+            "quantity": entry["quantity"],
+            "groups": entry["groups"],
+            "with_weight": entry["with_weight"],
+            "standards": ", ".join(sorted({column["measure"] for column in entry.get("columns", ())})),
+            "source": index["sources"][entry["source"]],
+        }
+        for entry in index["list"]
+    ]
+    return pa.Table.from_pylist(rows)
+
+
+def _entry(place: str, year: int) -> dict[str, Any]:
+    lists = _index()["list"]
+    mine = [entry for entry in lists if place in {entry["place"], entry["place_name"]}]
+    if not mine:
+        known = [name for entry in lists for name in (entry["place"], entry["place_name"])]
+        raise UnknownNameError("place with published weights", place, dict.fromkeys(known), hint="See list_weights().")
+    for entry in mine:
+        if entry["year"] == int(year):
+            return dict(entry)
+    years = [str(entry["year"]) for entry in mine]
+    raise UnknownNameError(f"list of {place} for", str(year), years, hint=f"There are {', '.join(years)}.")
+
+
+@cache
+def _read(name: str) -> dict[str, tuple[str, ...]]:
+    """The columns of a list, checked against the index."""
+    entry = next(entry for entry in _index()["list"] if entry["id"] == name)
+    path = _FOLDER / f"{name}.csv"
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+        fix = "Restore the file, or bring the index up to date for a new revision"
+        raise SchemeError("wrong_digest", "the file is not the one that the index describes", file=path, fix=fix)
+    header, *rows = csv.reader(io.StringIO(content.decode(), newline=""))
+    if len(rows) != entry["groups"]:
+        what = f"{len(rows)} groups where the index says {entry['groups']}"
+        raise SchemeError("wrong_count", what, file=path, fix="Restore the lost or added rows, or mend the count")
+    return dict(zip(header, zip(*rows, strict=True), strict=True))
+
+
+def _numbers(texts: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.array([float(text) if text else np.nan for text in texts])
+
+
+def weights_of(place: str, year: int) -> pa.Table:
+    """Give the weights that a place published for a year.
+
+    Parameters
+    ----------
+    place
+        The place, such as ``"wuxi"`` or ``"无锡"``; ``"national"`` for the national reference weights. See
+        `list_weights`.
+    year
+        The year of the list.
+
+    Returns
+    -------
+    A table with a row a group: ``group``; ``name``; ``weight``, null where the printed figure is none, a
+    placeholder or contradictory; ``weight_status`` (stable for a figure that the place does not call unstable;
+    unstable; uncovered; null where there is no figure and nothing is said); ``printed``, the figure as printed;
+    ``reason`` why it is not read as a weight; ``flags``, joined by ``|``: basic (基础病组), stable, unstable,
+    uncovered, tcm (中医优势病组), same_rate (同等费率), capped (总量控制), tiered_care (分级诊疗), by_item,
+    by_review (单议), bed_day, other_policy; ``note`` in the place's words; and ``case_cap``, the cases a year of a
+    capped group.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no list of that place and year.
+
+    Notes
+    -----
+    A weight that a place prints for a group it calls unstable stands, with that status, unless it is the
+    placeholder 1.
+
+    Examples
+    --------
+    >>> [row for row in weights_of("lanzhou", 2023).to_pylist() if row["group"] == "AB19"][0]["reason"]
+    '1 is printed for a group marked unstable: a placeholder'
+    """
+    entry = _entry(place, year)
+    columns = _read(entry["id"])
+    empty = ("",) * entry["groups"]
+    values = _numbers(
+        tuple("" if why else text for text, why in zip(columns["printed"], columns["reading"], strict=True))
+    )
+    return pa.table(
+        {
+            "group": columns["group"],
+            "name": columns["name"],
+            "weight": nullable(values),
+            "weight_status": pa.array([text or None for text in columns["status"]], pa.string()),
+            "printed": pa.array([text or None for text in columns["printed"]], pa.string()),
+            "reason": pa.array([_READINGS[text] if text else None for text in columns["reading"]], pa.string()),
+            "flags": columns.get("flags", empty),
+            "note": columns.get("note", empty),
+            "case_cap": pa.array([int(text) if text else None for text in columns.get("case_cap", empty)], pa.int64()),
+        }
+    )
+
+
+def standards_of(place: str, year: int) -> pa.Table:
+    """Give the rates, coefficients and payment standards that a place published beside its weights.
+
+    Parameters
+    ----------
+    place, year
+        As for `weights_of`.
+
+    Returns
+    -------
+    A table with a row for each group, hospital level and pool that the list tells apart: ``group``, ``level``,
+    ``pool`` (null where the list does not tell them apart), and the measures that it has, of ``base_rate``
+    (yuan per weight), ``coefficient``, ``standard``, ``low_line``, ``high_line``, ``mean_cost`` (yuan) and
+    ``weight_cap``.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no list of that place and year, or it has weights only.
+
+    Examples
+    --------
+    >>> [row for row in standards_of("wuxi", 2022).to_pylist() if row["group"] == "AF19"][0]
+    {'group': 'AF19', 'level': '1', 'pool': None, 'standard': 242880.111}
+    """
+    entry = _entry(place, year)
+    described = entry.get("columns", [])
+    if not described:
+        known = [f"{other['place']} {other['year']}" for other in _index()["list"] if "columns" in other]
+        raise UnknownNameError(
+            "list of payment standards", f"{entry['place']} {year}", known, hint="The list has weights only."
+        )
+    columns = _read(entry["id"])
+    levels = sorted({column["level"] for column in described if "level" in column}) or [None]
+    pools = sorted({column["pool"] for column in described if "pool" in column}) or [None]
+    measures = dict.fromkeys(column["measure"] for column in described)
+    parts = []
+    for level in levels:
+        for pool in pools:
+            part: dict[str, Any] = {
+                "group": columns["group"],
+                "level": pa.array([level] * entry["groups"], pa.string()),
+                "pool": pa.array([pool] * entry["groups"], pa.string()),
+            }
+            for measure in measures:
+                # A figure without a level or pool of its own holds for all of them.
+                fitting = [
+                    column["name"]
+                    for column in described
+                    if column["measure"] == measure
+                    and column.get("level", level) == level
+                    and column.get("pool", pool) == pool
+                ]
+                texts = columns[fitting[0]] if fitting else ("",) * entry["groups"]
+                part[measure] = nullable(_numbers(texts))
+            parts.append(pa.table(part))
+    return pa.concat_tables(parts).sort_by("group") if len(parts) == 1 else _by_group(parts)
+
+
+def _by_group(parts: list[pa.Table]) -> pa.Table:
+    """The parts one below the other, then by group, the parts in order within a group."""
+    joined = pa.concat_tables(parts)
+    rows = len(parts[0])
+    order = np.arange(len(joined)).reshape(len(parts), rows).T.ravel()
+    return joined.take(pa.array(order)).combine_chunks()
