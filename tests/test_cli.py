@@ -354,7 +354,8 @@ def test_explain_without_numbers_in_the_file(tmp_path, run):
 def test_schemes_are_listed(run):
     code, said, _ = run("schemes")
     assert code == 0
-    assert [line.split()[0] for line in said.splitlines()] == SCHEMES
+    catalogues = [info.id for info in drgdip.list_catalogues()]
+    assert [line.split()[0] for line in said.splitlines()] == [*SCHEMES, *catalogues]
     assert "26 MDC  409 ADRG  634 DRG" in said
 
 

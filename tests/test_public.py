@@ -17,6 +17,8 @@ import drgdip
 NAMES = [
     "Case",
     "CaseError",
+    "Catalogue",
+    "DipResult",
     "DrgdipError",
     "Explanation",
     "GroupResult",
@@ -35,7 +37,9 @@ NAMES = [
     "group",
     "group_batches",
     "group_one",
+    "list_catalogues",
     "list_schemes",
+    "load_catalogue",
     "load_scheme",
     "normalise_code",
     "points",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 
 import pytest
-from conftest import DATA
+from conftest import DATA, ROOT
 
 import drgdip
 from drgdip.grouper.catalogue import _CHOICES, PREFERENCES, STRATEGIES, Matching, Term, load_any
+from drgdip.grouper.tables import CATALOGUE_COLUMNS
 
 SMALL = DATA / "catalogues" / "small"
 NATIONAL = ["nhsa-dip-1.0", "nhsa-dip-2.0", "nhsa-dip-3.0"]
@@ -142,3 +144,20 @@ def test_a_folder_without_groups(tmp_path):
         drgdip.load_catalogue(tmp_path)
     with pytest.raises(drgdip.SchemeError, match="there is no such folder"):
         drgdip.load_catalogue(tmp_path / "none")
+
+
+def test_the_page_has_the_tables_of_the_loader():
+    page = (ROOT / "docs" / "dip.md").read_text(encoding="utf-8")
+
+    def first(header):
+        lines = page[page.index(header) :].splitlines()[2:]
+        return [
+            line.split("|")[1].strip().strip("`") for line in itertools.takewhile(lambda x: x.startswith("|"), lines)
+        ]
+
+    assert first("| option | meaning |") == list(Matching.__slots__)
+    assert first("| preference |") == list(PREFERENCES)
+    assert first("| strategy |") == list(STRATEGIES)
+    assert first("| file | columns |") == list(CATALOGUE_COLUMNS)
+    assert first("| column | what it holds |") == ["group", "kind", "treatment", "primary_care", "status`, `reason"]
+    assert all(f"`{column}`" in page for columns in CATALOGUE_COLUMNS.values() for column in columns)
