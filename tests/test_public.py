@@ -31,6 +31,7 @@ NAMES = [
     "SchemeInfo",
     "UnknownNameError",
     "__version__",
+    "build_catalogue",
     "case_schema",
     "encode",
     "explain",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from drgdip.cases import Case, case_schema
     from drgdip.codes import normalise_code
     from drgdip.errors import CaseError, DrgdipError, PolicyError, RuleError, SchemeError, UnknownNameError
+    from drgdip.grouper.build import build_catalogue
     from drgdip.grouper.catalogue import Catalogue, list_catalogues, load_catalogue
     from drgdip.grouper.explain import Explanation, explain
     from drgdip.grouper.group import encode, group, group_batches, result_fields, warmup
@@ -43,6 +44,7 @@ _PUBLIC = {
     "SchemeError": "drgdip.errors",
     "SchemeInfo": "drgdip.grouper.scheme",
     "UnknownNameError": "drgdip.errors",
+    "build_catalogue": "drgdip.grouper.build",
     "case_schema": "drgdip.cases",
     "encode": "drgdip.grouper.group",
     "explain": "drgdip.grouper.explain",
