@@ -497,16 +497,18 @@ def _terms(table: Table, index: int, text: str) -> tuple[Term, ...]:
     """Terms joined by ``+``; one that stands twice must occur twice."""
     if not text:
         return ()
-    terms = [tuple(normalise_code(code) for code in part.split("|")) for part in text.split("+")]
-    if any(not code for codes in terms for code in codes):
+    terms = [tuple([normalise_code(code) for code in part.split("|")]) for part in text.split("+")]
+    if any("" in codes for codes in terms):
         raise table.error("bad_value", index, f"an empty code in {text!r}", "Drop the sign that joins nothing")
-    return tuple(Term(codes, times) for codes, times in Counter(terms).items())
+    return tuple([Term(codes, terms.count(codes)) for codes in dict.fromkeys(terms)])
 
 
 def _groups(table: Table, matching: Matching, sets: Mapping[str, frozenset[str]]) -> tuple[Group, ...]:
     groups = []
     seen: dict[tuple[Any, ...], str] = {}
     rules: dict[str, Rule] = {"": ALWAYS}
+    terms: dict[str, tuple[Term, ...]] = {}  # texts come again and again
+    prefixes: dict[str, tuple[str, ...]] = {}
     for index, row in enumerate(table.rows):
         code, kind, dx, procedures, related, other_dx, anywhere, condition, treatment, tier, score, primary, _, name = (
             row[:14]
@@ -528,13 +530,17 @@ def _groups(table: Table, matching: Matching, sets: Mapping[str, frozenset[str]]
             raise table.error("bad_number", index, f"score {score!r} of {code} is no number", "Write it as 12.5")
         if condition not in rules:
             rules[condition] = _rule(table, index, code, condition, sets)
-        asked = None if procedures == "*" else _terms(table, index, procedures)
+        if procedures not in terms:
+            terms[procedures] = _terms(table, index, procedures)
+        if dx not in prefixes:
+            prefixes[dx] = _dx(table, index, dx)
+        asked = None if procedures == "*" else terms[procedures]
         group = Group(
             code=code,
             name=name,
             kind=kind,
             order=index,
-            dx=_dx(table, index, dx),
+            dx=prefixes[dx],
             procedures=asked,
             related=_terms(table, index, related),
             other_dx=_dx(table, index, other_dx),

@@ -99,14 +99,19 @@ def match(
     if situation.excluded is not None:
         return DipResult(None, None, treatment, None, "excluded", situation.excluded), situation
     candidates = _candidates(situation, catalogue)
+    by_stage: dict[str, list[Group]] = {}
+    for group in candidates:
+        by_stage.setdefault(group.kind, []).append(group)
     for stage in catalogue.matching.stages:
-        fitting = [group for group in candidates if group.kind == stage and _tried(group, situation, catalogue, log)]
+        fitting = [group for group in by_stage.get(stage, ()) if _tried(group, situation, catalogue, log)]
         if fitting:
             taken = max(fitting, key=_preference(stage, situation, catalogue))
             if log is not None:
                 at = next(place for place, trial in enumerate(log) if trial.group is taken)
                 log[at] = log[at]._replace(preferred=True)
-            primary = taken.primary_care or any(fits(row, situation, catalogue) for row in catalogue.primary_care)
+            dx = situation.dx or ""
+            listed = (row for row in catalogue.primary_care if not row.dx or dx.startswith(row.dx))
+            primary = taken.primary_care or any(fits(row, situation, catalogue) for row in listed)
             return DipResult(taken.code, taken.kind, treatment, primary, "grouped", None), situation
     return DipResult(None, None, treatment, None, "ungrouped", _why_not(candidates, situation)), situation
 
@@ -188,6 +193,9 @@ def _candidates(situation: Situation, catalogue: Catalogue) -> list[Group]:
 
 
 def _tried(group: Group, situation: Situation, catalogue: Catalogue, log: list[Trial] | None) -> bool:
+    # Most groups ask for a procedure that the case has not: where nobody listens, that is all one need know of them.
+    if log is None and group.procedures and not any(code in situation.procs for code in group.procedures[0].codes):
+        return False
     fitting = fits(group, situation, catalogue)
     if log is not None:
         log.append(Trial(group, fitting, preferred=False))
