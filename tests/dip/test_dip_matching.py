@@ -260,6 +260,7 @@ def test_a_trace_has_every_group_tried():
     assert "merge BX-620: related procedure 00.5902: no" in text
     assert "(fits, but another is preferred)" in text
     assert "符合，但另有优先病种" in trace.text("zh")
+    assert "✗ merge BX-620: 相关手术操作 00.5902: 否" in trace.text("zh")
     assert trace.to_dict()["result"]["kind"] == "merge"
     assert "<b>case 7" in trace._repr_html_()
     refused = drgdip.explain({"dx": "A00.000", "procs": ""}, THREE)

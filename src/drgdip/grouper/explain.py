@@ -219,12 +219,36 @@ _WORDS = {
 }
 
 
+#: What groups of a catalogue ask for, in Chinese; the longer phrase first where one begins another.
+_ASKED = {
+    "any diagnosis": "任一诊断",
+    "other diagnosis": "其他诊断",
+    "diagnosis": "主要诊断",
+    "principal procedure": "主要手术操作",
+    "related procedure": "相关手术操作",
+    "of these procedures at least": "上述手术操作至少",
+    "procedure": "手术操作",
+    "conservative treatment": "保守治疗",
+    "treatment": "治疗方式",
+}
+
+
+def _asked(text: str, words: Mapping[str, str]) -> str:
+    """A condition in the language of the words; a rule is the same in both."""
+    if words is _WORDS["en"]:
+        return text
+    for english, chinese in _ASKED.items():
+        if text.startswith(english):
+            return chinese + text.removeprefix(english)
+    return text
+
+
 def _describe(condition: Condition, words: Mapping[str, str]) -> str:
     found = ", ".join(condition.codes)
     if not found and not condition.membership:
         found = words["missing"] if condition.value is None else str(condition.value)
     answer = words["yes"] if condition.holds else words["no"]
-    return f"{condition.text}: {answer}{f' ({found})' if found else ''}"
+    return f"{_asked(condition.text, words)}: {answer}{f' ({found})' if found else ''}"
 
 
 def explain(case: Case | Mapping[str, Any], scheme: str | Scheme | Catalogue) -> Explanation:
