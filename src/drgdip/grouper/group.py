@@ -224,7 +224,8 @@ def result_names(scheme: Scheme | Catalogue) -> tuple[str, ...]:
 def warmup(*schemes: str | Scheme | Catalogue) -> None:
     """Compile the kernels and prepare schemes now, so that the first batch need not wait.
 
-    Run it when an image is built, with ``NUMBA_CACHE_DIR`` naming a folder of the image, and no process compiles again.
+    Run it when an image is built, with ``NUMBA_CACHE_DIR`` naming a folder of the image that stays writable, and no
+    process compiles again (``docs/embedding.md``).
 
     Parameters
     ----------
