@@ -27,7 +27,9 @@ SMALL = DATA / "schemes" / "small"
 BAD = DATA / "schemes" / "bad"
 SOURCE = ROOT / "src" / "drgdip"
 
-SCHEMES = [info.id for info in list_schemes()]
+#: The schemes that stand alone, and those of places, which extend one.
+SCHEMES = [info.id for info in list_schemes() if not info.extends]
+PLACES = [info.id for info in list_schemes() if info.extends]
 #: Golden decks with the scheme that each is for.
 DECKS = {
     "chs-drg-1.0-revised": "chs-drg-1.0-revised",

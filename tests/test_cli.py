@@ -15,7 +15,7 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import GOLDEN, SCHEMES, SMALL, answer_of, read_deck
+from conftest import GOLDEN, PLACES, SCHEMES, SMALL, answer_of, read_deck
 
 from drgdip import GroupResult, __version__, group_one, list_catalogues, read_cases, readers
 from drgdip.cli import main
@@ -355,7 +355,7 @@ def test_schemes_are_listed(run):
     code, said, _ = run("schemes")
     assert code == 0
     catalogues = [info.id for info in list_catalogues()]
-    assert [line.split()[0] for line in said.splitlines()] == [*SCHEMES, *catalogues]
+    assert [line.split()[0] for line in said.splitlines()] == [*sorted(SCHEMES + PLACES), *catalogues]
     assert "26 MDC  409 ADRG  634 DRG" in said
 
 

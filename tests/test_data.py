@@ -14,6 +14,7 @@ from conftest import ROOT, SCHEMES, SOURCE
 from drgdip import list_schemes, load_scheme
 from drgdip.cases import case_schema
 from drgdip.codes import fold_width, normalise_code
+from drgdip.fields import COMPANIONS
 
 DATA = SOURCE / "data"
 FILES = sorted(path for path in DATA.rglob("*") if path.is_file())
@@ -132,6 +133,7 @@ def test_a_scheme_names_its_folder(scheme_id):
 def test_an_alias_stands_for_one_column():
     rows = rows_of(DATA / "columns.csv")
     columns = {*case_schema().names, "dx_principal", "dx_other", "procs_principal", "procs_other"}
+    columns |= {f"{name}_{part}" for name in COMPANIONS for part in ("principal", "other")} | {"items_cost_other"}
     assert {row["column"] for row in rows} <= columns
     folded = Counter(fold_width(row["alias"]).casefold() for row in rows)
     assert [alias for alias, times in folded.items() if times > 1] == []

@@ -19,11 +19,13 @@ from typing import NamedTuple
 
 import pytest
 
-from drgdip import REASONS, STATUSES, SchemeError, __all__, case_schema, list_schemes
+from drgdip import REASONS, STATUSES, SchemeError, __all__, case_schema, list_schemes, load_scheme
 from drgdip.cli import _parser, main
+from drgdip.grouper.diff import CHANGES
 from drgdip.grouper.grammar import CODE_VARIABLES, VALUE_VARIABLES
 from drgdip.grouper.scheme import _COUNTS, KINDS, Evaluation
 from drgdip.grouper.tables import COLUMNS
+from drgdip.grouper.workbook import SHEETS
 
 ROOT = Path(__file__).parent.parent
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
@@ -213,6 +215,7 @@ def test_tables_of_schemes_equal_the_data(page):
     expected = [
         (f"`{info.id}`", info.title, str(info.revision), *(f"{info.counts[name]:,}" for name in counts))
         for info in list_schemes()
+        if not info.extends
     ]
     assert table_of(page, *SCHEME_HEADS[page]) == expected
 
@@ -299,9 +302,48 @@ def test_every_public_name_is_in_a_page():
     assert [name for name in __all__ if not re.search(rf"\b{name}\b", text)] == []
 
 
+def test_the_table_of_places_equals_the_data():
+    expected = []
+    for info in list_schemes():
+        if info.extends:
+            annex = load_scheme(info.id).annexes.get("unreachable.csv")
+            unreachable = sum(row[0] == "drg" for row in annex.rows) if annex else 0
+            expected.append(
+                (
+                    f"`{info.id}`",
+                    info.place,
+                    f"`{info.extends}`",
+                    info.published,
+                    f"{info.counts['drg']:,}",
+                    str(unreachable),
+                )
+            )
+    page = ROOT / "docs" / "schemes.md"
+    assert table_of(page, "id", "place", "extends", "published", "DRG", "unreachable") == expected
+
+
+def test_the_tables_of_changes_and_sheets_equal_the_code():
+    page = ROOT / "docs" / "schemes.md"
+    assert table_of(page, "change", "meaning") == [(f"`{name}`", text) for name, text in CHANGES.items()]
+    sheets = table_of(page, "sheet", "first row of data", "columns that are read")
+    words = {"order": "order", "mdc": "MDC", "adrg": "ADRG", "exclusion": "exclusion table"}
+    assert sheets == [
+        (
+            f"`{title}`",
+            str(start + 1),
+            ", ".join(
+                f"{chr(65 + place)} {words.get(name, name)}"
+                for name, place in sorted(places.items(), key=lambda item: item[1])
+            ),
+        )
+        for title, start, places in SHEETS.values()
+    ]
+
+
 def test_every_open_point_of_a_scheme_is_told():
     """What a scheme's sources say stands word for word in its scheme.toml; the page leads there for each scheme."""
     text = (ROOT / "docs" / "data-sources.md").read_text(encoding="utf-8")
     for info in list_schemes():
-        assert f"\n## {info.id}\n" in text
-        assert f"drgdip schemes show {info.id}" in text
+        if not info.extends:
+            assert f"\n## {info.id}\n" in text
+            assert f"drgdip schemes show {info.id}" in text

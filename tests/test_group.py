@@ -394,6 +394,30 @@ def test_worker_processes(method):
     assert output == "True"
 
 
+def test_a_lock_held_at_a_fork_does_not_hang_the_child():
+    output = run("""
+        import os, threading, warnings
+        warnings.simplefilter("ignore")
+        from drgdip.grouper import compile as compiling
+        held, done = threading.Event(), threading.Event()
+
+        def hold():
+            with compiling._compiling:
+                held.set()
+                done.wait()
+
+        threading.Thread(target=hold).start()
+        held.wait()
+        child = os.fork()
+        if child == 0:
+            with compiling._compiling:
+                os._exit(7)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        done.set()
+    """)
+    assert output == "7"
+
+
 def test_versions_are_shown(capsys):
     versions = drgdip.show_versions()
     printed = capsys.readouterr().out

@@ -9,8 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from drgdip.grouper.tables import CATALOGUE, SCHEME, read_folder, read_toml
+from drgdip.grouper.tables import CATALOGUE, OVERLAY, SCHEME, read_folder, read_toml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DATA = Path(__file__).parent.parent / "src" / "drgdip" / "data"
 HEAD = "# Written by tools/build_index.py from the folders. Do not edit: see docs/scheme-format.md and docs/dip.md.\n"
@@ -19,6 +23,7 @@ FIELDS = (
     "title",
     "issuer",
     "place",
+    "extends",
     "published",
     "effective_from",
     "effective_to",
@@ -26,24 +31,38 @@ FIELDS = (
     "diagnosis_codes",
     "procedure_codes",
 )
+INHERITED = ("diagnosis_codes", "procedure_codes")
 
 
 def index(data: Path = DATA) -> str:
     """The text of the index."""
     text = HEAD
-    for family, kind, layout in (("drg", "scheme", SCHEME), ("dip", "catalogue", CATALOGUE)):
-        for folder in sorted(path for path in (data / family).iterdir() if path.is_dir()):
-            head = read_toml(folder / layout.head)
-            _, digest = read_folder(folder, layout)
-            text += f"\n[[{kind}]]\n"
-            text += "".join(f"{name} = {_value(head[name])}\n" for name in FIELDS if name in head)
-            text += f'sha256 = "{digest}"\n'
-            for table in ("counts", "provenance"):
-                text += f"[{kind}.{table}]\n"
-                text += "".join(f"{name} = {_value(value)}\n" for name, value in head[table].items())
+    heads = {path.parent.name: read_toml(path) for path in sorted((data / "drg").glob(f"*/{SCHEME.head}"))}
+    digests: dict[str, str] = {}
+    # Schemes that stand alone come first: a local one has their digest in its own, and what it does not state.
+    for name in sorted(heads, key=lambda name: "extends" in heads[name]):
+        base = heads[name].get("extends")
+        extends = (OVERLAY, digests[base]) if base else ()
+        _, digests[name] = read_folder(data / "drg" / name, *extends)
+    for name, own in heads.items():
+        base = heads.get(own.get("extends", ""), {})
+        text += _entry("scheme", {key: base[key] for key in INHERITED if key in base} | own, digests[name])
+    for path in sorted((data / "dip").glob(f"*/{CATALOGUE.head}")):
+        _, digest = read_folder(path.parent, CATALOGUE)
+        text += _entry("catalogue", read_toml(path), digest)
     for path in sorted((data / "procedure_types").glob("*.csv")):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         text += f'\n[[procedure_types]]\nid = "{path.stem}"\nsha256 = "{digest}"\n'
+    return text
+
+
+def _entry(kind: str, head: Mapping[str, Any], digest: str) -> str:
+    text = f"\n[[{kind}]]\n"
+    text += "".join(f"{name} = {_value(head[name])}\n" for name in FIELDS if name in head)
+    text += f'sha256 = "{digest}"\n'
+    for table in ("counts", "provenance"):
+        text += f"[{kind}.{table}]\n"
+        text += "".join(f"{name} = {_value(value)}\n" for name, value in head[table].items())
     return text
 
 

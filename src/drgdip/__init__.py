@@ -12,12 +12,24 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from drgdip import points
+    from drgdip import points, settle
     from drgdip.cases import Case, case_schema
-    from drgdip.codes import normalise_code
-    from drgdip.errors import CaseError, DrgdipError, PolicyError, RuleError, SchemeError, UnknownNameError
+    from drgdip.checks import Check, check_cases, list_checks
+    from drgdip.codes import MappedCodes, code_name, code_set, map_codes, normalise_code
+    from drgdip.errors import (
+        CaseError,
+        DrgdipError,
+        InvariantError,
+        PolicyError,
+        RuleError,
+        SchemeChoiceError,
+        SchemeError,
+        UnknownNameError,
+    )
     from drgdip.grouper.build import build_catalogue
     from drgdip.grouper.catalogue import Catalogue, list_catalogues, load_catalogue
+    from drgdip.grouper.choose import find_scheme
+    from drgdip.grouper.diff import diff_cases, diff_schemes
     from drgdip.grouper.explain import Explanation, explain
     from drgdip.grouper.group import encode, group, group_batches, result_fields, warmup
     from drgdip.grouper.reference import group_one
@@ -32,34 +44,47 @@ _PUBLIC = {
     "Case": "drgdip.cases",
     "CaseError": "drgdip.errors",
     "Catalogue": "drgdip.grouper.catalogue",
+    "Check": "drgdip.checks",
     "DipResult": "drgdip.grouper.result",
     "DrgdipError": "drgdip.errors",
     "Explanation": "drgdip.grouper.explain",
     "GroupResult": "drgdip.grouper.result",
+    "InvariantError": "drgdip.errors",
+    "MappedCodes": "drgdip.codes",
     "PolicyError": "drgdip.errors",
     "REASONS": "drgdip.grouper.result",
     "RuleError": "drgdip.errors",
     "STATUSES": "drgdip.grouper.result",
     "Scheme": "drgdip.grouper.scheme",
+    "SchemeChoiceError": "drgdip.errors",
     "SchemeError": "drgdip.errors",
     "SchemeInfo": "drgdip.grouper.scheme",
     "UnknownNameError": "drgdip.errors",
     "build_catalogue": "drgdip.grouper.build",
     "case_schema": "drgdip.cases",
+    "check_cases": "drgdip.checks",
+    "code_name": "drgdip.codes",
+    "code_set": "drgdip.codes",
+    "diff_cases": "drgdip.grouper.diff",
+    "diff_schemes": "drgdip.grouper.diff",
     "encode": "drgdip.grouper.group",
     "explain": "drgdip.grouper.explain",
+    "find_scheme": "drgdip.grouper.choose",
     "group": "drgdip.grouper.group",
     "group_batches": "drgdip.grouper.group",
     "group_one": "drgdip.grouper.reference",
     "list_catalogues": "drgdip.grouper.catalogue",
+    "list_checks": "drgdip.checks",
     "list_schemes": "drgdip.grouper.scheme",
     "load_catalogue": "drgdip.grouper.catalogue",
     "load_scheme": "drgdip.grouper.scheme",
+    "map_codes": "drgdip.codes",
     "normalise_code": "drgdip.codes",
     "points": "drgdip.points",
     "read_cases": "drgdip.readers",
     "result_fields": "drgdip.grouper.group",
     "sample_cases": "drgdip.synthetic",
+    "settle": "drgdip.settle",
     "show_versions": "drgdip.versions",
     "warmup": "drgdip.grouper.group",
 }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "filled",
     "flags",
+    "from_fen",
     "from_list",
     "from_lists",
     "from_numpy",
@@ -26,6 +27,7 @@ __all__ = [
     "kind_of",
     "names_of",
     "one_chunk",
+    "replaced_columns",
     "to_arrow",
     "to_kind",
     "valid",
@@ -119,6 +121,13 @@ def from_list(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
     buffers = [np.packbits(known, bitorder="little"), offsets, b"".join(encoded)]
     return pa.Array.from_buffers(kind, len(encoded), [pa.py_buffer(buffer) for buffer in buffers])
+
+
+def from_fen(fen: np.ndarray, known: np.ndarray | None = None) -> pa.Array:
+    """Amounts in fen as decimals of yuan, null where not known: exact, as a decimal is its 128-bit number of fen."""
+    words = np.stack([fen, fen >> 63], axis=1)
+    validity = None if known is None else pa.py_buffer(np.packbits(known, bitorder="little"))
+    return pa.Array.from_buffers(pa.decimal128(18, 2), len(fen), [validity, pa.py_buffer(words.tobytes())])
 
 
 def from_lists(lists: Sequence[Sequence[str | None]]) -> pa.Array:
@@ -216,7 +225,7 @@ def to_kind(table: pa.Table, like: Any) -> Any:
 
 
 def with_columns(data: Any, new: pa.Table) -> Any:
-    """The caller's table with columns added on the right; rows, index and other columns as they were."""
+    """The caller's table with columns added, in place of its own of the same names; all else as it was."""
     kind = kind_of(data)
     if kind == "pandas":
         added = new.to_pandas()
@@ -229,7 +238,21 @@ def with_columns(data: Any, new: pa.Table) -> Any:
 
         return data.with_columns(pl.DataFrame(new).get_columns())
     table = to_arrow(data)
+    table = table.drop_columns([name for name in new.column_names if name in table.column_names])
     for name in new.column_names:
         table = table.append_column(new.schema.field(name), new[name])
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **(new.schema.metadata or {})})
+    return to_kind(table, data)
+
+
+def replaced_columns(data: Any, new: pa.Table) -> Any:
+    """The caller's table with columns of the same names in place of its own; rows, order and index as they were."""
+    kind = kind_of(data)
+    if kind in {"pandas", "records", "polars"}:
+        if kind == "pandas":
+            return data.assign(**{name: new[name].to_pylist() for name in new.column_names})
+        return with_columns(data, new)
+    table = to_arrow(data)
+    for name in new.column_names:
+        table = table.set_column(table.column_names.index(name), name, new[name])
     return to_kind(table, data)

@@ -12,10 +12,22 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from drgdip import fields
-from drgdip._arrow import filled, flags, from_list, from_lists, from_numpy, names_of, one_chunk, to_arrow
+from drgdip._arrow import (
+    filled,
+    flags,
+    from_fen,
+    from_list,
+    from_lists,
+    from_numpy,
+    names_of,
+    one_chunk,
+    to_arrow,
+    valid,
+)
 from drgdip.errors import CaseError, UnknownNameError
 from drgdip.fields import (
     CODE_COLUMNS,
+    COMPANIONS,
     MISSING,
     READERS,
     UNREADABLE,
@@ -28,11 +40,22 @@ from drgdip.fields import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from drgdip.fields import Wide
 
-__all__ = ["Case", "case_columns", "case_schema", "clean_codes", "resolve_columns", "to_cases"]
+__all__ = [
+    "Case",
+    "as_lists",
+    "case_columns",
+    "case_schema",
+    "clean_codes",
+    "marked",
+    "read_amounts",
+    "resolve_columns",
+    "to_cases",
+    "with_newborn_weight",
+]
 
 _TYPES: dict[str, pa.DataType] = {
     "case_id": pa.string(),
@@ -40,6 +63,8 @@ _TYPES: dict[str, pa.DataType] = {
     "age": pa.int64(),
     "age_days": pa.int64(),
     "newborn_weight": pa.int64(),
+    "birth_weight": pa.int64(),
+    "admission_weight": pa.int64(),
     "los": pa.int64(),
     "discharge": pa.int64(),
     "dx": pa.list_(pa.string()),
@@ -48,9 +73,13 @@ _TYPES: dict[str, pa.DataType] = {
     "icu_hours": pa.float64(),
     "hospital": pa.string(),
     "pool": pa.string(),
+    "born": pa.date32(),
     "admitted": pa.date32(),
     "discharged": pa.date32(),
     "total_cost": pa.decimal128(18, 2),
+    "items_cost": pa.decimal128(18, 2),
+    "dx_conditions": pa.list_(pa.string()),
+    "proc_dates": pa.list_(pa.date32()),
 }
 
 Whole = Annotated[int | None, BeforeValidator(fields.read_whole)]
@@ -76,7 +105,11 @@ class Case(BaseModel):
     sex: Annotated[int | None, BeforeValidator(fields.read_sex)] = Field(None, description="1 male, 2 female")
     age: Whole = Field(None, description="age in full years")
     age_days: Whole = Field(None, description="age in days, of infants (age 0)")
-    newborn_weight: Whole = Field(None, description="weight in grams, of newborns (28 days or less)")
+    newborn_weight: Whole = Field(
+        None, description="weight in grams that the scheme means, of newborns (28 days or less)"
+    )
+    birth_weight: Whole = Field(None, description="weight in grams at birth")
+    admission_weight: Whole = Field(None, description="weight in grams at admission")
     los: Whole = Field(None, description="length of stay in days")
     discharge: Whole = Field(
         None,
@@ -90,9 +123,15 @@ class Case(BaseModel):
     )
     hospital: str | None = Field(None, description="code of the hospital")
     pool: str | None = Field(None, description="the pool that pays: region and kind of insurance")
+    born: datetime.date | None = Field(None, description="day of birth")
     admitted: datetime.date | None = Field(None, description="day of admission")
     discharged: datetime.date | None = Field(None, description="day of discharge")
     total_cost: Decimal | None = Field(None, description="total cost of the stay in yuan")
+    items_cost: Decimal | None = Field(None, description="sum of the amounts by item in yuan")
+    dx_conditions: list[str | None] | None = Field(
+        None, description="condition of each diagnosis at admission: 1 present, 2 uncertain, 3 unknown, 4 absent"
+    )
+    proc_dates: list[datetime.date | None] | None = Field(None, description="day of each procedure")
 
 
 def case_schema() -> pa.Schema:
@@ -141,7 +180,13 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
     result: dict[str, Any] = {}
     failures: list[tuple[str, np.ndarray]] = []
     for column in _TYPES:
-        if column in resolved.wide:
+        if column in COMPANIONS and column in resolved.wide:
+            along = resolved.wide.get(COMPANIONS[column])
+            if along is not None and len(along.numbered) == len(resolved.wide[column].numbered):
+                result[column] = _gather(table, along, resolved.wide[column])
+        elif column == "items_cost" and column in resolved.wide:
+            result[column] = _sum([one_chunk(table[name]) for name in resolved.wide[column].names])
+        elif column in resolved.wide:
             result[column] = _gather(table, resolved.wide[column])
         elif column in resolved.single:
             given = one_chunk(table[resolved.single[column]])
@@ -221,13 +266,13 @@ def _texts(column: pa.Array) -> pa.Array:
     return from_list([None if is_missing(value) else text_of(value) for value in column.to_pylist()], pa.string())
 
 
-def _gather(table: pa.Table, wide: Wide) -> pa.Array:
-    """Codes that stand in several columns as lists, without the empty cells behind the principal one."""
+def _gather(table: pa.Table, wide: Wide, companion: Wide | None = None) -> pa.Array:
+    """Codes that stand in several columns as lists, without the empty cells behind the principal one.
+
+    With a companion, what its columns have in the places of the codes that are kept.
+    """
     rows = len(table)
-    names = [*([wide.principal] if wide.principal is not None else []), *wide.numbered]
-    cells = [_texts(one_chunk(table[name])) for name in names]
-    if wide.principal is None:
-        cells.insert(0, pa.nulls(rows, pa.string()))
+    cells = _cells(table, wide)
     empty = from_list([*sorted(MISSING), None], pa.string())
     kept = np.empty((rows, len(cells)), dtype=bool)
     for place, column in enumerate(cells):
@@ -235,14 +280,44 @@ def _gather(table: pa.Table, wide: Wide) -> pa.Array:
         kept[:, place] = ~flags(missing)
     kept[:, 0] |= kept.any(axis=1)
     row, position = np.nonzero(kept)
-    values = pa.concat_arrays(cells).take(from_numpy(position * rows + row))
+    texts = pa.concat_arrays(cells if companion is None else _cells(table, companion))
     offsets = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
-    lists = pa.LargeListArray.from_arrays(from_numpy(offsets), values)
-    if wide.listed is None:
+    lists = pa.LargeListArray.from_arrays(from_numpy(offsets), texts.take(from_numpy(position * rows + row)))
+    if wide.listed is None or companion is not None:
         return lists
     more = as_lists(one_chunk(table[wide.listed])).to_pylist()
     both = zip(lists.to_pylist(), more, strict=True)
     return from_lists([[*(one or [None]), *(other or [])] for one, other in both])
+
+
+def _cells(table: pa.Table, wide: Wide) -> list[pa.Array]:
+    """The principal and the numbered columns as texts, nulls for a principal one that is not there."""
+    names = [*([wide.principal] if wide.principal is not None else []), *wide.numbered]
+    cells = [_texts(one_chunk(table[name])) for name in names]
+    return cells if wide.principal is not None else [pa.nulls(len(table), pa.string()), *cells]
+
+
+def _sum(columns: list[pa.Array]) -> pa.Array:
+    """The sum of amounts in yuan, without those that are missing; null where all are, or one cannot be read."""
+    fen, known, failed = (np.zeros(len(columns[0]), dtype=kind) for kind in (np.int64, bool, bool))
+    for column in columns:
+        amounts, bad = read_amounts(column)
+        there = ~np.isnan(amounts)
+        fen += np.rint(np.where(there, amounts, 0) * 100).astype(np.int64)
+        known |= there
+        failed |= bad
+    return from_fen(fen, known & ~failed)
+
+
+def read_amounts(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Amounts in yuan, NaN for missing ones, and which rows hold something that is no amount."""
+    try:
+        amounts, bad = filled(column.cast(pa.float64()), np.nan), np.zeros(len(column), dtype=bool)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        read, bad = _read_distinct(column, fields.read_number, pa.float64())
+        amounts = filled(read, np.nan)
+    endless = np.isinf(amounts)
+    return np.where(endless, np.nan, amounts), bad | endless
 
 
 def _read_column(column: pa.Array, name: str) -> tuple[pa.Array, np.ndarray]:
@@ -254,8 +329,13 @@ def _read_column(column: pa.Array, name: str) -> tuple[pa.Array, np.ndarray]:
             return column.cast(wanted), np.zeros(len(column), dtype=bool)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             pass
-    if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
+    return _read_distinct(column, READERS[name], wanted)
+
+
+def _read_distinct(column: pa.Array, read: Callable[[object], Any], wanted: pa.DataType) -> tuple[pa.Array, np.ndarray]:
+    """A column read value by value, each distinct one once, and which rows cannot be read."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
     if pa.types.is_string_view(column.type):
         column = column.cast(pa.string())
     try:
@@ -263,16 +343,16 @@ def _read_column(column: pa.Array, name: str) -> tuple[pa.Array, np.ndarray]:
         distinct, where = encoded.dictionary.to_pylist(), encoded.indices
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
         distinct, where = column.to_pylist(), from_numpy(np.arange(len(column)))
-    read, failed = [], []
+    values, failed = [], []
     for value in distinct:
         try:
-            read.append(READERS[name](value))
+            values.append(read(value))
             failed.append(False)
         except Unreadable:
-            read.append(None)
+            values.append(None)
             failed.append(True)
     bad = np.array([*failed, False])[filled(where, -1)]  # null is no failure
-    return from_list(read, wanted).take(where), bad
+    return from_list(values, wanted).take(where), bad
 
 
 def _unreadable(before: pa.Array, failures: list[tuple[str, np.ndarray]]) -> pa.Array:
@@ -282,6 +362,36 @@ def _unreadable(before: pa.Array, failures: list[tuple[str, np.ndarray]]) -> pa.
     for column, failed in failures:
         names[failed] += column + " "
     return from_list([" ".join(dict.fromkeys(name.split())) or None for name in names], pa.string())
+
+
+def with_newborn_weight(cases: pa.Table, kind: str) -> pa.Table:
+    """Cases whose newborn weight, where it is not given, is the one of a kind (birth, admission).
+
+    A row in which that one cannot be read is marked for it.
+    """
+    other = f"{kind}_weight"
+    if other not in cases.column_names:
+        return cases
+    marks, weight = one_chunk(cases[UNREADABLE]), one_chunk(cases[other])
+    if "newborn_weight" not in cases.column_names:
+        cases = cases.append_column("newborn_weight", pa.nulls(len(cases), pa.int64()))
+    given = one_chunk(cases["newborn_weight"])
+    taken = ~(valid(given) | marked(marks, "newborn_weight"))
+    values = pc.if_else(from_numpy(taken), weight, given)
+    cases = cases.set_column(cases.column_names.index("newborn_weight"), "newborn_weight", values)
+    failed = taken & marked(marks, other)
+    if failed.any():
+        marks = _unreadable(marks, [("newborn_weight", failed)])
+        cases = cases.set_column(cases.column_names.index(UNREADABLE), UNREADABLE, marks)
+    return cases
+
+
+def marked(marks: pa.Array, column: str) -> np.ndarray:
+    """In which rows a column cannot be read, by the column `drgdip.fields.UNREADABLE`."""
+    if marks.null_count == len(marks):
+        return np.zeros(len(marks), dtype=bool)
+    found = pc.match_substring_regex(marks, rf"(^| ){column}( |$)")
+    return flags(pc.if_else(marks.is_valid(), found, from_numpy(np.zeros(len(marks), dtype=bool))))
 
 
 def clean_codes(lists: pa.Array) -> pa.Array:

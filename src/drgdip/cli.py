@@ -1,4 +1,4 @@
-"""The command line: ``drgdip group``, ``explain``, ``schemes`` and ``warmup``."""
+"""The command line: ``drgdip`` and a verb, as `_parser` lists them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from drgdip import __version__
-from drgdip.errors import CaseError, DrgdipError, UnknownNameError
+from drgdip.errors import CaseError, DrgdipError, PolicyError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import pyarrow as pa
 
@@ -73,13 +73,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="drgdip", description="Group hospital discharges under China's DRG and DIP payment schemes."
+        prog="drgdip",
+        description="Group hospital discharges under China's DRG and DIP payment schemes, and settle what is paid.",
     )
     parser.add_argument("--version", action="version", version=f"drgdip {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     group = commands.add_parser("group", help="group a file of cases", description="Group a file of cases.")
-    group.add_argument("file", metavar="FILE", type=Path, help="CSV, JSON, JSON lines or Parquet")
+    group.add_argument("file", metavar="FILE", type=Path, help=_FILE)
     group.add_argument(
         "--scheme", required=True, metavar="ID", help="a scheme's or catalogue's id, or the path of its folder"
     )
@@ -92,6 +93,28 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--prefix", default="", metavar="TEXT", help="put before the names of the result's columns")
     _add_reading(group)
     group.set_defaults(run=_group)
+
+    check = commands.add_parser(
+        "check",
+        help="say what is wrong with the cases of a file",
+        description="Check the cases of a file before they are sent or grouped.",
+    )
+    check.add_argument("file", metavar="FILE", type=Path, help=_FILE)
+    check.add_argument("--scheme", required=True, metavar="ID", help="a scheme's id, or the path of its folder")
+    check.add_argument("-o", "--output", metavar="OUT", help="where to write the findings; - for the screen")
+    check.add_argument(
+        "--format", choices=("csv", "json", "jsonl", "parquet"), help="format of OUT, else by its ending"
+    )
+    check.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="COLUMN=LOW:HIGH",
+        help="lowest and highest plausible value of a column, such as age=0:120",
+    )
+    check.add_argument("--language", choices=("en", "zh"), default="en", help="language of the words (default: en)")
+    _add_reading(check)
+    check.set_defaults(run=_check)
 
     explain = commands.add_parser(
         "explain",
@@ -114,10 +137,25 @@ def _parser() -> argparse.ArgumentParser:
     schemes = commands.add_parser(
         "schemes", help="list the schemes and catalogues, or show one", description="List schemes and catalogues."
     )
+    schemes.add_argument("--place", metavar="PLACE", help="schemes of a place: its name, English name or code")
     schemes.set_defaults(run=_schemes)
     show = schemes.add_subparsers(metavar="show").add_parser("show", help="show one with its notes")
     show.add_argument("scheme", metavar="ID", help="a scheme's or catalogue's id, or the path of its folder")
     show.set_defaults(run=_show_scheme)
+
+    diff = commands.add_parser(
+        "diff",
+        help="say what changed between two schemes",
+        description="Say what changed between two schemes or, with FILE, which of its cases change their group.",
+    )
+    diff.add_argument("before", metavar="BEFORE", help="a scheme's id, or the path of its folder")
+    diff.add_argument("after", metavar="AFTER", help="another one")
+    diff.add_argument("file", metavar="FILE", type=Path, nargs="?", help="cases: CSV, JSON, JSON lines or Parquet")
+    diff.add_argument("--limit", type=int, default=20, metavar="N", help="show so many rows of each kind (default: 20)")
+    diff.add_argument("-o", "--output", metavar="OUT", help="where to write every row; - for the screen")
+    diff.add_argument("--format", choices=("csv", "json", "jsonl", "parquet"), help="format of OUT, else by its ending")
+    _add_reading(diff)
+    diff.set_defaults(run=_diff)
 
     warmup = commands.add_parser(
         "warmup",
@@ -126,8 +164,54 @@ def _parser() -> argparse.ArgumentParser:
     )
     warmup.add_argument("scheme", nargs="*", metavar="ID", help="schemes to prepare")
     warmup.set_defaults(run=_warmup)
+
+    _add_settling(commands)
     return parser
 
+
+def _add_settling(commands: Any) -> None:
+    settle = commands.add_parser(
+        "settle",
+        help="settle a year of cases under a policy",
+        description="Settle a year: months, pre-clearing and clearing of the cases in files, under a policy.",
+    )
+    settle.add_argument("cases", metavar="CASES", type=Path, nargs="+", help="CSV, JSON, JSON lines or Parquet")
+    settle.add_argument("--policy", required=True, metavar="FILE", type=Path, help="the policy, a TOML file")
+    settle.add_argument(
+        "--budget", required=True, action="append", metavar="POOL=YUAN", help="the final budget of a pool"
+    )
+    settle.add_argument(
+        "--value", action="append", metavar="POOL=YUAN", help="estimated point value of a pool, else the policy's rates"
+    )
+    settle.add_argument("--weights", metavar="FILE", type=Path, help="weights by group; without it CASES have points")
+    settle.add_argument(
+        "--coefficients",
+        action="append",
+        metavar="NAME=FILE",
+        help="a table of coefficients that the policy names (with --weights)",
+    )
+    settle.add_argument("--mean-cost", metavar="YUAN", type=float, help="mean cost of all cases (with --weights)")
+    for name, text in _SETTLE_TABLES.items():
+        settle.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="FILE", type=Path, help=text)
+    settle.add_argument("-o", "--output", metavar="OUT", type=Path, help="where to write the report: .xlsx or .html")
+    settle.set_defaults(run=_settle)
+
+    policies = commands.add_parser(
+        "policies", help="list the policies of places, or show one", description="List the policies of places."
+    )
+    policies.set_defaults(run=_policies)
+    one = policies.add_subparsers(metavar="show").add_parser("show", help="show the file of one policy")
+    one.add_argument("policy", metavar="ID", help="a policy's id")
+    one.set_defaults(run=_show_policy)
+
+
+_FILE = "CSV, Excel, JSON, JSON lines or Parquet"
+_SETTLE_TABLES = {
+    "deductions": "audit deductions by hospital, pool and month",
+    "appraisal": "appraisal coefficients by hospital and pool",
+    "points_change": "points rewards and penalties by hospital and pool",
+    "working_capital": "what was advanced, by hospital and pool",
+}
 
 _CASE_OPTIONS = {
     "sex": "1 male, 2 female",
@@ -145,7 +229,15 @@ _CASE_OPTIONS = {
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--input-format", choices=("csv", "json", "jsonl", "parquet"), default="auto", help="format of FILE"
+        "--input-format",
+        choices=("csv", "excel", "json", "jsonl", "parquet"),
+        default="auto",
+        help="format of FILE, else by its ending",
+    )
+    parser.add_argument(
+        "--codes",
+        metavar="EDITION",
+        help="the edition of FILE's codes, such as clinical-2.0, to be mapped to the scheme's",
     )
     parser.add_argument(
         "--columns",
@@ -170,9 +262,8 @@ def _group(options: argparse.Namespace) -> None:
     from drgdip.readers import read_parts
 
     scheme = load_any(options.scheme)
-    parts = read_parts(options.file, format=options.input_format)
+    parts = read_parts(options.file, format=options.input_format, wanted=_wanted(scheme, options))
     first = next(parts)
-    _check_free(first.table, scheme, options)
     to_cases(first.table.slice(0, 0), _columns(options))  # before OUT is opened: what is missing is so in every row
     summary = _Summary(scheme)
     with _output(options) as writer:
@@ -183,13 +274,28 @@ def _group(options: argparse.Namespace) -> None:
     _report(options, summary)
 
 
+def _wanted(scheme: Scheme | Catalogue, options: argparse.Namespace) -> Callable[[list[str]], list[str]]:
+    """What to read of a file: all if it is to be written again, else the case columns."""
+    from drgdip.cases import case_columns
+
+    def wanted(names: list[str]) -> list[str]:
+        _check_free(names, scheme, options)
+        if options.output is not None:
+            return names
+        used = {name for found in case_columns(names, _columns(options)).values() for name in found}
+        return [name for name in names if name in used]
+
+    return wanted
+
+
 def _group_part(part: pa.Table, scheme: Scheme | Catalogue, options: argparse.Namespace, summary: _Summary) -> pa.Table:
     from drgdip._arrow import with_columns
     from drgdip.cases import to_cases
+    from drgdip.derive import derive
     from drgdip.grouper.group import group, result_names
 
-    cases = to_cases(part, _columns(options))
-    results = group(_with_all_columns(cases), scheme).select(result_names(scheme))
+    cases = derive(to_cases(part, _columns(options)))
+    results = group(_with_all_columns(cases), scheme, codes=options.codes).select(result_names(scheme))
     summary.add(part, cases, results)
     return with_columns(part, results.rename_columns([options.prefix + name for name in results.column_names]))
 
@@ -206,10 +312,10 @@ def _with_all_columns(cases: pa.Table) -> pa.Table:
     return cases
 
 
-def _check_free(table: pa.Table, scheme: Scheme | Catalogue, options: argparse.Namespace) -> None:
+def _check_free(names: list[str], scheme: Scheme | Catalogue, options: argparse.Namespace) -> None:
     from drgdip.grouper.group import result_names
 
-    taken = [name for name in result_names(scheme) if options.prefix + name in table.column_names]
+    taken = [name for name in result_names(scheme) if options.prefix + name in names]
     if taken:
         raise CaseError(
             f"{options.file} has columns {', '.join(options.prefix + name for name in taken)} already; "
@@ -248,10 +354,13 @@ def _output(options: argparse.Namespace) -> Iterator[Any]:
         return
     path = Path(options.output)
     form = options.format or format_of(path)
-    if path.exists() and path.samefile(options.file):
+    if form == "excel":
+        raise CaseError(f"{path}: the format of a file {path.suffix} is only read; write CSV, JSON or Parquet")
+    if options.file is not None and path.exists() and path.samefile(options.file):
         raise CaseError(f"{path}: is the input; write to another file")
     mark = (
         form == "csv"
+        and options.file is not None
         and format_of(options.file, options.input_format) == "csv"
         and encoding_of(options.file) != "utf-8"
     )
@@ -280,6 +389,7 @@ class _Summary:
         """Count a part."""
         import pyarrow.compute as pc
 
+        from drgdip.grouper.catalogue import newborn_weight_of
         from drgdip.grouper.grammar import VALUE_VARIABLES
 
         wanted = [
@@ -288,6 +398,8 @@ class _Summary:
             *(VALUE_VARIABLES[name] for name in VALUE_VARIABLES if name in self.scheme.variables),
         ]
         self.absent = [column for column in wanted if column not in cases.column_names]
+        if f"{newborn_weight_of(self.scheme)}_weight" in cases.column_names and "newborn_weight" in self.absent:
+            self.absent.remove("newborn_weight")
         self.statuses.update(_counts(results["status"]))
         self.reasons.update(_counts(results["reason"]))
         self.groups.update(_counts(results["group"].filter(pc.equal(results["status"], "grouped"))))
@@ -359,11 +471,55 @@ def _report(options: argparse.Namespace, summary: _Summary) -> None:
         print(f"note: {line}", file=sys.stderr)
 
 
+def _check(options: argparse.Namespace) -> None:
+    import json
+
+    from drgdip.checks import check_cases, list_checks
+    from drgdip.readers import IGNORED, read_cases
+
+    limits = dict(map(_limit, options.limit))
+    cases = read_cases(options.file, format=options.input_format, columns=_columns(options))
+    findings = check_cases(cases, options.scheme, codes=options.codes, limits=limits)
+    with _output(options) as writer:
+        if writer is not None:
+            writer.write(findings)
+    screen = sys.stderr if options.output == "-" else sys.stdout
+    rules, rows, levels = (findings[name].to_pylist() for name in ("rule", "row", "level"))
+    wrong = {row for row, level in zip(rows, levels, strict=True) if level == "error"}
+    doubtful = set(rows) - wrong
+    print(
+        f"{options.file}: {len(cases):,} cases, {len(wrong):,} with errors, {len(doubtful):,} with warnings only",
+        file=screen,
+    )
+    concerned = Counter(rule for rule, _ in set(zip(rules, rows, strict=True)))
+    for check in list_checks().values():
+        if concerned[check.id]:
+            message = check.chinese if options.language == "zh" else check.english
+            print(f"  {concerned[check.id]:>8,}  {check.level:<7}  {check.id}: {message}", file=screen)
+    if options.output not in {None, "-"}:
+        print(f"wrote {options.output}", file=screen)
+    ignored = json.loads((cases.schema.metadata or {}).get(IGNORED.encode(), b"[]"))
+    if ignored:
+        shown = ", ".join(ignored[:_SHOWN]) + (", …" if len(ignored) > _SHOWN else "")
+        print(f"note: {len(ignored):,} columns are no case columns and were not read: {shown}", file=sys.stderr)
+
+
+def _limit(text: str) -> tuple[str, tuple[float, float]]:
+    column, sign, limits = text.partition("=")
+    low, colon, high = limits.partition(":")
+    try:
+        if sign and colon:
+            return column, (float(low), float(high))
+    except ValueError:
+        pass
+    raise CaseError(f"--limit {text}: say it as COLUMN=LOW:HIGH, such as age=0:120")
+
+
 def _explain(options: argparse.Namespace) -> None:
     from drgdip.grouper.explain import explain
 
     case = _case_of_file(options) if options.file is not None else _case_of_options(options)
-    trace = explain(case, options.scheme)
+    trace = explain(case, options.scheme, codes=options.codes)
     if options.json:
         print(trace.to_json(indent=2))
     else:
@@ -399,16 +555,17 @@ def _case_of_file(options: argparse.Namespace) -> dict[str, Any]:
     return case
 
 
-def _schemes(_: argparse.Namespace) -> None:
+def _schemes(options: argparse.Namespace) -> None:
     from drgdip.grouper.catalogue import STAGES, list_catalogues
+    from drgdip.grouper.choose import schemes_of
     from drgdip.grouper.scheme import list_schemes
 
-    for info in list_schemes():
+    for info in list_schemes() if options.place is None else schemes_of(options.place):
         counts = " ".join(f"{info.counts[name]:>4} {name.upper()}" for name in ("mdc", "adrg", "drg"))
-        print(f"{info.id:<24} revision {info.revision}  {counts}  {info.title}")
-    for info in list_catalogues():
+        print(f"{info.id:<34} revision {info.revision}  {counts}  {info.title}")
+    for info in list_catalogues() if options.place is None else ():
         kinds = " ".join(f"{info.counts[kind]:>5} {kind}" for kind in STAGES if kind in info.counts)
-        print(f"{info.id:<24} revision {info.revision}  {kinds:<24}  {info.title}")
+        print(f"{info.id:<34} revision {info.revision}  {kinds:<24}  {info.title}")
 
 
 def _show_scheme(options: argparse.Namespace) -> None:
@@ -420,6 +577,7 @@ def _show_scheme(options: argparse.Namespace) -> None:
     for label, value in (
         ("issuer", info.issuer),
         ("place", info.place),
+        ("extends", info.extends or "no other scheme"),
         ("published", info.published or "not stated in the sources"),
         (
             "in force",
@@ -436,9 +594,136 @@ def _show_scheme(options: argparse.Namespace) -> None:
             print(f"  {name}: {value}")
 
 
+def _diff(options: argparse.Namespace) -> None:
+    from drgdip.grouper.diff import diff_cases, diff_schemes
+    from drgdip.grouper.scheme import load_scheme
+
+    before, after = load_scheme(options.before), load_scheme(options.after)
+    if options.file is None:
+        table = diff_schemes(before, after)
+        lines = _changes(table, options.limit)
+    else:
+        from drgdip.readers import read_cases
+
+        cases = read_cases(options.file, format=options.input_format, columns=_columns(options))
+        table = diff_cases(cases, before, after)
+        lines = _moves(table, options.limit)
+    with _output(options) as writer:
+        if writer is not None:
+            writer.write(table)
+    screen = sys.stderr if options.output == "-" else sys.stdout
+    print(f"{before.id} revision {before.info.revision} -> {after.id} revision {after.info.revision}", file=screen)
+    for line in lines:
+        print(line, file=screen)
+    if options.output not in {None, "-"}:
+        print(f"wrote {options.output}", file=screen)
+
+
+def _changes(table: pa.Table, limit: int) -> Iterator[str]:
+    """What changed in each table, and the first rows of those that are read by eye."""
+    rows = table.to_pylist()
+    if not rows:
+        yield "nothing changed"
+    for name in dict.fromkeys(row["table"] for row in rows):
+        here = [row for row in rows if row["table"] == name]
+        counts = Counter(row["change"] for row in here)
+        yield f"{name}: " + ", ".join(f"{change} {number:,}" for change, number in counts.items())
+        if name in {"sets", "severity", "exclusions"}:
+            continue
+        for row in here[:limit]:
+            sides = [text or "(none)" for text in (row["before"], row["after"]) if text is not None]
+            yield f"  {row['change']:<8} {row['code']:<6} {' -> '.join(sides)}"
+        if len(here) > limit:
+            yield f"  ... and {len(here) - limit:,} more"
+
+
+def _moves(table: pa.Table, limit: int) -> Iterator[str]:
+    """How many cases moved, and the commonest moves."""
+    rows = table.to_pylist()
+    total = sum(row["cases"] for row in rows)
+    moves = [row for row in rows if row["moved"]]
+    moved = sum(row["cases"] for row in moves)
+    yield f"{total:,} cases: {moved:,} change their group ({moved / max(total, 1):.2%})"
+    for row in moves[:limit]:
+        sides = (f"{row[side] or row[f'{side}_status']} {row[f'{side}_name'] or ''}" for side in ("before", "after"))
+        yield f"  {row['cases']:>8,}  " + " -> ".join(map(str.strip, sides))
+    if len(moves) > limit:
+        yield f"  ... and {len(moves) - limit:,} more moves"
+
+
 def _warmup(options: argparse.Namespace) -> None:
     from drgdip.grouper.group import warmup
     from drgdip.versions import kernel_cache
 
     warmup(*options.scheme)
     print(f"kernels are compiled; cache: {kernel_cache()}")
+
+
+def _settle(options: argparse.Namespace) -> None:
+    from drgdip.settle import REPORT_FORMATS, read_policy, read_settlement, settle_year, write_report
+
+    if options.output is not None and options.output.suffix.lower() not in REPORT_FORMATS:
+        raise PolicyError(f"{options.output}: a report is written as {' or '.join(REPORT_FORMATS)}")
+    policy = read_policy(options.policy)
+    if options.weights is None and (options.coefficients or options.mean_cost):
+        raise PolicyError("--coefficients and --mean-cost go with --weights, which gives the cases their points")
+    tables = {name: read_settlement(path) for name in _SETTLE_TABLES if (path := getattr(options, name)) is not None}
+    named = {name: read_settlement(path) for name, path in _pairs(options.coefficients, "--coefficients").items()}
+    cases = read_settlement(*options.cases)
+    year = settle_year(
+        cases,
+        policy,
+        budget=_pairs(options.budget, "--budget"),
+        values=_pairs(options.value, "--value") or None,
+        weights=None if options.weights is None else read_settlement(options.weights),
+        coefficients=named or None,
+        mean_cost=options.mean_cost,
+        **tables,
+    )
+    print(f"{len(cases):,} cases under policy {policy.id} ({policy.title})")
+    for pool in year.clearing.pools.to_pylist():
+        value = "" if pool["point_value"] is None else f", point value {pool['point_value'].normalize():f}"
+        print(f"pool {pool['pool']}: budget {pool['budget']:,}, spending {pool['spending']:,}{value}")
+        print(f"  {'hospital':<24}{'cases':>8}{'entitlement':>18}{'paid':>18}{'final':>18}")
+        mine = [row for row in year.clearing.table.to_pylist() if row["pool"] == pool["pool"]]
+        for row in mine:
+            amounts = "".join(f"{row[name]:>18,}" for name in ("entitlement", "paid", "final"))
+            print(f"  {row['hospital']:<24}{row['cases']:>8,}{amounts}")
+        print(f"  {'all hospitals':<24}{sum(row['cases'] for row in mine):>8,}{pool['entitlement']:>18,}")
+        print(f"  left of the budget: {pool['left']:,}")
+    print(f"{len(year.ledger)} sums checked, all agree")
+    if options.output is not None:
+        print(f"wrote {write_report(year, policy, options.output)}")
+    uncounted = sum(row["not_counted"] for row in year.clearing.table.to_pylist())
+    if uncounted:
+        what = (
+            "case does not count: its list failed, or it has"
+            if uncounted == 1
+            else "cases do not count: lists failed, or they have"
+        )
+        print(f"note: {uncounted:,} {what} no price", file=sys.stderr)
+
+
+def _pairs(words: Sequence[str] | None, option: str) -> dict[str, str]:
+    pairs = [word.rpartition("=") for word in words or ()]
+    for name, sign, value in pairs:
+        if not name or not value:
+            raise PolicyError(f"{option} {name}{sign}{value}: say it as NAME=VALUE")
+    doubled = [name for name, times in Counter(name for name, _, _ in pairs).items() if times > 1]
+    if doubled:
+        raise PolicyError(f"{option} names {doubled[0]!r} twice: leave one of them")
+    return {name: value for name, _, value in pairs}
+
+
+def _policies(_: argparse.Namespace) -> None:
+    from drgdip.settle import list_presets
+
+    for row in list_presets().to_pylist():
+        form = row["form"] or "form to be given"
+        print(f"{row['id']:<12} {row['family']}  {form:<16}  {row['title']}")
+
+
+def _show_policy(options: argparse.Namespace) -> None:
+    from drgdip.settle.policy import preset_text
+
+    print(preset_text(options.policy), end="")

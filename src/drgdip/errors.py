@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["CaseError", "DrgdipError", "PolicyError", "RuleError", "SchemeError", "UnknownNameError"]
+    import pyarrow as pa
+
+    from drgdip.grouper.scheme import SchemeInfo
+
+__all__ = [
+    "CaseError",
+    "DrgdipError",
+    "InvariantError",
+    "PolicyError",
+    "RuleError",
+    "SchemeChoiceError",
+    "SchemeError",
+    "UnknownNameError",
+]
 
 
 class DrgdipError(Exception):
@@ -26,6 +39,35 @@ class PolicyError(DrgdipError):
     """Numbers or rules of payment that are missing, impossible or contradict each other."""
 
 
+class InvariantError(DrgdipError):
+    """Sums of a settlement that do not agree.
+
+    Attributes
+    ----------
+    step
+        The step of settlement.
+    invariant
+        What should hold.
+    rows
+        Where it does not: an Arrow table with both sides, in the columns of a ledger.
+    """
+
+    def __init__(self, step: str, invariant: str, rows: pa.Table) -> None:
+        shown = "; ".join(
+            f"{row['where']}: {row['left'].normalize():f} {row['unit']} should be {row['relation']} "
+            f"{row['right'].normalize():f}"
+            for row in rows.slice(0, 5).to_pylist()
+        )
+        more = f"; and {len(rows) - 5} more" if len(rows) > 5 else ""
+        super().__init__(
+            f"{step}: {invariant} does not hold. {shown}{more}. Mend the input of these places; "
+            f"if it is right, this is a fault of the library: please report it"
+        )
+        self.step = step
+        self.invariant = invariant
+        self.rows = rows
+
+
 class SchemeError(DrgdipError):
     """A scheme's files that contradict the format or each other.
 
@@ -33,10 +75,10 @@ class SchemeError(DrgdipError):
     ----------
     problem
         What kind of fault it is, for programs: ``missing_file``, ``bad_toml``, ``missing_key``, ``unknown_key``,
-        ``bad_value``, ``bad_encoding``, ``bad_csv``, ``unknown_column``, ``missing_column``, ``wrong_length``,
-        ``empty_cell``, ``duplicate``, ``unknown_value``, ``bad_number``, ``bad_order``, ``bad_rule``,
-        ``unknown_set``, ``unknown_variable``, ``unknown_exclusion``, ``unknown_parent``, ``unreachable``,
-        ``wrong_count``, ``wrong_digest``.
+        ``bad_value``, ``bad_encoding``, ``bad_csv``, ``bad_workbook``, ``unknown_column``, ``missing_column``,
+        ``wrong_length``, ``empty_cell``, ``duplicate``, ``unknown_value``, ``bad_number``, ``bad_order``, ``bad_rule``,
+        ``unknown_set``, ``unknown_variable``, ``unknown_exclusion``, ``unknown_parent``, ``unknown_base``,
+        ``absent_row``, ``unreachable``, ``wrong_count``, ``wrong_digest``.
     file
         The file, as given.
     row
@@ -89,3 +131,23 @@ class UnknownNameError(DrgdipError):
         self.nearest = tuple(folded[other] for other in close)
         meant = f" Did you mean {' or '.join(map(repr, self.nearest))}?" if self.nearest else ""
         super().__init__(f"there is no {kind} {name!r}.{meant}{' ' + hint if hint else ''}")
+
+
+class SchemeChoiceError(DrgdipError):
+    """A place and a date for which there is no scheme, or more than one.
+
+    Attributes
+    ----------
+    candidates
+        Ids of the schemes of the place.
+    """
+
+    def __init__(self, what: str, candidates: Iterable[SchemeInfo], fix: str) -> None:
+        candidates = list(candidates)
+        listed = [f"\n  {info.id}, {_date(info)}: {info.title}" for info in candidates]
+        super().__init__(f"{what}. {fix}{':' if listed else ''}{''.join(listed)}")
+        self.candidates = tuple(info.id for info in candidates)
+
+
+def _date(info: SchemeInfo) -> str:
+    return info.effective_from or info.published or "no date"

@@ -7,6 +7,7 @@ same at every door.
 from __future__ import annotations
 
 import csv
+import datetime
 import math
 import re
 from dataclasses import dataclass, field
@@ -23,25 +24,36 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CODE_COLUMNS",
+    "COMPANIONS",
+    "FAULTS",
     "GROUPING_COLUMNS",
     "READERS",
     "UNREADABLE",
     "Resolved",
     "Unreadable",
     "Wide",
+    "read_day",
+    "read_moment",
     "read_record",
     "resolve",
 ]
 
 #: The column that names what could not be read in a row: columns joined by blanks, or null.
 UNREADABLE = "unreadable"
+#: The column that names what is wrong with the structure of a nested record: rules of ``checks.csv``, or null.
+FAULTS = "faults"
 #: The two list columns: element 0 is the principal code and may be null.
 CODE_COLUMNS = ("dx", "procs")
+#: Lists that say something of each code of another list, place by place.
+COMPANIONS = {"dx_conditions": "dx", "proc_dates": "procs"}
 #: Texts that hospital systems write for a missing value.
 MISSING = frozenset({"", "-", "NULL", "null", "NaN", "nan", "None"})
 
 _WHOLE = re.compile(r"[+-]?\d+(\.0*)?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
+# Behind the day stands nothing, or a time.
+_DAY = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?=$|[ T])|(\d{2})(\d{2})(?=$|[ T]|\d{6}$))", re.ASCII)
+_CLOCK = re.compile(r"[ T](\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
 _LARGEST = 2**63 - 1  # Arrow's int64
 _LONGEST = 1000  # digits, zeros in front included; Python reads no more than 4,300
 _SEXES = {"1": 1, "2": 2, "男": 1, "女": 2, "M": 1, "F": 2, "m": 1, "f": 2, "男性": 1, "女性": 2}
@@ -167,6 +179,8 @@ READERS: dict[str, Callable[[object], Any]] = {
     "age": read_whole,
     "age_days": read_whole,
     "newborn_weight": read_whole,
+    "birth_weight": read_whole,
+    "admission_weight": read_whole,
     "los": read_whole,
     "discharge": read_whole,
     "dept": read_text,
@@ -178,7 +192,7 @@ GROUPING_COLUMNS = tuple(READERS)
 
 
 class Wide(NamedTuple):
-    """The columns that hold one list: the principal code, each numbered other code, a list of the others."""
+    """The columns that hold one list: of the principal code, of each numbered other code, a list of the others."""
 
     principal: str | None
     numbered: tuple[str, ...]
@@ -199,7 +213,7 @@ class Resolved:
     single
         Name by column.
     wide
-        For dx and procs that stand in several columns: those columns.
+        For lists that stand in several columns: those columns.
     """
 
     single: Mapping[str, str]
@@ -233,7 +247,7 @@ def resolve(names: tuple[str, ...]) -> Resolved:
                 break
     single = {column: _choose(column, found) for column, found in candidates.items()}
     wide: dict[str, Wide] = {}
-    for column in CODE_COLUMNS:
+    for column in (*CODE_COLUMNS, *COMPANIONS, "items_cost"):
         numbered = tuple(name for _, name in sorted(series.get(f"{column}_other", ())))
         parts = Wide(single.pop(f"{column}_principal", None), numbered, single.pop(f"{column}_other", None))
         if column not in single and parts.names:
@@ -245,11 +259,8 @@ def _choose(column: str, found: Sequence[str]) -> str:
     if column in found or len(found) == 1:
         return column if column in found else found[0]
     both = " and ".join(map(repr, found))
-    why = ""
-    if column == "newborn_weight":
-        why = " (schemes up to CHS-DRG 2.0 name the weight at birth, 3.0 the weight at admission)"
     raise CaseError(
-        f"columns {both} both stand for {column!r}{why}; say which with columns={{{column!r}: {found[0]!r}}} "
+        f"columns {both} both stand for {column!r}; say which with columns={{{column!r}: {found[0]!r}}} "
         f"(--columns {column}={found[0]} on the command line), or name the right one {column!r}"
     )
 
@@ -265,8 +276,8 @@ def _aliases() -> tuple[dict[str, str], list[tuple[re.Pattern[str], str]]]:
             column, alias = row["column"], fold_width(row["alias"]).casefold()
             plain.setdefault(column, column)
             if "{n" in alias:
-                digits = r"(\\d{2})" if "{n:02}" in alias else r"(\\d{1,2})"
-                text = re.sub(r"\\\{n(:02)?\\\}", digits, re.escape(alias))
+                digits = r"(\\d{2})" if "{n:02}" in alias else r"(\\d)" if "{n:1}" in alias else r"(\\d{1,2})"
+                text = re.sub(r"\\\{n(:02|:1)?\\\}", digits, re.escape(alias))
                 numbered.append((re.compile(text), column))
             else:
                 plain[alias] = column
@@ -296,6 +307,38 @@ def read_record(record: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[st
             values[column] = None
             unreadable.add(column)
     return values, frozenset(unreadable)
+
+
+def read_day(value: object) -> datetime.date | None:
+    """A day, from a date, a time, or text that begins with one.
+
+    ``2024-05-01``, ``2024/5/1``, ``20240501``, ``2024年5月1日``, with or without a time of day behind it.
+    """
+    if is_missing(value):
+        return None
+    if isinstance(value, datetime.datetime):
+        return value.date()
+    if isinstance(value, datetime.date):
+        return value
+    match = _DAY.match(fold_width(str(value)))
+    if match is None:
+        raise Unreadable("not a date")
+    try:
+        return datetime.date(*map(int, filter(None, match.groups())))
+    except ValueError as error:
+        raise Unreadable("not a date") from error
+
+
+def read_moment(value: object) -> datetime.datetime | None:
+    """A point in time from text: a day (`read_day`) with a time of day behind it, or midnight."""
+    day = read_day(value)
+    if day is None:
+        return None
+    clock = _CLOCK.search(fold_width(str(value)))
+    try:
+        return datetime.datetime.combine(day, datetime.time(*map(int, filter(None, clock.groups())) if clock else ()))
+    except ValueError as error:
+        raise Unreadable("not a time") from error
 
 
 def _join(record: Mapping[str, Any], wide: Wide) -> list[object]:

@@ -1,4 +1,4 @@
-"""Files of cases: CSV, JSON, JSON lines and Parquet, as hospitals' systems write them."""
+"""Files of cases as hospitals' systems write them: CSV, Excel, JSON, JSON lines, Parquet, and settlement lists."""
 
 from __future__ import annotations
 
@@ -7,23 +7,26 @@ import csv
 import io
 import itertools
 import json
+from collections import Counter
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from drgdip._arrow import from_list, from_values
-from drgdip.cases import clean_codes, resolve_columns, to_cases
+from drgdip.cases import case_columns, clean_codes, to_cases
+from drgdip.derive import derive
 from drgdip.errors import CaseError
-from drgdip.fields import CODE_COLUMNS, UNREADABLE
+from drgdip.fields import CODE_COLUMNS, FAULTS, UNREADABLE
+from drgdip.settlement_list import body_of, flatten
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["FORMATS", "PART", "Part", "format_of", "read_cases", "read_parts", "read_table"]
+__all__ = ["FORMATS", "IGNORED", "PART", "Part", "format_of", "read_cases", "read_parts", "read_table"]
 
 #: Formats by the ending of a file's name.
 FORMATS = {
@@ -34,7 +37,13 @@ FORMATS = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".parquet": "parquet",
+    ".xlsx": "excel",
+    ".xls": "excel",
 }
+#: The key of a table's metadata that names the columns of the file that were not read.
+IGNORED = "drgdip.ignored"
+#: A file with more columns than this gives its case columns only: exports of HQMS have about 800.
+_WIDE = 200
 #: Rows of a part of a file.
 PART = 262_144
 _BLOCK = 1 << 20
@@ -47,24 +56,30 @@ def read_cases(
     *,
     format: str = "auto",  # noqa: A002 - the word of pandas and of the command line
     columns: Mapping[str, str] | None = None,
+    others: bool | None = None,
 ) -> pa.Table:
     """Read a file of cases.
 
     Parameters
     ----------
     path
-        A CSV file (UTF-8 with or without byte order mark, GB18030 or UTF-16; comma, tab or semicolon), JSON (a list
-        of records, or one), JSON lines, or Parquet.
+        A CSV file (UTF-8 with or without byte order mark, GB18030 or UTF-16; comma, tab or semicolon), the first sheet
+        of an Excel file (extra ``excel``), JSON (a list of records, or one), JSON lines, or Parquet. Records may be
+        settlement lists (4101A), rows those of HQMS or of the front page N041 (``docs/readers.md``).
     format
-        ``csv``, ``json``, ``jsonl`` or ``parquet``; ``auto`` goes by the ending of the name.
+        ``csv``, ``excel``, ``json``, ``jsonl`` or ``parquet``; ``auto`` goes by the ending of the name.
     columns
         Name in the file by case column, for names that are no alias of ``docs/cases.md``.
+    others
+        Whether to keep the columns of the file that are no case columns. None keeps them, but not those of settlement
+        lists and of files with more than 200 columns.
 
     Returns
     -------
-    A table with the case columns under canonical names and types (`drgdip.case_schema`), codes normalised, then the
+    A table with the case columns under canonical names, those that grouping reads with the types of
+    `drgdip.case_schema`, codes normalised, ages and stay filled in from dates where they are missing; then the
     file's other columns as they are, and ``unreadable``, which names what cannot be read in a row. Every row of the
-    file is there, in order.
+    file is there, in order. The schema's metadata ``drgdip.ignored`` name the columns left out, as a JSON list.
 
     Raises
     ------
@@ -77,18 +92,30 @@ def read_cases(
     >>> cases.column_names[:4]
     ['case_id', 'sex', 'age', 'age_days']
     """
-    raw = read_table(path, format=format)
-    cases = to_cases(raw, columns)
+    ignored: list[str] = []
+
+    def wanted(names: list[str]) -> list[str]:
+        keep = others if others is not None else len(names) <= _WIDE and FAULTS not in names
+        used = {name for found in case_columns(names, columns).values() for name in found} | {FAULTS}
+        ignored[:] = [] if keep else [name for name in names if name not in used]
+        return [name for name in names if keep or name in used]
+
+    parts = [_as_cases(part.table, columns) for part in read_parts(path, format=format, wanted=wanted)]
+    cases = pa.concat_tables(parts, promote_options="permissive")
+    return cases.replace_schema_metadata({IGNORED: json.dumps(ignored, ensure_ascii=False)} if ignored else None)
+
+
+def _as_cases(part: pa.Table, columns: Mapping[str, str] | None) -> pa.Table:
+    """A part of a file as cases, with its other columns on the right."""
+    cases = derive(to_cases(part, columns))
     for column in CODE_COLUMNS:
         if column in cases.column_names:
             cleaned = clean_codes(cases[column].combine_chunks())
             cases = cases.set_column(cases.column_names.index(column), column, cleaned)
-    resolved = resolve_columns(raw.column_names, columns or {})
-    used = {*resolved.single.values(), UNREADABLE}
-    used |= {name for parts in resolved.wide.values() for name in parts.names}
-    for name in raw.column_names:
+    used = {name for found in case_columns(part.column_names, columns).values() for name in found}
+    for name in part.column_names:
         if name not in used and name not in cases.column_names:
-            cases = cases.append_column(name, raw[name])
+            cases = cases.append_column(name, part[name])
     return cases
 
 
@@ -107,6 +134,10 @@ def format_of(path: Path, format: str = "auto") -> str:  # noqa: A002
     return format
 
 
+#: Chooses among the columns of a file.
+Wanted: TypeAlias = "Callable[[list[str]], list[str]]"
+
+
 class Part(NamedTuple):
     """Some rows of a file, and how much of the file is read with them (0 to 1)."""
 
@@ -117,15 +148,23 @@ class Part(NamedTuple):
 def read_table(path: str | os.PathLike[str], *, format: str = "auto") -> pa.Table:  # noqa: A002
     """Read a file as it is: names and values of the file, text where the format has no types.
 
-    A row that is no row (too many cells, too few, no record) is kept, and marked in a column ``unreadable``.
+    A row that is no row (too many cells, too few, no record) is kept, and marked in a column ``unreadable``. Settlement
+    lists become one row each (`drgdip.settlement_list.flatten`).
     """
     return pa.concat_tables([part.table for part in read_parts(path, format=format)])
 
 
-def read_parts(path: str | os.PathLike[str], *, format: str = "auto", rows: int | None = None) -> Iterator[Part]:  # noqa: A002
+def read_parts(
+    path: str | os.PathLike[str],
+    *,
+    format: str = "auto",  # noqa: A002
+    rows: int | None = None,
+    wanted: Wanted = list,
+) -> Iterator[Part]:
     """Read a file as `read_table` does, in parts of so many rows at most: one at least, all of one schema.
 
-    CSV and Parquet are read as the parts are asked for, whatever the size of the file; JSON whole.
+    CSV and Parquet are read as the parts are asked for, whatever the size of the file; JSON and Excel whole. ``wanted``
+    says which columns to read, given all: no others are held.
     """
     path = Path(path)
     if not path.exists():
@@ -134,24 +173,31 @@ def read_parts(path: str | os.PathLike[str], *, format: str = "auto", rows: int 
         raise CaseError(f"{path}: is a folder, not a file of cases")
     if path.stat().st_size == 0:
         raise CaseError(f"{path}: the file is empty")
-    read = {"csv": _csv_parts, "json": _json_parts, "jsonl": _json_lines_parts, "parquet": _parquet_parts}
+    read = {
+        "csv": _csv_parts,
+        "excel": _excel_parts,
+        "json": _json_parts,
+        "jsonl": _json_lines_parts,
+        "parquet": _parquet_parts,
+    }
     try:
-        yield from read[format_of(path, format)](path, rows or PART)
+        yield from read[format_of(path, format)](path, rows or PART, wanted)
     except OSError as error:
         raise CaseError(f"{path}: cannot be read: {error}") from error
     except UnicodeError as error:
         raise CaseError(f"{path}: is not the text that it begins as ({error}); save it as UTF-8") from error
 
 
-def _parquet_parts(path: Path, rows: int) -> Iterator[Part]:
+def _parquet_parts(path: Path, rows: int, wanted: Wanted) -> Iterator[Part]:
     try:
         file = pq.ParquetFile(path)
+        columns = wanted(file.schema_arrow.names)
         total, read = file.metadata.num_rows, 0
-        for batch in file.iter_batches(batch_size=rows):
+        for batch in file.iter_batches(batch_size=rows, columns=columns):
             read += len(batch)
             yield Part(pa.Table.from_batches([batch]), read / total)
         if not total:
-            yield Part(file.schema_arrow.empty_table(), 1.0)
+            yield Part(file.schema_arrow.empty_table().select(columns), 1.0)
     except pa.ArrowInvalid as error:
         raise CaseError(f"{path}: is not a Parquet file: {error}") from error
 
@@ -215,27 +261,31 @@ def csv_layout(path: Path) -> CsvLayout:
         file.seek(0)
         rows = csv.reader(file, delimiter=delimiter)
         header = [" ".join(name.split()) for name in next(rows)]
-    doubled = [name for name in header if header.count(name) > 1]
-    if doubled:
-        raise CaseError(f"{path}: column {doubled[0]!r} stands {header.count(doubled[0])} times in the header")
+    _check_header(path, header)
     return CsvLayout(encoding, delimiter, header, rows.line_num)
 
 
-def _csv_parts(path: Path, rows: int) -> Iterator[Part]:
+def _check_header(path: Path, header: list[str]) -> None:
+    doubled = [name for name, times in Counter(header).items() if times > 1]
+    if doubled:
+        raise CaseError(f"{path}: column {doubled[0]!r} stands {header.count(doubled[0])} times in the header")
+
+
+def _csv_parts(path: Path, rows: int, wanted: Wanted) -> Iterator[Part]:
     layout = csv_layout(path)
+    columns = wanted(layout.header)
     if _is_regular(path, layout):
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            for table in _regular_tables(file, layout):
-                yield from (Part(part.table, file.tell() / size) for part in _sliced(table, rows))
+        with _utf8(path, layout) as file:
+            for table in _regular_tables(file, layout, columns):
+                yield from (Part(part.table, file.tell() / file.size()) for part in _sliced(table, rows))
     else:
-        yield from (Part(table, done) for table, done in _irregular_tables(path, layout, rows))
+        yield from (Part(table, done) for table, done in _irregular_tables(path, layout, columns, rows))
 
 
 def _is_regular(path: Path, layout: CsvLayout) -> bool:
     """Whether every row has as many cells as the header. What is read in parts must be known beforehand."""
     try:
-        with path.open("rb") as file:
+        with _utf8(path, layout) as file:
             for _ in _regular_tables(file, layout, layout.header[:1]):
                 pass
     except pa.ArrowInvalid:
@@ -243,24 +293,33 @@ def _is_regular(path: Path, layout: CsvLayout) -> bool:
     return True
 
 
-def _regular_tables(file: IO[bytes], layout: CsvLayout, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """A CSV file block by block, of all columns or of those named; one table at least."""
+def _utf8(path: Path, layout: CsvLayout) -> pa.NativeFile:
+    """A CSV file as Arrow's own stream of UTF-8; a file in another encoding is turned into it in memory.
+
+    Arrow reads ahead in threads of its own. Were they to call a file or a codec of Python, a process that ends
+    meanwhile would abort.
+    """
+    if layout.encoding in {"utf-8", "utf-8-sig"}:
+        return pa.OSFile(str(path))
+    return pa.BufferReader(path.read_bytes().decode(layout.encoding).encode())
+
+
+def _regular_tables(file: pa.NativeFile, layout: CsvLayout, columns: list[str]) -> Iterator[pa.Table]:
+    """Columns of a CSV file block by block; one table at least."""
     convert = pacsv.ConvertOptions(
         column_types=dict.fromkeys(layout.header, pa.string()),
         strings_can_be_null=True,
         null_values=[""],
-        include_columns=columns or [],
+        include_columns=columns,
     )
-    reading = pacsv.ReadOptions(
-        column_names=layout.header, skip_rows=layout.lines, encoding=layout.encoding, block_size=_CSV_BLOCK
-    )
+    reading = pacsv.ReadOptions(column_names=layout.header, skip_rows=layout.lines, block_size=_CSV_BLOCK)
     parsing = pacsv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True)
     try:
         reader = pacsv.open_csv(file, reading, parsing, convert)
     except pa.ArrowInvalid as error:
         if "Empty CSV file" not in str(error):
             raise
-        yield pa.schema([pa.field(name, pa.string()) for name in columns or layout.header]).empty_table()
+        yield pa.schema([pa.field(name, pa.string()) for name in columns]).empty_table()
         return
     empty = True
     for batch in reader:
@@ -271,7 +330,7 @@ def _regular_tables(file: IO[bytes], layout: CsvLayout, columns: list[str] | Non
         yield reader.schema.empty_table()
 
 
-def _irregular_tables(path: Path, layout: CsvLayout, rows: int) -> Iterator[tuple[pa.Table, float]]:
+def _irregular_tables(path: Path, layout: CsvLayout, wanted: list[str], rows: int) -> Iterator[tuple[pa.Table, float]]:
     """A CSV file with rows of other lengths than the header: cells too many go to a column of their own."""
     width = len(layout.header)
     size = path.stat().st_size
@@ -290,6 +349,7 @@ def _irregular_tables(path: Path, layout: CsvLayout, rows: int) -> Iterator[tupl
             columns: dict[str, list[str | None]] = {
                 name: [(row[position] or None) if position < len(row) else None for row in cells]
                 for position, name in enumerate(layout.header)
+                if name in wanted
             }
             columns[_free_name(layout.header)] = [layout.delimiter.join(row[width:]) or None for row in cells]
             columns[UNREADABLE] = [None if len(row) == width else "row" for row in cells]
@@ -297,15 +357,44 @@ def _irregular_tables(path: Path, layout: CsvLayout, rows: int) -> Iterator[tupl
             yield pa.table(arrays), binary.tell() / size
 
 
-def _json_parts(path: Path, rows: int) -> Iterator[Part]:
+def _excel_parts(path: Path, rows: int, wanted: Wanted) -> Iterator[Part]:
+    """The first sheet of a workbook, its first row the header."""
+    try:
+        import python_calamine
+    except ImportError as error:
+        what = f"{path}: reading Excel needs the extra excel: python -m pip install 'drgdip[excel]'"
+        raise CaseError(what) from error
+    try:
+        sheet = python_calamine.CalamineWorkbook.from_path(path).get_sheet_by_index(0)
+        header, *body = sheet.to_python(skip_empty_area=False) or [[]]
+    except (python_calamine.CalamineError, ValueError, IndexError) as error:
+        raise CaseError(f"{path}: is not an Excel file: {error}") from error
+    names = [" ".join(str(cell).split()) for cell in header]
+    _check_header(path, [name for name in names if name])
+    places = {name: position for position, name in enumerate(names) if name}
+    if not places:
+        raise CaseError(f"{path}: the first row of the first sheet is blank; it should be a header")
+    body = [row for row in body if any(cell != "" for cell in row)]
+    columns = {name: [_cell(row[places[name]]) for row in body] for name in wanted(list(places))}
+    yield from _sliced(pa.table({name: from_list(cells, pa.string()) for name, cells in columns.items()}), rows)
+
+
+def _cell(value: object) -> str | None:
+    """A cell of a workbook as text; whole numbers, which it has as floats, without a fraction."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return None if value == "" else str(value)
+
+
+def _json_parts(path: Path, rows: int, wanted: Wanted) -> Iterator[Part]:
     try:
         content = json.loads(_text_of(path))
     except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError
         raise CaseError(f"{path}: is not JSON: {error}") from error
-    yield from _sliced(_table_of([content] if isinstance(content, dict) else content, path), rows)
+    yield from _sliced(_table_of([content] if isinstance(content, dict) else content, path, wanted), rows)
 
 
-def _json_lines_parts(path: Path, rows: int) -> Iterator[Part]:
+def _json_lines_parts(path: Path, rows: int, wanted: Wanted) -> Iterator[Part]:
     records: list[Any] = []
     for line in io.StringIO(_text_of(path)):
         if line.strip():
@@ -313,18 +402,21 @@ def _json_lines_parts(path: Path, rows: int) -> Iterator[Part]:
                 records.append(json.loads(line))
             except (ValueError, RecursionError):
                 records.append(line.strip())
-    yield from _sliced(_table_of(records, path), rows)
+    yield from _sliced(_table_of(records, path, wanted), rows)
 
 
 def _text_of(path: Path) -> str:
     return path.read_text(encoding=encoding_of(path))
 
 
-def _table_of(records: Any, path: Path) -> pa.Table:
+def _table_of(records: Any, path: Path, wanted: Wanted) -> pa.Table:
     """Records as a table; what is no record is kept as text in a column of its own."""
     if not isinstance(records, list) or not any(isinstance(record, dict) for record in records):
         raise CaseError(f'{path}: should hold records, each an object such as {{"dx": [...], "sex": 1}}')
-    names = list(dict.fromkeys(name for record in records if isinstance(record, dict) for name in record))
+    bodies = [body_of(record) for record in records]
+    if any(body is not None for body in bodies):
+        records = [record if body is None else flatten(body) for record, body in zip(records, bodies, strict=True)]
+    names = wanted(list(dict.fromkeys(name for record in records if isinstance(record, dict) for name in record)))
     rows = [record if isinstance(record, dict) else {} for record in records]
     table = pa.table({name: from_values([row.get(name) for row in rows], name) for name in names})
     if all(isinstance(record, dict) for record in records):

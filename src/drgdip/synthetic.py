@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from drgdip import __version__
+from drgdip._arrow import from_fen
 from drgdip.cases import case_schema
 from drgdip.errors import CaseError
 from drgdip.grouper.catalogue import Catalogue, load_any
@@ -114,16 +115,17 @@ def sample_cases(n: int, scheme: str | Scheme | Catalogue, seed: int = 0) -> pa.
         "discharge": np.array(modes)[draw.choose(np.array(shares))],
         "dx": dx,
         "procs": procs,
-        "dept": pa.nulls(n, pa.string()),
-        "icu_hours": pa.nulls(n, pa.float64()),
         "hospital": pa.array([f"H{number:02d}" for number in range(1, _HOSPITALS + 1)]).take(pa.array(hospital)),
         "pool": pa.array(["职工", "居民"]).take(pa.array((draw.uniform() < 0.55).astype(np.int64))),
         "admitted": discharged - los.astype("timedelta64[D]"),
         "discharged": discharged,
-        "total_cost": _yuan(fen),
+        "total_cost": from_fen(fen),
     }
     schema = case_schema()
-    arrays = [pa.array(columns[name]).cast(schema.field(name).type) for name in schema.names]
+    arrays = [
+        pa.array(columns[field.name]).cast(field.type) if field.name in columns else pa.nulls(n, field.type)
+        for field in schema
+    ]
     note = f"made by drgdip {__version__} sample_cases({n}, {scheme.id!r}, seed={seed}); no real patients"
     return pa.Table.from_arrays(arrays, schema=schema.with_metadata({"synthetic": note}))
 
@@ -295,12 +297,6 @@ def _lists(draw: _Draw, base: _CodeLists, chosen: np.ndarray, more: np.ndarray, 
     index[from_pool] = len(base.codes) + added.choose(shares)
     values = pa.array(table, pa.string()).take(pa.array(index))
     return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values)
-
-
-def _yuan(fen: np.ndarray) -> pa.Array:
-    """Amounts in fen as decimals of yuan, exactly: a decimal is its 128-bit number of fen."""
-    words = np.stack([fen, fen >> 63], axis=1)
-    return pa.Array.from_buffers(pa.decimal128(18, 2), len(fen), [None, pa.py_buffer(words.tobytes())])
 
 
 @cache

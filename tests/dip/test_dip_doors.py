@@ -96,6 +96,8 @@ _NUMBERS = st.sampled_from([None, 0, 28, 29, 999, 1000])
                 "procs": st.none() | st.lists(st.sampled_from(_PROCS), max_size=6),
                 "age_days": _NUMBERS,
                 "newborn_weight": _NUMBERS,
+                "birth_weight": _NUMBERS,
+                "admission_weight": _NUMBERS,
             }
         ),
         min_size=1,
@@ -104,9 +106,10 @@ _NUMBERS = st.sampled_from([None, 0, 28, 29, 999, 1000])
     not_principal=st.sampled_from(["excluded", "conservative", "next"]),
     prefer=st.permutations(["most_terms", "most_matched", "principal_first", "no_unmatched", "highest_score"]),
     procedures=st.sampled_from(["principal", "any"]),
+    newborn_weight=st.sampled_from(["", "birth", "admission"]),
 )
-def test_the_engines_agree_on_anything(cases, not_principal, prefer, procedures):
-    catalogue = drgdip.load_catalogue(SMALL, not_principal=not_principal, prefer=prefer, procedures=procedures)
+def test_the_engines_agree_on_anything(cases, **options):
+    catalogue = drgdip.load_catalogue(SMALL, **options)
     assert differences(table(cases), catalogue) == []
 
 
@@ -167,6 +170,32 @@ def test_batches_have_the_fields_that_are_told(cases):
     batches = list(drgdip.group_batches(THREE)(iter(cases.to_batches(200))))
     assert [batch.num_rows for batch in batches] == [batch.num_rows for batch in cases.to_batches(200)]
     assert list(batches[0].schema)[-6:] == drgdip.result_fields(scheme=THREE)
+
+
+@pytest.mark.parametrize("engine", ["columnar", "reference"])
+def test_the_weight_at_birth_at_the_doors(engine):
+    newborn = {"dx": "P07.100", "procs": "", "age_days": 3, "birth_weight": 1480, "admission_weight": 1510}
+    cases = [newborn, newborn | {"birth_weight": "many"}]
+    grouped = drgdip.group(cases, THREE, engine=engine)
+    assert [(case["group"], case["reason"]) for case in grouped] == [
+        ("XQ-17", None),
+        (None, "unreadable_newborn_weight"),
+    ]
+    at_admission = drgdip.load_catalogue(THREE, newborn_weight="admission")
+    assert [case["group"] for case in drgdip.group(cases, at_admission, engine=engine)] == ["XQ-18", "XQ-18"]
+
+
+@pytest.mark.parametrize("engine", ["columnar", "reference"])
+def test_codes_of_another_edition(engine):
+    clinical, ours = ({"dx": dx, "procs": ""} for dx in ("A19.000x001", "A19.001"))
+    expected = drgdip.group_one(ours, "nhsa-dip-2.0")
+    assert expected.status == "grouped"
+    grouped = drgdip.group(pa.Table.from_pylist([clinical]), "nhsa-dip-2.0", codes="clinical-2.0", engine=engine)
+    assert [column[0] for column in answers(grouped)] == list(expected)
+    assert grouped.schema.metadata[b"drgdip.codes"] == b"clinical-2.0"
+    assert drgdip.group_one(clinical, "nhsa-dip-2.0", codes="clinical-2.0") == expected
+    trace = drgdip.explain(clinical, "nhsa-dip-2.0", codes="clinical-2.0")
+    assert (trace.result, trace.case["dx"]) == (expected, ["A19.001"])
 
 
 def test_no_rows_and_a_table_without_procedures():

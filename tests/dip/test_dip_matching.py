@@ -45,6 +45,11 @@ def answer(case, catalogue):
         (NEWBORN | {"newborn_weight": 2500}, "JC-4478"),
         (NEWBORN | {"newborn_weight": None}, "JC-4478"),
         (NEWBORN | {"newborn_weight": 999, "age_days": 29}, "JC-4478"),
+        # the weight at birth, unless one is given as the weight that counts
+        (NEWBORN | {"birth_weight": 999, "admission_weight": 1000}, "XQ-16"),
+        (NEWBORN | {"birth_weight": 999, "newborn_weight": 1500}, "XQ-18"),
+        (NEWBORN | {"admission_weight": 999}, "JC-4478"),
+        (NEWBORN | {"birth_weight": "many"}, "unreadable_newborn_weight"),
         (NEWBORN | {"newborn_weight": 999, "dx": ["P22.000", "P07.100"]}, "XQ-16"),
         # 二、并项: a category with like procedures, the related one before none
         ({"dx": "I21.001", "procs": "36.0601|00.2400x001"}, "BX-619"),

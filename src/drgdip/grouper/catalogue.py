@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
-import threading
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cache
@@ -23,6 +22,7 @@ from drgdip.grouper.scheme import (
     check_head,
     grouped_codes,
     info_of,
+    load_once,
     load_scheme,
     scheme_index,
 )
@@ -45,6 +45,7 @@ __all__ = [
     "list_catalogues",
     "load_any",
     "load_catalogue",
+    "newborn_weight_of",
 ]
 
 #: The stage that refuses cases by the exclusion lists (排除列表).
@@ -77,6 +78,7 @@ _CHOICES = {
     "interventional": ("surgery", "therapeutic"),
     "untyped": ("count", "ignore"),
     "not_principal": ("excluded", "conservative", "next"),
+    "newborn_weight": ("", "birth", "admission"),
 }
 _TYPES = (*TREATMENTS[:4], "interventional")
 _FLAGS = {"": False, "0": False, "1": True}
@@ -192,6 +194,8 @@ class Matching:
     not_principal
         A procedure that may not be the principal one: ``excluded`` refuses the case, ``conservative`` takes it as
         conservative treatment, ``next`` goes on to the next procedure.
+    newborn_weight
+        Which weight XSRTZ is where none is given as such: ``birth`` or ``admission``, "" for neither.
     """
 
     stages: tuple[str, ...]
@@ -202,6 +206,7 @@ class Matching:
     untyped: str = "count"
     untiered: str = ""
     not_principal: str = "excluded"
+    newborn_weight: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -369,24 +374,27 @@ def load_any(scheme: str | os.PathLike[str] | Scheme | Catalogue) -> Scheme | Ca
     return load_catalogue(scheme) if (Path(scheme) / CATALOGUE.head).is_file() else load_scheme(scheme)
 
 
+def newborn_weight_of(scheme: Scheme | Catalogue) -> str:
+    """Which weight of a newborn counts where ``newborn_weight`` is not given: birth, admission or "" for neither."""
+    return scheme.matching.newborn_weight if isinstance(scheme, Catalogue) else scheme.evaluation.newborn_weight
+
+
 def _is_path(text: str) -> bool:
     return any(sign in text for sign in "/\\")
 
 
 _loaded: dict[str, Catalogue] = {}
-_loading = threading.Lock()
 
 
 def _load_packaged(catalogue_id: str) -> Catalogue:
-    if catalogue_id not in _loaded:
-        index = _index()
-        if catalogue_id not in index:
-            hint = "`drgdip schemes` lists all; a folder of your own is named by a path, such as ./" + catalogue_id
-            raise UnknownNameError("catalogue", catalogue_id, index, hint=hint)
-        with _loading:
-            if catalogue_id not in _loaded:
-                _loaded[catalogue_id] = _load_folder(DATA / "dip" / catalogue_id, index[catalogue_id])
-    return _loaded[catalogue_id]
+    index = _index()
+    return load_once(
+        "catalogue",
+        catalogue_id,
+        index,
+        _loaded,
+        lambda: _load_folder(DATA / "dip" / catalogue_id, index[catalogue_id]),
+    )
 
 
 @cache
@@ -446,7 +454,7 @@ def _matching(path: Path, options: Mapping[str, Any]) -> Matching:
         wanted = _CHOICES.get(key)
         if wanted is not None and value not in wanted:
             what = f"{key} in [matching] is {value!r}"
-            raise SchemeError("bad_value", what, file=path, fix=f"Give {' or '.join(wanted)}")
+            raise SchemeError("bad_value", what, file=path, fix=f"Give {' or '.join(filter(None, wanted))}")
     for key, default in defaults.items():
         if default is dataclasses.MISSING and key not in options:
             raise SchemeError("missing_key", f"{key!r} is missing in [matching]", file=path, fix="Add it")
@@ -658,7 +666,7 @@ def _shared_types(name: str) -> dict[str, tuple[str, str]]:
         columns={path.name: CATALOGUE.columns["procedure_types.csv"]},
         keys={path.name: CATALOGUE.keys["procedure_types.csv"]},
     )
-    return _typed(read_table(path, content, layout))
+    return _typed(read_table(path, layout, content))
 
 
 def _typed(table: Table) -> dict[str, tuple[str, str]]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import threading
 import weakref
 from collections import Counter
 from dataclasses import dataclass
@@ -21,7 +20,8 @@ import numpy as np
 import pyarrow as pa
 
 from drgdip._arrow import from_list, from_numpy
-from drgdip.codes import normalise_code
+from drgdip._locks import ForkSafeLock
+from drgdip.codes import known_codes, normalise_code
 from drgdip.fields import MISSING
 from drgdip.grouper import kernels
 from drgdip.grouper.grammar import ALWAYS, LEVELS, VALUE_VARIABLES, Compare, Count, In, Severity, walk
@@ -52,7 +52,8 @@ LEVEL_NUMBER = {level: number for number, level in enumerate(reversed(LEVELS), s
 class Numbering:
     """The numbers of codes of one kind: first those of what stands for a missing code, then codes in order.
 
-    ``missing`` is the number of a code that is not there, ``unknown`` that of one that the scheme does not name.
+    ``missing`` is the number of a code that is not there, ``unknown`` that of one that neither the scheme nor its
+    code set has.
     """
 
     codes: tuple[str, ...]
@@ -105,7 +106,7 @@ class Compiled:
 
 
 _compiled: weakref.WeakKeyDictionary[Scheme, Compiled] = weakref.WeakKeyDictionary()
-_compiling = threading.Lock()
+_compiling = ForkSafeLock()
 
 
 def compile_scheme(scheme: Scheme) -> Compiled:
@@ -130,10 +131,10 @@ class _Compiler:
 
     def __init__(self, scheme: Scheme) -> None:
         self.scheme = scheme
-        self.dx = numbering(
-            self._codes_of(_DX) | scheme.severity.keys() | frozenset().union(*scheme.exclusions.values())
-        )
-        self.procs = numbering(self._codes_of(_PROC))
+        # Codes that no rule names are numbered as well: one that is not found is looked at twice.
+        dx = (scheme.severity.keys(), *scheme.exclusions.values(), known_codes(scheme.info.diagnosis_codes))
+        self.dx = numbering(self._codes_of(_DX).union(*dx))
+        self.procs = numbering(self._codes_of(_PROC) | known_codes(scheme.info.procedure_codes))
         self.numbers = {_DX: self.dx.number_of, _PROC: self.procs.number_of}
         self.members: dict[tuple[tuple[str, str], tuple[str, ...]], np.ndarray] = {}
         self.features: dict[tuple[str, str], dict[tuple[str, ...], int]] = {_DX: {}, _PROC: {}}
@@ -334,7 +335,7 @@ class _Compiler:
         exclusion = np.full(self.dx.size, -1, dtype=np.int16)
         table_number = {name: number for number, name in enumerate(self.scheme.exclusions)}
         for code, entry in self.scheme.severity.items():
-            level[numbers[code]] = LEVEL_NUMBER[entry.level]
+            level[numbers[code]] = sum(LEVEL_NUMBER[one] for one in entry.levels)
             exclusion[numbers[code]] = table_number.get(entry.exclusion, -1)
         excludes = np.zeros((max(1, len(table_number)), self.dx.size), dtype=bool)
         for name, codes in self.scheme.exclusions.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from drgdip._arrow import from_list, from_numpy
+from drgdip._locks import ForkSafeLock
+from drgdip.cases import with_newborn_weight
 from drgdip.codes import normalise_code
 from drgdip.errors import DrgdipError
 from drgdip.fields import MISSING
@@ -42,6 +43,7 @@ _DYNAMIC = ("principal_first", "no_unmatched", "most_matched")
 _WHOLE = "="
 #: How many diagnoses are remembered with their number; the code sets have some 35,000.
 _MOST_KNOWN = 200_000
+_remembering = ForkSafeLock()
 _NOT_PRINCIPAL = ("excluded", "conservative", "next")
 
 
@@ -59,7 +61,6 @@ class PrefixNumbering:
         self.number_of = {code: number for number, code in enumerate(self.codes, start=self.first)}
         self.lengths = sorted({len(code) for code in self.codes if code[0] != _WHOLE}, reverse=True)
         self._known: dict[str | None, int] = dict.fromkeys((None, *sorted(MISSING)), self.missing)
-        self._lock = threading.Lock()
         self._arrays = self._as_arrays()
 
     @property
@@ -79,7 +80,7 @@ class PrefixNumbering:
     def look(self, codes: Sequence[str]) -> list[int]:
         """The numbers of diagnoses that the table has not; it has them from now on."""
         numbers = [self._number(code) for code in codes]
-        with self._lock:
+        with _remembering:
             if len(self._known) + len(codes) <= _MOST_KNOWN:
                 self._known.update(zip(codes, numbers, strict=True))
                 self._arrays = self._as_arrays()
@@ -121,7 +122,7 @@ class Compiled:
 
 
 _compiled: weakref.WeakKeyDictionary[Catalogue, Compiled] = weakref.WeakKeyDictionary()
-_compiling = threading.Lock()
+_compiling = ForkSafeLock()
 
 
 def compile_catalogue(catalogue: Catalogue) -> Compiled:
@@ -355,6 +356,7 @@ def _procedures(catalogue: Catalogue, procs: Numbering, allowed: dict[tuple[str,
 def encode_for(cases: pa.Table, catalogue: Catalogue) -> Encoded:
     """Numbers for the codes of cases (`drgdip.cases.to_cases`), and the values that the catalogue reads."""
     compiled = compile_catalogue(catalogue)
+    cases = with_newborn_weight(cases, catalogue.matching.newborn_weight)
     return encode_columns(cases, compiled, catalogue.variables, has_dept=False, whole_case=compiled.whole_case)
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._arrow import filled, flags, from_list, from_numpy, one_chunk, valid
+from drgdip.cases import with_newborn_weight
 from drgdip.errors import CaseError
 from drgdip.fields import UNREADABLE
 from drgdip.grouper.compile import compile_scheme
@@ -95,6 +96,7 @@ class Encoded:
 def encode_cases(cases: pa.Table, scheme: Scheme) -> Encoded:
     """Numbers for the codes of cases (`drgdip.cases.to_cases`), and the values that the scheme reads as floats."""
     compiled = compile_scheme(scheme)
+    cases = with_newborn_weight(cases, scheme.evaluation.newborn_weight)
     return encode_columns(cases, compiled, scheme.variables, has_dept=bool(compiled.words))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from drgdip.errors import UnknownNameError
-from drgdip.fields import is_missing, read_record, resolve
+from drgdip.fields import is_missing, resolve
 from drgdip.grouper.catalogue import Catalogue, load_any
 from drgdip.grouper.grammar import VALUE_VARIABLES, And, Count, In, Not, Or, Rule, Severity
 from drgdip.grouper.match import Trial, match, questions
@@ -21,6 +21,7 @@ from drgdip.grouper.reference import (
     holds,
     make_facts,
     mapping_of,
+    record_of,
     refusal,
     severity_findings,
     values_of,
@@ -251,12 +252,14 @@ def _describe(condition: Condition, words: Mapping[str, str]) -> str:
     return f"{_asked(condition.text, words)}: {answer}{f' ({found})' if found else ''}"
 
 
-def explain(case: Case | Mapping[str, Any], scheme: str | Scheme | Catalogue) -> Explanation:
+def explain(
+    case: Case | Mapping[str, Any], scheme: str | Scheme | Catalogue, *, codes: str | None = None
+) -> Explanation:
     """Group one case and say why.
 
     Parameters
     ----------
-    case, scheme
+    case, scheme, codes
         As for `drgdip.group_one`.
 
     Returns
@@ -281,7 +284,7 @@ def explain(case: Case | Mapping[str, Any], scheme: str | Scheme | Catalogue) ->
     病例 · chs-drg-2.0 · 分组成功
     """
     scheme = load_any(scheme)
-    record, unreadable = read_record(mapping_of(case))
+    record, unreadable = record_of(case, scheme, codes)
     steps: Iterable[Step]
     if isinstance(scheme, Catalogue):
         trials: list[Trial] = []
@@ -289,17 +292,17 @@ def explain(case: Case | Mapping[str, Any], scheme: str | Scheme | Catalogue) ->
         result, situation = match(record, unreadable, scheme, trials)
         findings: Iterable[SeverityFinding] = ()
         steps = (_trial_step(trial, situation, scheme) for trial in trials)
-        codes: tuple[str | None, ...] = (result.group,)
+        named: tuple[str | None, ...] = (result.group,)
     else:
         result, findings, steps = _explain_drg(record, unreadable, scheme)
-        codes = (result.mdc, result.adrg, result.group)
+        named = (result.mdc, result.adrg, result.group)
     return Explanation(
         scheme=scheme.id,
         revision=scheme.info.revision,
         sha256=scheme.info.sha256,
         case=_record(case, record),
         result=result,
-        names={code: scheme.names[code] for code in codes if code is not None and code in scheme.names},
+        names={code: scheme.names[code] for code in named if code is not None and code in scheme.names},
         severity=tuple(findings),
         steps=tuple(steps),
     )

@@ -13,8 +13,9 @@ import pyarrow as pa
 from drgdip import __version__
 from drgdip._arrow import from_list, kind_of, names_of, to_arrow, to_kind, with_columns
 from drgdip.cases import case_columns, to_cases
+from drgdip.codes import walks_to
 from drgdip.errors import CaseError
-from drgdip.grouper.catalogue import Catalogue, load_any
+from drgdip.grouper.catalogue import Catalogue, load_any, newborn_weight_of
 from drgdip.grouper.grammar import VALUE_VARIABLES
 from drgdip.grouper.reference import group_one
 from drgdip.grouper.result import DipResult, GroupResult
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from drgdip.grouper.drg import Encoded
     from drgdip.grouper.scheme import Scheme
 
-__all__ = ["encode", "group", "group_batches", "result_fields", "result_names", "warmup"]
+__all__ = ["encode", "group", "group_batches", "result_fields", "result_names", "results_of", "warmup"]
 
 #: Rows that one thread reads, numbers and groups at a time.
 CHUNK = 131_072
@@ -42,6 +43,7 @@ def group(
     *,
     columns: Mapping[str, str] | None = None,
     prefix: str = "",
+    codes: str | None = None,
     engine: str = "auto",
     threads: int | None = None,
 ) -> Any:
@@ -60,6 +62,9 @@ def group(
         Name in the table by case column, for names that are no alias.
     prefix
         Put before the names of the result's columns.
+    codes
+        The edition of the cases' codes, such as ``clinical-2.0``, to be mapped to those of the scheme on the way in
+        (`drgdip.map_codes`; the caller's columns stay as they are); None takes them as they are.
     engine
         ``reference`` (one case after the other, no compiler), ``columnar`` (compiled kernels), or ``auto``: whichever
         is quicker for so many rows. Both give the same.
@@ -73,14 +78,16 @@ def group(
     ``group, kind, treatment, primary_care, status, reason`` (`drgdip.DipResult`), texts dictionary-encoded where the
     container can. A stream gives a RecordBatchReader that holds a few batches at a time; anything with only an
     Arrow capsule gives a pyarrow Table; encoded cases give a pyarrow Table of the result alone. An Arrow schema's
-    metadata say ``drgdip.scheme``, ``drgdip.revision``, ``drgdip.sha256`` and ``drgdip.version``.
+    metadata say ``drgdip.scheme``, ``drgdip.revision``, ``drgdip.sha256``, ``drgdip.version`` and, with ``codes``,
+    ``drgdip.codes``.
 
     Raises
     ------
     UnknownNameError
-        There is no such scheme or catalogue, or no such column as ``columns`` says.
+        There is no such scheme, catalogue or edition, or no such column as ``columns`` says.
     CaseError
-        ``data`` is no table, lacks a column that the scheme requires, or has one of the result's names already.
+        ``data`` is no table, lacks a column that the scheme requires, or has one of the result's names already; no
+        cross-walk leads from ``codes`` to the scheme's.
 
     Notes
     -----
@@ -99,9 +106,13 @@ def group(
     scheme = load_any(scheme)
     workers = _workers(threads)
     if type(data).__name__ == "Encoded":
+        if codes is not None:
+            raise CaseError("encoded cases have the scheme's own numbers for codes: map them first, with map_codes")
         return _group_encoded(data, scheme, prefix, workers)
+    if codes is not None:
+        walks_to(codes, scheme)  # so that a wrong edition is an error before the first batch of a stream
     if _is_stream(data):
-        return _group_stream(data, scheme, columns, prefix, engine, workers)
+        return _group_stream(data, scheme, columns, prefix, codes, engine, workers)
 
     kind = kind_of(data)
     table = data
@@ -110,8 +121,8 @@ def group(
     names = names_of(table)
     _check_names(names, scheme, prefix)
     needed = to_arrow(table, _needed(names, scheme, columns))
-    results = _group_table(needed, scheme, columns, engine, workers)
-    grouped = with_columns(table, _labelled(results, scheme, prefix))
+    results = _group_table(needed, scheme, columns, codes, engine, workers)
+    grouped = with_columns(table, _labelled(results, scheme, prefix, codes))
     return to_kind(grouped, data) if kind == "duckdb" else grouped.lazy() if kind == "lazy" else grouped
 
 
@@ -149,13 +160,17 @@ def encode(data: Any, scheme: str | Scheme | Catalogue, *, columns: Mapping[str,
 
 
 def group_batches(
-    scheme: str | Scheme | Catalogue, *, columns: Mapping[str, str] | None = None, prefix: str = ""
+    scheme: str | Scheme | Catalogue,
+    *,
+    columns: Mapping[str, str] | None = None,
+    prefix: str = "",
+    codes: str | None = None,
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """A function over record batches, for engines that hand them out: Spark's ``mapInArrow`` takes it as it is.
 
     Parameters
     ----------
-    scheme, columns, prefix
+    scheme, columns, prefix, codes
         As for `group`. A worker process loads the scheme once.
 
     Returns
@@ -179,7 +194,7 @@ def group_batches(
     def function(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         loaded = load_any(scheme if scheme_id is None else scheme_id)
         for batch in batches:
-            grouped = group(batch, loaded, columns=columns, prefix=prefix, threads=1)
+            grouped = group(batch, loaded, columns=columns, prefix=prefix, codes=codes, threads=1)
             plain = {field.name: field for field in result_fields(prefix, loaded)}
             yield grouped.cast(pa.schema([plain.get(field.name, field) for field in grouped.schema]))
 
@@ -245,6 +260,12 @@ def warmup(*schemes: str | Scheme | Catalogue) -> None:
         group([{"sex": 1, "age": 50, "dx": ["A00"], "procs": []}], scheme, engine="columnar", threads=1)
 
 
+def results_of(table: pa.Table, scheme: Scheme, columns: Mapping[str, str] | None) -> pa.Table:
+    """The result columns of a table of cases, without the table."""
+    needed = table.select(_needed(table.column_names, scheme, columns))
+    return _group_table(needed, scheme, columns, None, "auto", _workers(None))
+
+
 def _workers(threads: int | None) -> int:
     if threads is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -281,21 +302,32 @@ def _needed(names: list[str], scheme: Scheme | Catalogue, columns: Mapping[str, 
             "(--columns on the command line), or, where every value is missing, add a column of nulls"
         )
     read = {*wanted, *(VALUE_VARIABLES[v] for v in scheme.variables if v in VALUE_VARIABLES), "unreadable"}
+    if "newborn_weight" in read and (kind := newborn_weight_of(scheme)):
+        read.add(f"{kind}_weight")
     return list(dict.fromkeys(name for column in found for name in found[column] if column in read))
 
 
 def _group_table(
-    needed: pa.Table, scheme: Scheme | Catalogue, columns: Mapping[str, str] | None, engine: str, workers: int
+    needed: pa.Table,
+    scheme: Scheme | Catalogue,
+    columns: Mapping[str, str] | None,
+    codes: str | None,
+    engine: str,
+    workers: int,
 ) -> pa.Table:
     """The result columns of a table that has the needed columns."""
     if engine == "auto":
         loaded = "drgdip.grouper.kernels" in sys.modules
         engine = "reference" if len(needed) < (_SMALL if loaded else _SMALL_COLD) else "columnar"
     if engine == "reference":
-        return _group_with_reference(to_cases(needed, columns), scheme)
+        return _group_with_reference(to_cases(needed, columns), scheme, codes)
+    from drgdip.crosswalks import map_cases
+
+    walks = {} if codes is None else walks_to(codes, scheme)
 
     def task(start: int) -> dict[str, pa.Array]:
-        return _results(_encoded(to_cases(needed.slice(start, CHUNK), columns), scheme), scheme)
+        cases = map_cases(to_cases(needed.slice(start, CHUNK), columns), walks)
+        return _results(_encoded(cases, scheme), scheme)
 
     return _gathered(_each(task, range(0, len(needed), CHUNK), workers), scheme)
 
@@ -332,8 +364,8 @@ def _codes_sha256(scheme: Scheme | Catalogue) -> str:
     return compile_scheme(scheme).codes_sha256
 
 
-def _group_with_reference(cases: pa.Table, scheme: Scheme | Catalogue) -> pa.Table:
-    results = [group_one(case, scheme) for batch in cases.to_batches(10_000) for case in batch.to_pylist()]
+def _group_with_reference(cases: pa.Table, scheme: Scheme | Catalogue, codes: str | None) -> pa.Table:
+    results = [group_one(case, scheme, codes=codes) for batch in cases.to_batches(10_000) for case in batch.to_pylist()]
     names = result_names(scheme)
     columns = zip(*results, strict=True) if results else [()] * len(names)
     named = zip(names, columns, strict=True)
@@ -367,7 +399,7 @@ def _gathered(parts: list[dict[str, pa.Array]], scheme: Scheme | Catalogue) -> p
     return pa.table({name: pa.chunked_array([part[name] for part in parts], kind) for name, kind in kinds.items()})
 
 
-def _labelled(results: pa.Table, scheme: Scheme | Catalogue, prefix: str) -> pa.Table:
+def _labelled(results: pa.Table, scheme: Scheme | Catalogue, prefix: str, codes: str | None = None) -> pa.Table:
     """Results under their names, with what they are a result of."""
     return results.rename_columns([prefix + name for name in results.column_names]).replace_schema_metadata(
         {
@@ -375,12 +407,19 @@ def _labelled(results: pa.Table, scheme: Scheme | Catalogue, prefix: str) -> pa.
             "drgdip.revision": str(scheme.info.revision),
             "drgdip.sha256": scheme.info.sha256,
             "drgdip.version": __version__,
+            **({} if codes is None else {"drgdip.codes": codes}),
         }
     )
 
 
 def _group_stream(
-    data: Any, scheme: Scheme | Catalogue, columns: Mapping[str, str] | None, prefix: str, engine: str, workers: int
+    data: Any,
+    scheme: Scheme | Catalogue,
+    columns: Mapping[str, str] | None,
+    prefix: str,
+    codes: str | None,
+    engine: str,
+    workers: int,
 ) -> pa.RecordBatchReader:
     reader = data if isinstance(data, pa.RecordBatchReader) else _reader_of(data)
     _check_names(reader.schema.names, scheme, prefix)
@@ -389,12 +428,12 @@ def _group_stream(
 
     def task(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
         table = pa.Table.from_batches([batch])
-        results = _group_table(table.select(needed), scheme, columns, engine, 1)
-        grouped: pa.Table = with_columns(table, _labelled(results, scheme, prefix))
+        results = _group_table(table.select(needed), scheme, columns, codes, engine, 1)
+        grouped: pa.Table = with_columns(table, _labelled(results, scheme, prefix, codes))
         return list(grouped.to_batches())
 
     empty = reader.schema.empty_table()
-    results = _labelled(_gathered([], scheme), scheme, prefix)
+    results = _labelled(_gathered([], scheme), scheme, prefix, codes)
     return pa.RecordBatchReader.from_batches(with_columns(empty, results).schema, _ahead(task, reader, workers))
 
 

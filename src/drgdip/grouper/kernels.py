@@ -57,7 +57,7 @@ class Tables(NamedTuple):
     dx_sets, proc_sets
         Sets (bits) that a code is in, of those that conditions ask for: codes × words.
     level, exclusion
-        Severity (0 none, 1 CC, 2 MCC) and number of the exclusion table (-1 none) by number of a diagnosis.
+        Severity (0 none, 1 CC, 2 MCC, 3 both) and number of the exclusion table (-1 none) by number of a diagnosis.
     dx_exclusion_class, dx_excludes
         Row of ``dx_excludes`` by number of a principal diagnosis; the exclusion tables (bits) that hold it.
     first
@@ -192,6 +192,7 @@ def group_rows(
             if table >= 0 and (t.dx_excludes[excluding, table >> 6] >> np.uint64(table & 63)) & np.uint64(1) != 0:
                 continue
             levels |= np.uint64(level)
+            level = min(level, 2)  # a code that is both counts as MCC
             if level > gravest or (level == gravest and code < gravest_code):
                 gravest, gravest_code = level, code
         severity[row] = gravest

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from drgdip.fields import read_record
 from drgdip.grouper.catalogue import EXCLUDED, TREATMENTS
 from drgdip.grouper.grammar import ALWAYS
-from drgdip.grouper.reference import Facts, holds, mapping_of, unreadable_reason, values_of
+from drgdip.grouper.reference import Facts, holds, record_of, unreadable_reason, values_of
 from drgdip.grouper.result import DipResult
 
 if TYPE_CHECKING:
@@ -79,9 +78,9 @@ class Trial(NamedTuple):
     preferred: bool
 
 
-def match_case(case: Case | Mapping[str, Any], catalogue: Catalogue) -> DipResult:
+def match_case(case: Case | Mapping[str, Any], catalogue: Catalogue, codes: str | None = None) -> DipResult:
     """The group of one case (`drgdip.group_one`)."""
-    record, unreadable = read_record(mapping_of(case))
+    record, unreadable = record_of(case, catalogue, codes)
     return match(record, unreadable, catalogue)[0]
 
 

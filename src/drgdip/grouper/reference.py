@@ -9,9 +9,10 @@ import operator
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from drgdip.codes import walks_to
 from drgdip.errors import CaseError
 from drgdip.fields import read_record
-from drgdip.grouper.catalogue import Catalogue, load_any
+from drgdip.grouper.catalogue import Catalogue, load_any, newborn_weight_of
 from drgdip.grouper.grammar import (
     ALWAYS,
     LEVELS,
@@ -42,6 +43,7 @@ __all__ = [
     "group_one",
     "holds",
     "mapping_of",
+    "record_of",
     "severity_findings",
     "unreadable_reason",
     "values_of",
@@ -86,7 +88,9 @@ class Visit(NamedTuple):
 Log = list[Visit] | None
 
 
-def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme | Catalogue) -> GroupResult | DipResult:
+def group_one(
+    case: Case | Mapping[str, Any], scheme: str | Scheme | Catalogue, *, codes: str | None = None
+) -> GroupResult | DipResult:
     """Group one case.
 
     Parameters
@@ -97,6 +101,9 @@ def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme | Catalogue) 
         over.
     scheme
         A scheme or a DIP catalogue, or the id of one.
+    codes
+        The edition of the case's codes (``clinical-2.0``; `drgdip.map_codes`), to be mapped to those of the scheme;
+        None takes them as they are.
 
     Returns
     -------
@@ -107,10 +114,10 @@ def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme | Catalogue) 
     Raises
     ------
     UnknownNameError
-        There is no such scheme or catalogue.
+        There is no such scheme, catalogue or edition.
     CaseError
         The case is neither a Case nor a mapping (a pandas Series counts as one), or two of its keys are aliases of
-        one column.
+        one column; no cross-walk leads from ``codes`` to the scheme's.
 
     Notes
     -----
@@ -128,18 +135,36 @@ def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme | Catalogue) 
     if isinstance(scheme, Catalogue):
         from drgdip.grouper.match import match_case  # which builds on this module
 
-        return match_case(case, scheme)
-    facts, unreadable = facts_of(case, scheme)
+        return match_case(case, scheme, codes)
+    facts, unreadable = facts_of(case, scheme, codes)
     reason = refusal(facts, unreadable, scheme)
     if reason is not None:
         return GroupResult(None, None, None, "invalid", reason, None, None)
     return group_facts(facts, scheme)
 
 
-def facts_of(case: Case | Mapping[str, Any], scheme: Scheme) -> tuple[Facts, frozenset[str]]:
+def facts_of(case: Case | Mapping[str, Any], scheme: Scheme, codes: str | None = None) -> tuple[Facts, frozenset[str]]:
     """A case as rules see it, and the columns that cannot be read."""
     record, unreadable = read_record(mapping_of(case))
+    record, unreadable = record_of(case, scheme, codes)
     return make_facts(record["dx"], record["procs"], values_of(record), scheme), unreadable
+
+
+def record_of(
+    case: Case | Mapping[str, Any], scheme: Scheme | Catalogue, codes: str | None = None
+) -> tuple[dict[str, Any], frozenset[str]]:
+    """The columns of a case with mapped codes and the weight that the scheme means, and those that cannot be read."""
+    record, unreadable = read_record(mapping_of(case))
+    if codes is not None:
+        for kind, walk in walks_to(codes, scheme).items():
+            record[kind] = [None if code is None else walk.step(code)[0] for code in record[kind]]
+    kind = newborn_weight_of(scheme)
+    if kind and record["newborn_weight"] is None and "newborn_weight" not in unreadable:
+        weight = f"{kind}_weight"
+        record["newborn_weight"] = record[weight]
+        if weight in unreadable:
+            unreadable |= {"newborn_weight"}
+    return record, unreadable
 
 
 def values_of(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,7 +207,8 @@ def _levels(codes: dict[str, tuple[str, ...]], scheme: Scheme) -> dict[str, str]
 def severity_findings(codes: dict[str, tuple[str, ...]], scheme: Scheme) -> list[tuple[str, str, str, bool]]:
     """Code, level, exclusion table and whether it is cancelled, for each CC or MCC among the other diagnoses.
 
-    Each code names its own exclusion table, which is tested against the principal diagnosis.
+    Each code names its own exclusion table, which is tested against the principal diagnosis. A code that a scheme
+    lists as MCC and as CC is both.
     """
     found = []
     for code in codes["QTZD"]:
@@ -190,7 +216,7 @@ def severity_findings(codes: dict[str, tuple[str, ...]], scheme: Scheme) -> list
         if entry is not None:
             table = scheme.exclusions.get(entry.exclusion, ())
             cancelled = any(principal in table for principal in codes["ZYZD"])
-            found.append((code, entry.level, entry.exclusion, cancelled))
+            found += [(code, level, entry.exclusion, cancelled) for level in entry.levels]
     return found
 
 

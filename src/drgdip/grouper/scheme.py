@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import threading
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from drgdip._locks import ForkSafeLock
 from drgdip.errors import RuleError, SchemeError, UnknownNameError
 from drgdip.grouper.grammar import (
     ALWAYS,
@@ -24,7 +24,8 @@ from drgdip.grouper.grammar import (
     parse,
     walk,
 )
-from drgdip.grouper.tables import OPTIONAL, Table, read_folder, read_toml
+from drgdip.grouper.overlay import changed_codes, changed_rows
+from drgdip.grouper.tables import COLUMNS, OPTIONAL, OVERLAY, Table, read_folder, read_table, read_toml
 
 if TYPE_CHECKING:
     import os
@@ -42,6 +43,7 @@ __all__ = [
     "grouped_codes",
     "info_of",
     "list_schemes",
+    "load_once",
     "load_scheme",
     "mdc_names",
     "scheme_index",
@@ -59,8 +61,8 @@ _COUNTS: dict[str, Callable[[Scheme], int]] = {
     "drg": lambda s: len({d.code for a in s.adrgs if a.kind in KINDS[:3] for d in a.drgs}),
     "ambiguous_groups": lambda s: len({a.code for a in s.adrgs if a.kind == "ambiguous"}),
     "ungroupable_groups": lambda s: len({a.code for a in s.adrgs if a.kind == "ungroupable"}),
-    "mcc": lambda s: sum(c.level == "MCC" for c in s.severity.values()),
-    "cc": lambda s: sum(c.level == "CC" for c in s.severity.values()),
+    "mcc": lambda s: sum("MCC" in c.levels for c in s.severity.values()),
+    "cc": lambda s: sum("CC" in c.levels for c in s.severity.values()),
     "exclusion_tables": lambda s: len(s.exclusions),
     "exclusion_rows": lambda s: sum(map(len, s.exclusions.values())),
     "sets": lambda s: len(s.sets),
@@ -68,7 +70,7 @@ _COUNTS: dict[str, Callable[[Scheme], int]] = {
     "valid_procedures": lambda s: len(s.sets.get("OP_VALID", ())),
 }
 #: Older names of the same counts, as the published tables of 1.0 and 1.1 have them.
-_COUNT_ALIASES = {
+COUNT_ALIASES = {
     "ambiguous": "ambiguous_groups",
     "exclusion_codes": "exclusion_rows",
     "valid_surgery": "valid_procedures",
@@ -124,11 +126,17 @@ class Mdc:
 class SeverityCode:
     """What a diagnosis counts as when it is not the principal one.
 
-    ``level`` is MCC or CC; ``exclusion`` names the table of principal diagnoses that cancel it, "" for none.
+    ``levels`` are MCC, CC or, where a scheme lists the diagnosis under both, the two; ``exclusion`` names the table of
+    principal diagnoses that cancel it, "" for none.
     """
 
-    level: str
+    levels: tuple[str, ...]
     exclusion: str
+
+    @property
+    def level(self) -> str:
+        """The gravest level."""
+        return self.levels[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +160,8 @@ class Evaluation:
     blank_principal_diagnosis
         With a principal diagnosis required, a case that has diagnoses but a blank principal one is: false,
         invalid; true, evaluated, the blank being in no set.
+    newborn_weight
+        Which weight XSRTZ is where a case has both: ``birth`` or ``admission`` (that of the official workbook).
     """
 
     mdc_fallthrough: bool
@@ -160,13 +170,15 @@ class Evaluation:
     required: tuple[str, ...]
     retry_other_procedures: bool = False
     blank_principal_diagnosis: bool = False
+    newborn_weight: str = "admission"
 
 
 @dataclass(frozen=True, slots=True)
 class SchemeInfo:
     """What is known about a scheme without loading it.
 
-    Dates are text (YYYY, YYYY-MM or YYYY-MM-DD); "" where the source does not give one.
+    Dates are text (YYYY, YYYY-MM or YYYY-MM-DD); "" where the source does not give one. ``extends`` is the id of the
+    scheme that a local one changes, "" for a scheme that stands alone.
     """
 
     id: str
@@ -182,6 +194,7 @@ class SchemeInfo:
     counts: Mapping[str, int]
     provenance: Mapping[str, str]
     sha256: str
+    extends: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -236,6 +249,71 @@ class Scheme:
         """The ADRGs in the order of evaluation."""
         return (adrg for mdc in self.mdcs for adrg in mdc.adrgs)
 
+    @classmethod
+    def from_workbook(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        scheme_id: str = "",
+        title: str = "",
+        issuer: str = "",
+        place: str = "",
+        published: str = "",
+        like: str | Scheme = "chs-drg-3.0",
+    ) -> Scheme:
+        """A scheme from a workbook in the layout of scheme 3.0 (国家医保局《分组方案配置信息》).
+
+        Needs the extra ``excel``.
+
+        Parameters
+        ----------
+        path
+            The ``.xlsx`` file, with the sheets MDC, ADRG, DRG, 集合, CC and 排除表 (``docs/schemes.md``).
+        scheme_id, title, issuer, place, published
+            What a workbook does not say of itself; id and title are the name of the file if they are empty.
+        like
+            The scheme whose options of evaluation and code sets are to hold, which a workbook does not state.
+
+        Returns
+        -------
+        The scheme, checked as one from a folder. Rows behind an unconditional one are not refused: they are listed in
+        ``annexes["unreachable.csv"]``. ``folder`` is the workbook, ``info.sha256`` its digest.
+
+        Raises
+        ------
+        SchemeError
+            The file is no workbook, lacks a sheet, or a sheet breaks the format: the message has the sheet and the row.
+
+        Examples
+        --------
+        >>> Scheme.from_workbook("my-scheme.xlsx").to_folder("my-scheme")  # doctest: +SKIP
+        """
+        from drgdip.grouper.workbook import read_workbook
+
+        head = {"id": scheme_id, "title": title, "issuer": issuer, "place": place, "published": published}
+        return read_workbook(Path(path), head, load_scheme(like))
+
+    def to_folder(self, path: str | os.PathLike[str]) -> None:
+        """Write the scheme as a folder in the format of ``docs/scheme-format.md``, that of a local scheme in full.
+
+        Parameters
+        ----------
+        path
+            A new or empty folder.
+
+        Raises
+        ------
+        SchemeError
+            The folder has files already.
+
+        Examples
+        --------
+        >>> load_scheme("chs-drg-2.0").to_folder("my-place")  # doctest: +SKIP
+        """
+        from drgdip.grouper.workbook import write_folder
+
+        write_folder(self, Path(path))
+
     def __repr__(self) -> str:
         counts = ", ".join(f"{_COUNTS[name](self)} {name.upper()}" for name in ("mdc", "adrg", "drg"))
         return f"<Scheme {self.id} revision {self.info.revision}: {counts}>"
@@ -272,8 +350,8 @@ def list_schemes() -> list[SchemeInfo]:
 
     Examples
     --------
-    >>> [info.id for info in list_schemes()][:2]
-    ['chs-drg-1.0-revised', 'chs-drg-1.1']
+    >>> [info.id for info in list_schemes() if not info.extends]
+    ['chs-drg-1.0-revised', 'chs-drg-1.1', 'chs-drg-2.0', 'chs-drg-3.0']
     """
     return list(scheme_index().values())
 
@@ -321,20 +399,30 @@ def mdc_names() -> Mapping[str, str]:
         return MappingProxyType({row["code"]: row["english"] for row in csv.DictReader(file)})
 
 
+_Loaded = TypeVar("_Loaded")
 _loaded: dict[str, Scheme] = {}
-_loading = threading.Lock()
+_loading = ForkSafeLock()  # taken twice: loading a local scheme loads its base
 
 
 def _load_packaged(scheme_id: str) -> Scheme:
-    if scheme_id not in _loaded:
-        index = scheme_index()
-        if scheme_id not in index:
-            hint = "`drgdip schemes` lists all; a folder of your own is named by a path, such as ./" + scheme_id
-            raise UnknownNameError("scheme", scheme_id, index, hint=hint)
+    index = scheme_index()
+    return load_once(
+        "scheme", scheme_id, index, _loaded, lambda: _load_folder(DATA / "drg" / scheme_id, index[scheme_id])
+    )
+
+
+def load_once(
+    kind: str, name: str, index: Mapping[str, SchemeInfo], loaded: dict[str, _Loaded], load: Callable[[], _Loaded]
+) -> _Loaded:
+    """A scheme or a catalogue of the package, which is loaded once per process."""
+    if name not in loaded:
+        if name not in index:
+            hint = "`drgdip schemes` lists all; a folder of your own is named by a path, such as ./" + name
+            raise UnknownNameError(kind, name, index, hint=hint)
         with _loading:
-            if scheme_id not in _loaded:
-                _loaded[scheme_id] = _load_folder(DATA / "drg" / scheme_id, index[scheme_id])
-    return _loaded[scheme_id]
+            if name not in loaded:
+                loaded[name] = load()
+    return loaded[name]
 
 
 @cache
@@ -353,35 +441,59 @@ def info_of(entry: Mapping[str, Any]) -> SchemeInfo:
         "revision": 1,
         "sha256": "",
         "provenance": {},
+        "extends": "",
     }
     fields = [field.name for field in dataclasses.fields(SchemeInfo)]
     values: dict[str, Any] = {name: entry[name] if name in entry else defaults[name] for name in fields}
-    values["counts"] = MappingProxyType({_COUNT_ALIASES.get(k, k): v for k, v in values["counts"].items()})
+    values["counts"] = MappingProxyType({COUNT_ALIASES.get(k, k): v for k, v in values["counts"].items()})
     values["provenance"] = MappingProxyType(values["provenance"])
     return SchemeInfo(**values)
 
 
 def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Scheme:
-    tables, digest = read_folder(folder)
     head_path = folder / "scheme.toml"
     head = read_toml(head_path)
-    check_head(head_path, head, "evaluation")
-    info = dataclasses.replace(info_of(head), sha256=digest)
+    base = _base(head_path, head)
+    tables, digest = read_folder(folder, OVERLAY, base.info.sha256) if base else read_folder(folder)
     if expected is not None and expected.sha256 != digest:
         what = f"the digest of the files is {digest}, the index says {expected.sha256}"
         fix = "Install the package anew; a published scheme is never edited, a correction is a new revision"
         raise SchemeError("wrong_digest", what, file=folder, fix=fix)
+    return build_scheme(head_path, head, tables, base=base, sha256=digest, folder=folder)
 
-    sets = grouped_codes(tables["sets.csv"])
-    exclusions = grouped_codes(tables["exclusions.csv"])
-    evaluation = _evaluation(head_path, head["evaluation"])
+
+def build_scheme(
+    path: Path,
+    head: Mapping[str, Any],
+    tables: Mapping[str, Table],
+    *,
+    base: Scheme | None = None,
+    sha256: str,
+    folder: Path,
+    list_closed: bool = False,
+) -> Scheme:
+    """A scheme from its head, which errors call ``path``, and its tables as read.
+
+    ``list_closed`` lists rows behind an unconditional one as unreachable instead of refusing them.
+    """
+    check_head(path, head, "evaluation", () if base is None else _INHERITED)
+    if base is not None:
+        head = {**_inherited(base), **head, "evaluation": options_of(base) | head.get("evaluation", {})}
+    info = dataclasses.replace(info_of(head), sha256=sha256)
+    if base is None:
+        sets, exclusions = grouped_codes(tables["sets.csv"]), grouped_codes(tables["exclusions.csv"])
+        severity = _severity(tables["severity.csv"], exclusions)
+    else:
+        sets, exclusions, severity = _assembled(base, tables)
+        tables = {name: read_table(base.folder / name) for name in _SMALL if name not in tables} | dict(tables)
+    evaluation = _evaluation(path, head["evaluation"])
     mdcs = _mdcs(tables, sets)
     scheme = Scheme(
         info=info,
         evaluation=evaluation,
         mdcs=mdcs,
         sets=sets,
-        severity=_severity(tables["severity.csv"], exclusions),
+        severity=severity,
         exclusions=exclusions,
         notes=MappingProxyType(head.get("notes", {})),
         names=_names(mdcs),
@@ -389,17 +501,85 @@ def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Scheme:
         annexes=MappingProxyType({name: tables[name] for name in OPTIONAL if name in tables}),
         folder=folder,
     )
-    _check_variables(head_path, scheme, head["evaluation"].get("variables"))
-    _check_reachable(scheme, tables)
-    _check_counts(head_path, scheme)
+    _check_variables(path, scheme, head["evaluation"].get("variables"))
+    if list_closed:
+        scheme = dataclasses.replace(scheme, annexes=_with_closed(scheme))
+    else:
+        _check_reachable(scheme, tables)
+    _check_counts(path, scheme)
     return scheme
 
 
-def check_head(path: Path, head: Mapping[str, Any], options: str) -> None:
+#: Tables that a local scheme has whole, or takes whole from its base.
+_SMALL = ("mdc.csv", "adrg.csv", "drg.csv")
+#: Keys of scheme.toml that a local scheme takes from its base where it does not state them.
+_INHERITED = ("diagnosis_codes", "procedure_codes", "evaluation")
+
+
+def _base(path: Path, head: Mapping[str, Any]) -> Scheme | None:
+    """The scheme that a local one extends: one of the package by its id, or a folder by its path from the local one."""
+    name = head.get("extends")
+    if name is None:
+        return None
+    if not isinstance(name, str):
+        raise SchemeError("bad_value", f"extends is {name!r}", file=path, fix=f"Give {_TYPE_WORDS[str]}")
+    packaged = not any(sign in name for sign in "/\\")
+    fix = "Give the id of a national scheme, or the path of a scheme's folder from this one"
+    if packaged and name not in scheme_index():
+        raise SchemeError("unknown_base", f"it extends {name!r}, which is no scheme", file=path, fix=fix)
+    folder = DATA / "drg" / name if packaged else path.parent / name
+    if not folder.is_dir():
+        raise SchemeError("unknown_base", f"it extends {name!r}, where there is no folder", file=path, fix=fix)
+    if "extends" in read_toml(folder / "scheme.toml"):
+        what = f"it extends {name!r}, which extends another scheme itself"
+        raise SchemeError("unknown_base", what, file=path, fix="Extend the scheme that stands alone")
+    return _load_packaged(name) if packaged else _load_folder(folder)
+
+
+def _inherited(base: Scheme) -> dict[str, Any]:
+    return {"diagnosis_codes": base.info.diagnosis_codes, "procedure_codes": base.info.procedure_codes}
+
+
+def options_of(scheme: Scheme) -> dict[str, Any]:
+    """The [evaluation] of a scheme, as in its head."""
+    return dataclasses.asdict(scheme.evaluation) | {"required": list(scheme.evaluation.required)}
+
+
+def counts_of(scheme: Scheme) -> dict[str, int]:
+    """What the tables of a scheme have, for its [counts]."""
+    return {name: count(scheme) for name, count in _COUNTS.items()}
+
+
+def _assembled(
+    base: Scheme, changes: Mapping[str, Table]
+) -> tuple[Mapping[str, frozenset[str]], Mapping[str, frozenset[str]], Mapping[str, SeverityCode]]:
+    """Sets, exclusion tables and severity codes of a base after the changes of a local scheme."""
+    sets, exclusions, severity = base.sets, base.exclusions, base.severity
+    if "sets.csv" in changes:
+        sets = MappingProxyType(changed_codes(sets, changes["sets.csv"]))
+    if "exclusions.csv" in changes:
+        exclusions = MappingProxyType(changed_codes(exclusions, changes["exclusions.csv"]))
+    if "severity.csv" in changes:
+        severity = _severity(changed_rows(severity_rows(base), changes["severity.csv"]), exclusions)
+    elif "exclusions.csv" in changes:
+        lost = {entry.exclusion for entry in severity.values()} - {"", *exclusions}
+        if lost:
+            what = f"exclusion table {min(lost)} is taken away, but severity codes of the base name it"
+            fix = "Keep the table, or change those codes in severity.csv"
+            raise SchemeError("unknown_exclusion", what, file=changes["exclusions.csv"].path, fix=fix)
+    return sets, exclusions, severity
+
+
+def severity_rows(scheme: Scheme) -> list[tuple[str, str, str]]:
+    """The rows of ``severity.csv``, sorted: code, level, exclusion table."""
+    return sorted((code, level, entry.exclusion) for code, entry in scheme.severity.items() for level in entry.levels)
+
+
+def check_head(path: Path, head: Mapping[str, Any], options: str, inherited: tuple[str, ...] = ()) -> None:
     """Refuse a scheme.toml or catalogue.toml that lacks a key, such as its table of options, or holds a wrong type."""
     texts = ("id", "title", "issuer", "published", "diagnosis_codes", "procedure_codes")
     for key in (*texts, "counts", options):
-        if key not in head:
+        if key not in head and key not in inherited:
             raise SchemeError("missing_key", f"{key!r} is missing", file=path, fix="Add it")
     types: dict[str, type] = dict.fromkeys((*texts, "place", "effective_from", "effective_to"), str)
     types |= {"revision": int} | dict.fromkeys(("counts", options, "provenance", "notes"), dict)
@@ -416,6 +596,7 @@ def _evaluation(path: Path, options: Mapping[str, Any]) -> Evaluation:
         "required": list,
         "retry_other_procedures": bool,
         "blank_principal_diagnosis": bool,
+        "newborn_weight": str,
     }
     for key, value in options.items():
         if key == "variables":
@@ -429,6 +610,9 @@ def _evaluation(path: Path, options: Mapping[str, Any]) -> Evaluation:
     for key in list(types)[:4]:
         if key not in options:
             raise SchemeError("missing_key", f"{key!r} is missing in [evaluation]", file=path, fix="Add it")
+    if options.get("newborn_weight", "birth") not in {"birth", "admission"}:
+        what = f"newborn_weight in [evaluation] is {options['newborn_weight']!r}"
+        raise SchemeError("bad_value", what, file=path, fix="Give birth or admission")
     for variable in options["required"]:
         if variable not in ("ZYZD", "ZYSS", *VALUE_VARIABLES):
             what = f"unknown variable {variable!r} among the required ones"
@@ -447,8 +631,8 @@ def grouped_codes(table: Table) -> Mapping[str, frozenset[str]]:
 
 
 def _severity(table: Table, exclusions: Mapping[str, frozenset[str]]) -> Mapping[str, SeverityCode]:
-    kept: dict[tuple[str, str], SeverityCode] = {}
-    codes = {}
+    kept: dict[tuple[tuple[str, ...], str], SeverityCode] = {}
+    codes: dict[str, SeverityCode] = {}
     for index, (code, level, exclusion) in enumerate(table.rows):
         if level not in LEVELS:
             what = f"level {level!r} of {code}"
@@ -456,7 +640,13 @@ def _severity(table: Table, exclusions: Mapping[str, frozenset[str]]) -> Mapping
         if exclusion and exclusion not in exclusions:
             what = f"{code} names exclusion table {exclusion!r}, which has no row in exclusions.csv"
             raise table.error("unknown_exclusion", index, what, "Add the table, or leave the cell empty")
-        codes[code] = kept.setdefault((level, exclusion), SeverityCode(level, exclusion))
+        levels: tuple[str, ...] = (level,)
+        if code in codes:
+            levels = LEVELS
+            if codes[code].exclusion != exclusion:
+                what = f"{code} is {' and '.join(LEVELS)}, but its rows name different exclusion tables"
+                raise table.error("duplicate", index, what, "Let both rows name one table, or keep one of them")
+        codes[code] = kept.setdefault((levels, exclusion), SeverityCode(levels, exclusion))
     return MappingProxyType(codes)
 
 
@@ -557,19 +747,26 @@ def _check_reachable(scheme: Scheme, tables: Mapping[str, Table]) -> None:
     """Refuse rows behind an unconditional one, unless they are listed in unreachable.csv."""
     annex = scheme.annexes.get("unreachable.csv")
     listed = {row[:3] for row in annex.rows} if annex else set()
+    for name, parent, order, code, closed in _closed_rows(scheme):
+        if (name, parent, order) not in listed:
+            table = tables[f"{name}.csv"]
+            parents = table.columns[{"adrg": "mdc", "drg": "adrg"}[name]]
+            orders = map(int, table.columns["order"])
+            index = list(zip(parents, orders, strict=True)).index((parent, int(order)))
+            what = f"{code} can never be reached: {closed} before it in {parent} takes every case"
+            fix = f"Mend the order or the rules, or list it in unreachable.csv as {name},{parent},{order}"
+            raise table.error("unreachable", index, what, fix)
 
-    def check(name: str, parent: str, rows: Iterable[Adrg | Drg], *, ends: Any) -> None:
-        table = tables[f"{name}.csv"]
+
+def _closed_rows(scheme: Scheme) -> Iterator[tuple[str, str, str, str, str]]:
+    """The rows behind an unconditional one: table, parent, order, code, and the code of that one."""
+
+    def closed_in(name: str, parent: str, rows: Iterable[Adrg | Drg], ends: Callable[[Any], bool]) -> Iterator[Any]:
         closed = ""
         for row in rows:
-            if closed and (name, parent, str(row.order)) not in listed:
-                what = f"{row.code} can never be reached: {closed} before it in {parent} takes every case"
-                fix = f"Mend the order or the rules, or list it in unreachable.csv as {name},{parent},{row.order}"
-                parents = table.columns[{"adrg": "mdc", "drg": "adrg"}[name]]
-                orders = map(int, table.columns["order"])
-                index = list(zip(parents, orders, strict=True)).index((parent, row.order))
-                raise table.error("unreachable", index, what, fix)
-            if ends(row):
+            if closed:
+                yield name, parent, str(row.order), row.code, closed
+            elif ends(row):
                 closed = row.code
 
     def takes_all(adrg: Adrg) -> bool:
@@ -578,9 +775,20 @@ def _check_reachable(scheme: Scheme, tables: Mapping[str, Table]) -> None:
         return not scheme.evaluation.adrg_fallthrough or any(drg.rule == ALWAYS for drg in adrg.drgs)
 
     for mdc in scheme.mdcs:
-        check("adrg", mdc.code, mdc.adrgs, ends=takes_all)
+        yield from closed_in("adrg", mdc.code, mdc.adrgs, takes_all)
     for adrg in {adrg.code: adrg for adrg in scheme.adrgs}.values():
-        check("drg", adrg.code, adrg.drgs, ends=lambda drg: drg.rule == ALWAYS)
+        yield from closed_in("drg", adrg.code, adrg.drgs, lambda drg: drg.rule == ALWAYS)
+
+
+def _with_closed(scheme: Scheme) -> Mapping[str, Table]:
+    """The annexes with the rows behind unconditional ones listed."""
+    rows = [(*row, f"{closed} before it takes every case") for *row, closed in _closed_rows(scheme)]
+    if not rows:
+        return scheme.annexes
+    columns = {
+        name: list(cells) for name, cells in zip(COLUMNS["unreachable.csv"], zip(*rows, strict=True), strict=True)
+    }
+    return MappingProxyType({**scheme.annexes, "unreachable.csv": Table(scheme.folder / "unreachable.csv", columns)})
 
 
 def _check_counts(path: Path, scheme: Scheme) -> None:

@@ -15,9 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["CATALOGUE", "SCHEME", "Layout", "Table", "read_folder", "read_table", "read_toml"]
+__all__ = [
+    "CATALOGUE",
+    "CHANGES",
+    "COLUMNS",
+    "OPTIONAL",
+    "OVERLAY",
+    "SCHEME",
+    "Layout",
+    "Table",
+    "check_cells",
+    "read_folder",
+    "read_table",
+    "read_toml",
+]
 
-#: Columns of each file of a scheme folder, in order. The first six must be there.
+#: Columns of each file of a scheme folder, in order. The first six must be there, unless the scheme extends another.
 COLUMNS = {
     "mdc.csv": ("code", "name", "order", "rule"),
     "adrg.csv": ("code", "name", "mdc", "order", "kind", "rule"),
@@ -36,11 +49,13 @@ KEYS = {
     "adrg.csv": ("mdc", "order"),
     "drg.csv": ("code",),
     "sets.csv": ("set", "code"),
-    "severity.csv": ("code",),
+    "severity.csv": ("code", "level"),
     "exclusions.csv": ("exclusion", "code"),
     "unreachable.csv": ("table", "parent", "order"),
     "set_sources.csv": ("set",),
 }
+#: Columns of the tables that hold changes to the base where the scheme extends another. All of them tell rows apart.
+CHANGES = {name: ("change", *COLUMNS[name]) for name in ("sets.csv", "severity.csv", "exclusions.csv")}
 #: Columns of each file of a catalogue folder, in order. The first must be there.
 CATALOGUE_COLUMNS = {
     "groups.csv": (
@@ -97,6 +112,8 @@ class Layout:
 
 
 SCHEME = Layout("scheme.toml", COLUMNS, OPTIONAL, KEYS, {"name", "rule", "exclusion", "parent"})
+#: That of a scheme that extends another: it may leave out any table.
+OVERLAY = Layout(SCHEME.head, COLUMNS | CHANGES, tuple(COLUMNS), KEYS | CHANGES, SCHEME.may_be_empty)
 CATALOGUE = Layout(
     "catalogue.toml",
     CATALOGUE_COLUMNS,
@@ -137,10 +154,11 @@ class Table:
         return SchemeError(problem, what, file=self.path, row=line, fix=fix)
 
 
-def read_folder(folder: Path, layout: Layout = SCHEME) -> tuple[dict[str, Table], str]:
+def read_folder(folder: Path, layout: Layout = SCHEME, base_digest: str = "") -> tuple[dict[str, Table], str]:
     """The tables of a folder by file name, and the SHA-256 over its files.
 
-    The digest is that of the names and the contents of the head and the tables, in order of name.
+    The digest is that of the names and the contents of the head and the tables, in order of name, and then, for a
+    scheme that extends another (`OVERLAY`), of its base's digest.
     """
     contents: dict[str, bytes] = {}
     for name in (layout.head, *layout.columns):
@@ -148,14 +166,13 @@ def read_folder(folder: Path, layout: Layout = SCHEME) -> tuple[dict[str, Table]
         if path.is_file():
             contents[name] = path.read_bytes()
         elif name not in layout.optional:
-            needed = ", ".join(n for n in layout.columns if n not in layout.optional)
-            fix = f"A {layout.head.removesuffix('.toml')} folder holds {layout.head}, {needed}"
-            raise SchemeError("missing_file", "the file is missing", file=path, fix=fix)
+            raise _missing(path, layout)
     digest = hashlib.sha256()
     for name in sorted(contents):
         digest.update(f"{name}\n{len(contents[name])}\n".encode())
         digest.update(contents[name])
-    tables = {name: read_table(folder / name, contents[name], layout) for name in layout.columns if name in contents}
+    digest.update(base_digest.encode())
+    tables = {name: read_table(folder / name, layout, contents[name]) for name in layout.columns if name in contents}
     return tables, digest.hexdigest()
 
 
@@ -163,12 +180,21 @@ def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file as a dictionary."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise _missing(path, CATALOGUE if path.name == CATALOGUE.head else SCHEME) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SchemeError("bad_toml", f"not a TOML file: {error}", file=path, fix="Mend the line named") from error
 
 
-def read_table(path: Path, content: bytes, layout: Layout) -> Table:
-    """One CSV file of a folder."""
+def _missing(path: Path, layout: Layout) -> SchemeError:
+    needed = ", ".join(name for name in layout.columns if name not in layout.optional)
+    fix = f"A {layout.head.removesuffix('.toml')} folder holds {layout.head}, {needed}"
+    return SchemeError("missing_file", "the file is missing", file=path, fix=fix)
+
+
+def read_table(path: Path, layout: Layout = SCHEME, content: bytes | None = None) -> Table:
+    """One CSV file of a folder; with the content of one that has been read already."""
+    content = path.read_bytes() if content is None else content
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -179,7 +205,7 @@ def read_table(path: Path, content: bytes, layout: Layout) -> Table:
     header = next(csv.reader([header_line]), [])
     _check_header(path, tuple(header), layout.columns[path.name])
     table = _table(path, header, body)
-    _check_cells(table, layout)
+    check_cells(table, path.name, layout)
     return table
 
 
@@ -235,19 +261,25 @@ def _quoted_rows(path: Path, body: str) -> list[tuple[int, list[str]]]:
     return rows
 
 
-def _check_cells(table: Table, layout: Layout) -> None:
-    name = table.path.name
-    for column, cells in table.columns.items():
-        if layout.columns[name] and column not in layout.may_be_empty and "" in cells:
+def check_cells(table: Table, name: str, layout: Layout) -> None:
+    """Refuse empty cells and rows that stand twice in the table of this name."""
+    columns = layout.columns[name]
+    # The change of a whole set names no code.
+    may_be_empty = {*layout.may_be_empty, "code"} if "change" in columns else layout.may_be_empty
+    for column in columns:
+        cells = table.columns[column]
+        if column not in may_be_empty and "" in cells:
             raise table.error("empty_cell", cells.index(""), f"column {column!r} is empty", "Fill it or drop the row")
-    if name not in layout.keys:
+    keys_of = layout.keys.get(name)
+    if keys_of is None:
         return
-    keys = list(zip(*(table.columns[column] for column in layout.keys[name]), strict=True))
+    keys = list(zip(*(table.columns[column] for column in keys_of), strict=True))
     if len(set(keys)) == len(keys):
         return
     first: dict[tuple[str, ...], int] = {}
     for row, key in enumerate(keys):
         if key in first:
-            what = f"{' and '.join(layout.keys[name])} {', '.join(key)}: already on line {first[key] + 2}"
+            line = table.lines[first[key]] if table.lines else first[key] + 2
+            what = f"{' and '.join(keys_of)} {', '.join(key)}: already on line {line}"
             raise table.error("duplicate", row, what, "Keep one of the two rows")
         first[key] = row

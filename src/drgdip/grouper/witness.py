@@ -26,7 +26,6 @@ __all__ = [
     "draft",
     "near_misses",
     "reached",
-    "taken_by_principal",
     "targets",
     "witness",
 ]
@@ -100,37 +99,8 @@ def reached(case: dict[str, Any], scheme: Scheme) -> Target | None:
     return Target(mdc, adrg, drg)  # type: ignore[arg-type]
 
 
-def taken_by_principal(target: Target, scheme: Scheme) -> bool:
-    """Whether an ADRG before the target's takes every principal diagnosis of the MDC, whatever else a case has.
-
-    This proves that the target cannot be reached. An ADRG counts for a diagnosis if its rule and the rule of one of
-    its DRGs hold by the principal diagnosis alone.
-    """
-    before = itertools.takewhile(lambda adrg: adrg is not target.adrg, target.mdc.adrgs)
-    taken: set[str] = set()
-    for adrg in before:
-        if any(drg.rule == ALWAYS for drg in adrg.drgs):
-            taken.update(*(_by_principal(way, scheme) for way in _ways(adrg.rule)))
-    ways = _ways(target.mdc.rule)
-    asked = [[lit for lit in way if lit.holds and _asks_principal(lit.atom)] for way in ways]
-    return all(
-        way and frozenset.intersection(*(_codes(literal.atom, scheme) for literal in way)) <= taken for way in asked
-    )
-
-
-def _asks_principal(atom: Rule) -> bool:
-    return isinstance(atom, In) and atom.variables == ("ZYZD",) and not atom.negated
-
-
 def _codes(atom: Rule, scheme: Scheme) -> frozenset[str]:
     return frozenset().union(*(scheme.sets[name] for name in atom.sets)) if isinstance(atom, In) else frozenset()
-
-
-def _by_principal(way: tuple[Literal, ...], scheme: Scheme) -> frozenset[str]:
-    """The principal diagnoses for which a way holds whatever else a case has."""
-    if not way or not all(literal.holds and _asks_principal(literal.atom) for literal in way):
-        return frozenset()
-    return frozenset.intersection(*(_codes(literal.atom, scheme) for literal in way))
 
 
 def draft(way: tuple[Literal, ...], scheme: Scheme, random: Random) -> dict[str, Any] | None:
@@ -180,6 +150,12 @@ def _draft_values(way: tuple[Literal, ...], random: Random) -> dict[str, Any] | 
             low, high = max(low, usual_low), min(high, usual_high)
         return random.choice((low, min(high, low + 1000), random.randint(low, min(high, low + 1000))))
 
+    needed = {atom.variable for atom, wanted in way if isinstance(atom, Compare) and wanted}
+
+    def value_or_none(variable: str) -> int | None:
+        """A value, or now and then none where comparisons are only to fail."""
+        return None if variable in bounds.keys() - needed and random.random() < 0.1 else value(variable)
+
     infant = "XSRTL" in bounds and "NL" not in bounds
     age = 0 if infant else value("NL")
     age_days = value("XSRTL") if age == 0 or "XSRTL" in bounds else None
@@ -189,10 +165,10 @@ def _draft_values(way: tuple[Literal, ...], random: Random) -> dict[str, Any] | 
         "age": age,
         "age_days": age_days,
         "newborn_weight": value("XSRTZ") if newborn or "XSRTZ" in bounds else None,
-        "los": value("ZYTS"),
-        "discharge": value("LYFS"),
+        "los": value_or_none("ZYTS"),
+        "discharge": value_or_none("LYFS"),
         "dept": dept,
-        "icu_hours": value("ICUXS") if "ICUXS" in bounds else None,
+        "icu_hours": value_or_none("ICUXS") if "ICUXS" in bounds else None,
     }
 
 
@@ -201,14 +177,14 @@ def _draft_codes(
 ) -> list[str | None] | None:
     """Codes of one kind: the principal one from what all its conditions share, others one for each condition."""
     first: list[frozenset[str]] = []  # sets that the principal code is in
-    more: list[tuple[frozenset[str], int]] = []  # sets that some code is in, and how many
+    more: list[tuple[frozenset[str], int, int]] = []  # sets that some codes are in, how many, and from which place on
     first_never: set[str] = set()
     more_never: set[str] = set()
     for atom, wanted in way:
         if isinstance(atom, Count) and principal in atom.variables:
             enough = atom.number + (atom.operator == ">")
             if wanted and atom.operator in {">", ">=", "="}:
-                more.append((scheme.sets[atom.set], enough))
+                more.append((scheme.sets[atom.set], enough, 0))
             continue
         if not isinstance(atom, In) or not {principal, others} & set(atom.variables):
             continue
@@ -223,25 +199,23 @@ def _draft_codes(
             if either and random.random() < 0.5:
                 first.append(codes)
             else:
-                more.append((codes, 1))
+                more.append((codes, 1, 0 if either else 1))
     result: list[str | None] = []
     if first:
         found = _choices(tuple(first), frozenset(first_never))
         if not found:
             return None
         result.append(random.choice(found))
-    for codes, number in more:
+    for codes, number, start in more:
         found = _choices((codes,), frozenset(more_never))
-        missing = number - len(codes.intersection(c for c in result if c))
+        missing = number - len(codes.intersection(c for c in result[start:] if c))
         if missing <= 0:
             continue
         if len(found) < missing:
             return None
-        if not result:
-            result.append(random.choice(_pool(scheme, principal)) if principal == "ZYZD" else None)
         chosen: list[str | None] = list(random.sample(found, missing))
-        if principal == "ZYSS" and result == [None] and not first and not first_never & set(chosen):
-            result = []
+        if not result and (principal == "ZYZD" or start or random.random() < 0.1 or first_never & set(chosen)):
+            result.append(random.choice(_pool(scheme, principal)))
         result += chosen
     return result
 

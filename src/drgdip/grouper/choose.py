@@ -1,0 +1,126 @@
+"""Which scheme a place uses: by its name, its administrative code or its English name, and a date."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import re
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from drgdip.codes import fold_width
+from drgdip.errors import SchemeChoiceError, UnknownNameError
+from drgdip.grouper.scheme import DATA, list_schemes, load_scheme
+
+if TYPE_CHECKING:
+    from drgdip.grouper.scheme import Scheme, SchemeInfo
+
+__all__ = ["Place", "find_scheme", "schemes_of"]
+
+_DATE = re.compile(r"\d{4}(-\d\d){0,2}", re.ASCII)
+
+
+class Place(NamedTuple):
+    """A row of ``data/places.csv``: an area by its code (GB/T 2260), and the name under which its schemes stand."""
+
+    code: str
+    name: str
+    short: str
+    english: str
+    place: str
+
+
+def find_scheme(place: str | int, on: datetime.date | str | None = None) -> Scheme:
+    """The scheme of a place on a date.
+
+    Parameters
+    ----------
+    place
+        A name with or without its last word (``南京市``, ``南京``), an English one (``Nanjing``, in any case) or an
+        administrative code (GB/T 2260: ``320100``; a county's code stands for its city). ``data/places.csv`` has all.
+    on
+        The newest scheme that was published by this day is taken: a date, or text (``2024``, ``2024-07``,
+        ``2024-07-31``). None takes the newest. A scheme of which only the year is known counts from its first day.
+
+    Returns
+    -------
+    The `Scheme`.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such place here; the message has the nearest names.
+    SchemeChoiceError
+        No scheme of the place is that old, or several are equally new, or one has no date: the message lists them.
+
+    Notes
+    -----
+    The dates are those of the sources, which mostly say a year and not from when a scheme was in force. A place's own
+    schemes are looked at: whether a city used one of its province is not known here, so a province is asked for by its
+    own name. Where you know which scheme applies, load it by its id.
+
+    Examples
+    --------
+    >>> find_scheme("南京")
+    <Scheme chs-drg-2.0-nanjing-2024 revision 1: 26 MDC, 409 ADRG, 801 DRG>
+    >>> find_scheme("Yunnan", on="2022-12-31").id, find_scheme(530000, on="2024").id
+    ('chs-drg-1.1-yunnan-2022', 'chs-drg-1.1-yunnan-2023')
+    """
+    day = _day(on)
+    infos = schemes_of(place)
+    undated = [info for info in infos if not _start(info)]
+    there = [info for info in infos if _covers(info, day)]
+    newest = max((_start(info) for info in there), default="")
+    found = [info for info in there if _start(info) == newest]
+    if undated or len(found) > 1:
+        why = "have the same date" if not undated else "cannot be told apart by date"
+        raise SchemeChoiceError(f"schemes of {place!r} {why}", infos, "Load the one that you mean by its id")
+    if not found:
+        raise SchemeChoiceError(f"no scheme of {place!r} is known for {day}", infos, "Load the nearest by its id")
+    return load_scheme(found[0].id)
+
+
+def schemes_of(place: str | int) -> list[SchemeInfo]:
+    """The schemes of a place (as for `find_scheme`), in order of id."""
+    names = {row.place for row in _places_like(str(place))}
+    if not names:
+        known = [name for row in _places() for name in (row.name, row.short, row.english)]
+        hint = "`drgdip schemes` lists the places that there are."
+        province = [row for row in _places() if row.code == f"{str(place)[:2]}0000"]
+        if province and str(place).isdigit():
+            hint = f"A scheme of {province[0].name} is under {province[0].code}."
+        raise UnknownNameError("place", str(place), known, hint=hint)
+    return [info for info in list_schemes() if info.place in names]
+
+
+@cache
+def _places() -> tuple[Place, ...]:
+    with (DATA / "places.csv").open(encoding="utf-8", newline="") as file:
+        return tuple(Place(**row) for row in csv.DictReader(file))
+
+
+def _places_like(text: str) -> list[Place]:
+    text = fold_width(text).casefold()
+    codes = {text.ljust(6, "0"), f"{text[:4]}00"} if re.fullmatch(r"\d\d(\d\d){0,2}", text, re.ASCII) else ()
+    return [row for row in _places() if row.code in codes or text in {part.casefold() for part in row[1:]}]
+
+
+def _day(on: datetime.date | str | None) -> str:
+    """A day as text; of a month or a year the last one."""
+    if on is None:
+        return "9999-12-31"
+    text = on.isoformat()[:10] if isinstance(on, datetime.date) else fold_width(on)
+    try:
+        datetime.date.fromisoformat(text + "0001-01-01"[len(text) :] if _DATE.fullmatch(text) else "")
+    except ValueError:
+        what = f"{on!r} is no date"
+        raise SchemeChoiceError(what, [], "Give a date, or text such as 2024, 2024-07 or 2024-07-31") from None
+    return text + "9999-12-31"[len(text) :]
+
+
+def _start(info: SchemeInfo) -> str:
+    return info.effective_from or info.published
+
+
+def _covers(info: SchemeInfo, day: str) -> bool:
+    return _start(info) <= day and (not info.effective_to or day <= _day(info.effective_to))

@@ -1,0 +1,190 @@
+"""What steps of settlement read from tables: keys, money, points, and amounts by pool or hospital."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from drgdip._money import add_up, fen_of, read_money
+from drgdip.errors import CaseError, PolicyError, UnknownNameError
+from drgdip.points._columns import Columns, Keys, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from drgdip._money import Fen
+    from drgdip.settle.policy import Policy
+
+__all__ = [
+    "amounts_by",
+    "by_pool",
+    "decisions",
+    "flag",
+    "holds",
+    "keys_of",
+    "matched",
+    "money",
+    "optional_money",
+    "places",
+    "plain",
+    "pool_rows",
+    "texts",
+]
+
+
+def money(columns: Columns, name: str) -> Fen:
+    """A column of money as fen; a null or a negative amount is an error that names its row."""
+    fen, known = read_money(columns.column(name), f"column {name!r} of {columns.what}")
+    bad = np.flatnonzero(~known | (fen < 0))
+    if len(bad):
+        what = "is missing" if not known[bad[0]] else "is negative"
+        more = f" and {len(bad) - 1} more rows" if len(bad) > 1 else ""
+        raise CaseError(f"column {name!r} of {columns.what} {what} in row {bad[0]}{more}: give yuan of at least 0")
+    return fen
+
+
+def optional_money(columns: Columns, name: str) -> tuple[Fen, NDArray[np.bool_]]:
+    """A column of money as fen (0 where null or absent), and which rows have a value."""
+    if name not in columns:
+        return np.zeros(columns.rows, np.int64), np.zeros(columns.rows, bool)
+    return read_money(columns.column(name), f"column {name!r} of {columns.what}")
+
+
+def decisions(columns: Columns, name: str) -> NDArray[np.int8]:
+    """A column of true and false as 1 and 0; -1 where it is null or absent."""
+    if name not in columns:
+        return np.full(columns.rows, -1, np.int8)
+    column = columns.column(name)
+    if pa.types.is_null(column.type):
+        return np.full(columns.rows, -1, np.int8)
+    if not pa.types.is_boolean(column.type):
+        raise CaseError(f"column {name!r} of {columns.what} holds {column.type}: give true and false")
+    return np.asarray(column.cast(pa.int8()).fill_null(-1))
+
+
+def flag(columns: Columns, name: str) -> NDArray[np.bool_]:
+    """A column of true and false; null or absent is false."""
+    return np.equal(decisions(columns, name), 1)
+
+
+def holds(columns: Columns, name: str, *wanted: str) -> NDArray[np.bool_]:
+    """Which rows hold one of some texts in a column that may be absent."""
+    if name not in columns or not wanted:
+        return np.zeros(columns.rows, bool)
+    codes, values = columns.codes(name)
+    return np.array([*(value in wanted for value in values.to_pylist()), False])[codes]
+
+
+def texts(columns: Columns, name: str) -> pa.Array:
+    """A column as texts, null where it is empty or absent."""
+    if name not in columns:
+        return pa.nulls(columns.rows, pa.string())
+    return decode(*columns.codes(name))
+
+
+def keys_of(columns: Columns, names: Sequence[str]) -> Keys:
+    """The rows by some columns, every one of which must be filled; whole numbers stay numbers, in their order."""
+    for name in names:
+        bad = np.flatnonzero(columns.codes(name)[0] < 0)
+        if len(bad):
+            more = f" and {len(bad) - 1} more rows" if len(bad) > 1 else ""
+            raise CaseError(f"column {name!r} of {columns.what} is empty in row {bad[0]}{more}: fill it in")
+    keys = columns.keys(names)
+    numbers = [name for name in names if pa.types.is_integer(columns.column(name).type)]
+    if not numbers:
+        return keys
+    table = pa.table(
+        {name: keys.table[name].cast(pa.int64()) if name in numbers else keys.table[name] for name in names}
+    )
+    order = np.asarray(pc.sort_indices(table, [(name, "ascending") for name in names]))
+    place = np.empty(keys.size, np.int32)
+    place[order] = np.arange(keys.size, dtype=np.int32)
+    table = table.take(pa.array(order))
+    return Keys(place[keys.codes], {name: table[name].combine_chunks() for name in names}, keys.size)
+
+
+def places(keys: Keys) -> list[str]:
+    """The keys in words, for ledgers."""
+    columns = {name: column.to_pylist() for name, column in keys.table.items()}
+    return [" ".join(f"{name} {column[row]}" for name, column in columns.items()) for row in range(keys.size)]
+
+
+def pool_rows(columns: Columns, policy: Policy, pool: str = "pool") -> tuple[NDArray[np.integer], list[str]]:
+    """The pool of each row as its number in the policy, and the pools; one that the policy has not is an error."""
+    keys_of(columns, [pool])
+    codes, values = columns.codes(pool)
+    found = values.to_pylist()
+    for name in found:
+        if name not in policy.pools:
+            raise UnknownNameError(
+                "pool",
+                name,
+                policy.pools,
+                hint=f"{columns.what} name it; policy {policy.id!r} has {', '.join(policy.pools)}.",
+            )
+    place = np.array([policy.pools.index(name) for name in found] or [0])
+    return place[codes], list(policy.pools)
+
+
+def by_pool(given: Any, policy: Policy, what: str) -> list[int]:
+    """An amount of fen for each pool of the policy, from a mapping of yuan or a table with pool and amount."""
+    if not isinstance(given, Mapping):
+        columns = Columns(given, ["pool", "amount"], what=f"the table {what}=")
+        keys = keys_of(columns, ["pool"])
+        fen, known = read_money(columns.column("amount"), f"column 'amount' of {columns.what}")
+        if not known.all():
+            raise PolicyError(f"{what}=: the amount of row {int(np.flatnonzero(~known)[0])} is missing")
+        summed = add_up(keys.codes, fen, keys.size)
+        amounts = dict(zip(keys.table["pool"].to_pylist(), map(int, summed), strict=True))
+    else:
+        amounts = {str(pool): fen_of(amount, f"{what}[{pool!r}]") for pool, amount in given.items()}
+    for pool in amounts:
+        if pool not in policy.pools:
+            raise UnknownNameError("pool", pool, policy.pools, hint=f"It is named in {what}=.")
+    for pool in policy.pools:
+        if pool not in amounts:
+            raise PolicyError(f"{what}= has no amount for the pool {pool!r}: give one, 0 if there is none")
+        if amounts[pool] < 0:
+            raise PolicyError(f"{what}= of the pool {pool!r} is negative: give yuan of at least 0")
+    return [amounts[pool] for pool in policy.pools]
+
+
+def amounts_by(given: Any, column: str, keys: Keys, what: str) -> Fen:
+    """Fen for each key (hospital, pool …) from a table that may have several rows a key; None is 0 everywhere."""
+    if given is None:
+        return np.zeros(keys.size, np.int64)
+    columns, row = matched(given, [column], keys, what)
+    fen, known = read_money(columns.column(column), f"column {column!r} of {columns.what}")
+    if (~known).any():
+        raise CaseError(f"column {column!r} of {columns.what} is missing in row {int(np.flatnonzero(~known)[0])}")
+    return add_up(row, fen, keys.size)
+
+
+def matched(given: Any, needed: list[str], keys: Keys, what: str) -> tuple[Columns, NDArray[np.integer]]:
+    """A table by hospital and pool, and for each of its rows the number of its key."""
+    names = list(keys.table)
+    columns = Columns(given, [*names, *needed], what=f"the table {what}=")
+    known = Columns(pa.table(keys.table), what="the cases")
+    row = columns.match(names, known)
+    bad = np.flatnonzero(row < 0)
+    if len(bad):
+        key = ", ".join(f"{name} {columns.column(name)[int(bad[0])].as_py()!r}" for name in names)
+        raise CaseError(f"{what}= has {key} in row {bad[0]}, which has no cases: mend the key, or take the row out")
+    return columns, row
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """The table with dictionaries and views of texts as plain texts: right for tables of policy, which are short."""
+    for index, field in enumerate(table.schema):
+        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        if pa.types.is_string_view(kind):
+            kind = pa.string()
+        if kind != field.type:
+            table = table.set_column(index, field.name, table[index].cast(kind))
+    return table

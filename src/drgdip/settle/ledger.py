@@ -1,0 +1,103 @@
+"""Ledgers: what must be equal after a step of settlement, shown with both sides; a difference is an error."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from drgdip.errors import InvariantError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["LEDGER", "Ledger", "Step"]
+
+#: The columns of a ledger: the step, what must hold, where, both sides, their unit (yuan, points, cases), the relation.
+LEDGER = pa.schema(
+    [
+        ("step", pa.string()),
+        ("invariant", pa.string()),
+        ("where", pa.string()),
+        ("left", pa.decimal128(38, 9)),
+        ("relation", pa.string()),
+        ("right", pa.decimal128(38, 9)),
+        ("unit", pa.string()),
+    ]
+)
+
+
+class Step(NamedTuple):
+    """The result of a step of settlement.
+
+    Attributes
+    ----------
+    table
+        The step's table, in the caller's kind of container.
+    ledger
+        What was checked: an Arrow table with the columns of `LEDGER`. Every row holds; otherwise the step would
+        have raised `InvariantError`.
+    """
+
+    table: Any
+    ledger: pa.Table
+
+
+class Ledger:
+    """Collects what one step checks."""
+
+    def __init__(self, step: str) -> None:
+        self.step = step
+        self.rows: list[tuple[str, str, Decimal, str, Decimal, str]] = []
+
+    def check(
+        self,
+        invariant: str,
+        where: Sequence[str],
+        left: Any,
+        right: Any,
+        *,
+        relation: str = "=",
+        digits: int = 2,
+        unit: str = "yuan",
+        total: bool = True,
+    ) -> None:
+        """Note an invariant at each place; raise `InvariantError` with the places where it fails.
+
+        Left and right are whole multiples of ``10 ** -digits``. With ``total``, all places are checked and what is
+        noted is one line with their sums, so that a ledger stays short.
+        """
+        one, other = (np.broadcast_to(np.asarray(side, np.int64), len(where)) for side in (left, right))
+        holds = one == other if relation == "=" else one <= other
+        if not holds.all():
+            bad = np.flatnonzero(~holds)
+            rows = self._table(
+                [self._row(invariant, where, one, other, int(row), relation, digits, unit) for row in bad]
+            )
+            raise InvariantError(self.step, invariant, rows)
+        if total:
+            place = f"{len(where)} {'place' if len(where) == 1 else 'places'}, each checked"
+            sums = (sum(map(int, side)) for side in (one, other))
+            first, second = (Decimal(side).scaleb(-digits) for side in sums)
+            self.rows.append((invariant, place, first, relation, second, unit))
+        else:
+            self.rows += [
+                self._row(invariant, where, one, other, row, relation, digits, unit) for row in range(len(where))
+            ]
+
+    @staticmethod
+    def _row(
+        invariant: str, where: Sequence[str], left: Any, right: Any, row: int, relation: str, digits: int, unit: str
+    ) -> tuple[str, str, Decimal, str, Decimal, str]:
+        sides = (Decimal(int(side[row])).scaleb(-digits) for side in (left, right))
+        return invariant, where[row], next(sides), relation, next(sides), unit
+
+    def _table(self, rows: Sequence[tuple[str, str, Decimal, str, Decimal, str]]) -> pa.Table:
+        names = LEDGER.names[1:]
+        return pa.Table.from_pylist([{"step": self.step, **dict(zip(names, row, strict=True))} for row in rows], LEDGER)
+
+    def table(self) -> pa.Table:
+        """The ledger as a table."""
+        return self._table(self.rows)

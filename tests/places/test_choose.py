@@ -1,0 +1,128 @@
+"""Choosing a scheme by place and date."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import re
+
+import pytest
+from conftest import PLACES, SOURCE
+
+from drgdip import DrgdipError, SchemeChoiceError, UnknownNameError, find_scheme, list_schemes, load_scheme
+from drgdip.grouper.choose import schemes_of
+
+NANJING = "chs-drg-2.0-nanjing-2024"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "南京",
+        "南京市",
+        " 南京 ",
+        "Nanjing",
+        "nanjing",
+        "NANJING",
+        "320100",
+        "３２０１００",
+        320100,
+        "3201",
+        3201,
+        320102,
+    ],
+)
+def test_a_place_has_several_names(name):
+    assert find_scheme(name).id == NANJING
+
+
+def test_the_scheme_is_the_loaded_one():
+    assert find_scheme("南京") is load_scheme(NANJING)
+
+
+@pytest.mark.parametrize(
+    ("place", "on", "scheme_id"),
+    [
+        ("聊城", None, "chs-drg-2.0-liaocheng-2025"),
+        ("聊城", "2025", "chs-drg-2.0-liaocheng-2025"),
+        ("聊城", "2025-01-01", "chs-drg-2.0-liaocheng-2025"),
+        ("聊城", "2024-12-31", "chs-drg-1.1-liaocheng-2022"),
+        ("聊城", datetime.date(2022, 1, 1), "chs-drg-1.1-liaocheng-2022"),
+        ("聊城", datetime.datetime(2030, 5, 6, 7, 8, tzinfo=datetime.UTC), "chs-drg-2.0-liaocheng-2025"),
+        ("邯郸", "2022-06", "chs-drg-1.1-handan-2022"),
+        ("邯郸", "2025-06", "chs-drg-2.0-handan-2025"),
+        ("邯郸", "2026", "chs-drg-2.0-handan-2026"),
+        ("长沙", "2023", "chs-drg-1.1-changsha-2023"),
+        ("430300", None, "chs-drg-2.0-hunan-2024"),
+        ("长株潭衡", None, "chs-drg-2.0-hunan-2024"),
+    ],
+)
+def test_the_newest_that_was_published_by_the_day(place, on, scheme_id):
+    assert find_scheme(place, on=on).id == scheme_id
+
+
+def test_none_that_old_lists_those_there_are():
+    with pytest.raises(SchemeChoiceError, match="no scheme of '聊城' is known for 2021-12-31") as caught:
+        find_scheme("聊城", on="2021")
+    assert caught.value.candidates == ("chs-drg-1.1-liaocheng-2022", "chs-drg-2.0-liaocheng-2025")
+    for word in (*caught.value.candidates, "2022", "CHS-DRG 聊城版（2022）"):
+        assert word in str(caught.value)
+    assert isinstance(caught.value, DrgdipError)
+
+
+def test_schemes_that_dates_cannot_tell_apart_are_listed():
+    with pytest.raises(SchemeChoiceError, match="cannot be told apart by date") as caught:
+        find_scheme("全国", on="2024")
+    assert caught.value.candidates == ("chs-drg-1.0-revised", "chs-drg-1.1", "chs-drg-2.0", "chs-drg-3.0")
+    assert "chs-drg-3.0, no date" in str(caught.value)
+
+
+def test_schemes_of_the_same_date_are_listed(monkeypatch):
+    from drgdip.grouper import choose
+
+    dated = [info for info in list_schemes() if info.place == "全国" and info.published]
+    monkeypatch.setattr(choose, "list_schemes", lambda: dated)
+    with pytest.raises(SchemeChoiceError, match="have the same date") as caught:
+        find_scheme("全国", on="2022")
+    assert "chs-drg-1.1" in caught.value.candidates
+    assert find_scheme("全国", on="2024-07-31").id == "chs-drg-2.0"
+
+
+@pytest.mark.parametrize("on", ["", "24", "2024-13", "2024-02-30", "July 2024", "2024-07-31 to"])
+def test_what_is_no_date(on):
+    with pytest.raises(SchemeChoiceError, match="is no date. Give a date, or text such as 2024"):
+        find_scheme("南京", on=on)
+
+
+@pytest.mark.parametrize(("name", "nearest"), [("南宁", "南京"), ("Nanjin", "Nanjing"), ("哈尔滨啊", "哈尔滨市")])
+def test_an_unknown_place_names_the_nearest(name, nearest):
+    with pytest.raises(UnknownNameError, match=f"there is no place '{name}'") as caught:
+        find_scheme(name)
+    assert nearest in caught.value.nearest
+
+
+@pytest.mark.parametrize("code", ["330100", 330106])
+def test_a_code_without_a_scheme_names_its_province(code):
+    with pytest.raises(UnknownNameError, match="A scheme of 浙江省 is under 330000"):
+        find_scheme(code)
+
+
+@pytest.mark.parametrize("name", ["", "3", "32010", "3201000", "999999", "\x00"])
+def test_nonsense_is_no_place(name):
+    with pytest.raises(UnknownNameError):
+        find_scheme(name)
+
+
+def rows():
+    with (SOURCE / "data" / "places.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_places_are_those_of_the_schemes():
+    found = rows()
+    assert [row["code"] for row in found] == sorted({row["code"] for row in found})
+    assert all(re.fullmatch(r"\d{6}", row["code"]) for row in found)
+    assert {row["place"] for row in found} == {info.place for info in list_schemes()}
+    names = [name.casefold() for row in found for name in {row["name"], row["short"], row["english"]}]
+    assert len(names) == len(set(names))
+    assert {info.id for row in found for info in schemes_of(row["code"])} >= set(PLACES)

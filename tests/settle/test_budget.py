@@ -1,0 +1,119 @@
+"""Budgets: made by four methods, split to the fen."""
+
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drgdip.errors import CaseError, PolicyError
+from drgdip.settle import (
+    budget_by_factors,
+    budget_by_growth,
+    budget_by_item,
+    budget_by_share,
+    hold_reserve,
+    read_policy,
+    split,
+    split_budget,
+)
+
+D = Decimal
+
+
+def test_growth_has_a_cap():
+    growth = {"prices": D("0.05"), "admissions": D("0.04")}
+    assert budget_by_growth({"p": 100}, growth).table[0]["amount"] == 109
+    assert budget_by_growth({"p": 100}, growth, highest=D("0.06")).table[0]["amount"] == 106
+    assert budget_by_growth({"p": D("0.10")}, {"x": D("0.05")}).table[0]["amount"] == D("0.11")  # 0.105, half away
+
+
+def test_factors_are_renegotiated_by_name():
+    with pytest.raises(PolicyError, match="'prises': is none of the factors prices"):
+        budget_by_factors({"p": 1}, {"prices": 0}, agreed={"prises": 0})
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: budget_by_growth({"p": 0.5}, {}), "is a float"),
+        (lambda: budget_by_growth({"p": 1}, {"x": 0.5}), r"growth\['x'\]=0.5 is a float"),
+        (lambda: budget_by_growth({"p": 0}, {}), "budget of 'p' would be 0"),
+        (lambda: budget_by_growth({"p": 100}, {"x": -2}), "would be -100"),
+        (lambda: budget_by_item({"p": 100}, {"other": {"p": 100}}), "would be 0"),
+        (lambda: budget_by_item({"p": 100}, {"other": {"q": 1}}), r"less\['other'\] has no amount for the pool 'p'"),
+        (lambda: budget_by_share({"p": 100}, {}), "no entry for the pool 'p'"),
+        (lambda: budget_by_share({"p": 100}, {"p": D("1.1")}), "at most 1"),
+        (
+            lambda: split_budget([{"pool": "p", "amount": -1}], [{"month": 1, "share": 1}], "month"),
+            "no amount of at least 0",
+        ),
+        (
+            lambda: split_budget([{"pool": "p", "amount": 1}], [{"month": 1, "share": 0}], "month"),
+            "have nothing for the budget of pool 'p'",
+        ),
+        (
+            lambda: split_budget([{"pool": "p", "amount": 1}], [{"month": 1, "share": -1}], "month"),
+            "share of row 0 is -1",
+        ),
+        (lambda: split_budget([{"pool": "p", "amount": 1.5}], [{"month": 1, "share": 1}], "month"), "holds floats"),
+        (
+            lambda: split_budget([{"pool": "p", "amount": 1}], [{"pool": "q", "month": 1, "share": 1}], "month"),
+            "have nothing for the budget of pool 'p'",
+        ),
+    ],
+)
+def test_bad_budgets(call, message):
+    with pytest.raises((PolicyError, CaseError), match=message):
+        call()
+
+
+@given(
+    st.lists(st.integers(0, 10**12), min_size=1, max_size=4), st.lists(st.integers(1, 10**6), min_size=1, max_size=12)
+)
+def test_splitting_by_month_and_form_keeps_every_fen(fen, shares):
+    budget = pa.table(
+        {
+            "pool": [f"p{n}" for n in range(len(fen))],
+            "amount": pa.array([D(f).scaleb(-2) for f in fen], pa.decimal128(18, 2)),
+        }
+    )
+    months = [{"month": number, "share": share} for number, share in enumerate(shares)]
+    parts = split_budget(budget, months, "month")
+    forms = split_budget(parts.table, [{"form": "drg", "share": D("0.7")}, {"form": "other", "share": 0.3}], "form")
+    assert forms.table.num_rows == len(fen) * len(shares) * 2
+    for row, whole in enumerate(budget["amount"].to_pylist()):
+        mine = [line for line in forms.table.to_pylist() if line["pool"] == f"p{row}"]
+        assert sum(line["amount"] for line in mine) == whole
+        of_months = [line["amount"] for line in parts.table.to_pylist() if line["pool"] == f"p{row}"]
+        assert of_months == split(whole, shares)
+
+
+def test_shares_may_depend_on_the_pool_and_their_order_does_not_matter():
+    shares = [
+        {"pool": "b", "hospital": "H1", "share": 1},
+        {"pool": "a", "hospital": "H2", "share": 1},
+        {"pool": "a", "hospital": "H1", "share": 1},
+    ]
+    budget = [{"pool": "a", "amount": D("0.01")}, {"pool": "b", "amount": 2}]
+    found = split_budget(budget, shares, "hospital").table
+    assert found == split_budget(budget, shares[::-1], "hospital").table
+    assert [(row["pool"], row["hospital"], row["amount"]) for row in found] == [
+        ("a", "H1", D("0.01")),  # the tie goes to the hospital that sorts first
+        ("a", "H2", 0),
+        ("b", "H1", 2),
+    ]
+
+
+@given(st.integers(0, 10**12), st.decimals(0, 1, places=4))
+def test_a_reserve_and_what_is_left_make_the_budget(fen, share):
+    policy = read_policy("docs/examples/policy.toml").replace(budget={"method": "growth", "reserve": share})
+    row = hold_reserve([{"pool": "p", "amount": D(fen).scaleb(-2)}], policy).table[0]
+    assert row["amount"] + row["reserve"] == D(fen).scaleb(-2)
+    assert abs(row["reserve"] - D(fen).scaleb(-2) * share) <= D("0.005")
+
+
+def test_a_reserve_needs_its_rule():
+    with pytest.raises(PolicyError, match="says nothing of budgets"):
+        hold_reserve([], read_policy("docs/examples/policy.toml"))

@@ -1,0 +1,183 @@
+"""Policies: read, written, cited, filled in by hand where documents say nothing, and refused when they contradict."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from settle_city import GIVEN
+
+from drgdip.errors import PolicyError, UnknownNameError
+from drgdip.settle import Policy, list_presets, preset, read_policy
+
+EXAMPLE = "docs/examples/policy.toml"
+
+
+D = Decimal
+
+
+def values(**changed):
+    base = {
+        "id": "t",
+        "title": "t",
+        "family": "drg",
+        "pools": ["a", "b"],
+        "form": "floating",
+        "points": {"scale": 100},
+        "cases": {"payable": "residual"},
+        "month": {"ratio": Decimal("0.9")},
+        "year": {"fund": "budget"},
+    }
+    return {**base, **changed}
+
+
+def shared(**changed):
+    bands = [{"hospitals": Decimal("0.8")}]
+    return {"fund": "shared", "spending": "booked", "surplus": bands, "overspend": bands} | changed
+
+
+def test_every_preset_has_what_it_leaves_open_listed_and_given_here():
+    assert sorted(GIVEN) == list_presets()["id"].to_pylist()
+    for row in list_presets().to_pylist():
+        assert sorted(row["needs"].split(", ")) == sorted(GIVEN[row["id"]])
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_every_number_of_a_preset_has_its_source_or_is_the_users(name):
+    policy = preset(name, **GIVEN[name])
+    assert policy.uncited == []
+    own = {path for path, citation in policy.citations.items() if citation.source == "given by the user"}
+    assert own, "a preset without open numbers would not need this test"
+    for path, citation in policy.citations.items():
+        assert citation.source
+        assert path in own or citation.grade in {"A", "B", "C"}
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_presets_survive_their_own_toml(name, tmp_path):
+    policy = preset(name, **GIVEN[name])
+    path = tmp_path / "policy.toml"
+    path.write_text(policy.to_toml(), encoding="utf-8")
+    assert read_policy(path) == policy
+
+
+def test_the_example_survives_its_own_toml(tmp_path):
+    policy = read_policy(EXAMPLE)
+    (tmp_path / "policy.toml").write_text(policy.to_toml(), encoding="utf-8")
+    assert read_policy(tmp_path / "policy.toml") == policy
+    assert policy.citations["year.surplus"].grade == "A"
+    assert "month.ratio" in policy.uncited
+    assert "year.surplus" not in policy.uncited
+
+
+@given(st.text(max_size=20), st.decimals(0, 1, places=6).filter(bool))
+def test_any_text_and_number_survives_toml(text, number):
+    policy = Policy.of(values(title=text, month={"ratio": {"value": number, "source": text or "x", "note": text}}))
+    import tomllib
+
+    assert Policy.of(tomllib.loads(policy.to_toml(), parse_float=Decimal)) == policy
+
+
+def test_a_preset_asks_for_all_that_is_open_and_for_nothing_else():
+    with pytest.raises(PolicyError, match=r"do not give what must be given: .*month_ratio \(the share of a month"):
+        preset("jinhua")
+    with pytest.raises(UnknownNameError, match="'month_ration'.*Did you mean 'month_ratio'"):
+        preset("jinhua", month_ration=1)
+    with pytest.raises(UnknownNameError, match="Did you mean 'jinhua'"):
+        preset("jinhau")
+
+
+def test_replacing_a_section_takes_its_citations_along():
+    policy = preset("jinhua", **GIVEN["jinhua"])
+    changed = policy.replace(year={"fund": "budget"}, id="mine")
+    assert (changed.id, changed.year.fund) == ("mine", "budget")
+    assert [path for path in changed.citations if path.startswith("year")] == []
+    assert changed.uncited == ["year.fund"]
+    assert changed.citations["points.scale"] == policy.citations["points.scale"]
+    assert policy.replace() == policy
+
+
+def test_a_preset_file_is_no_policy_yet():
+    from drgdip.settle.policy import _PRESETS
+
+    with pytest.raises(PolicyError, match="is a preset that leaves open pools"):
+        read_policy(_PRESETS / "jinhua.toml")
+
+
+BAD = {
+    "a float": (values(month={"ratio": 0.9}), r"month.ratio: is a float.*Decimal\('0.9'\)"),
+    "a ratio above 1": (
+        values(month={"ratio": Decimal("1.2")}),
+        r"month.ratio: is 1.2; it should be less than or equal to 1",
+    ),
+    "a word for a number": (values(month={"ratio": "much"}), "month.ratio: is much; it should be a valid decimal"),
+    "a flag for a number": (values(month={"ratio": True}), "month.ratio: is true or false"),
+    "a missing section": ({k: v for k, v in values().items() if k != "month"}, "month: is missing"),
+    "an unknown field": (values(month={"ratio": 1, "retio": 1}), "month.retio: there is no such field"),
+    "an unknown form": (values(form="float"), "form: is float; it should be 'fixed', 'floating' or 'elastic'"),
+    "no pools": (values(pools=[]), "pools: .*at least 1"),
+    "a pool twice": (values(pools=["a", "a"]), "has one twice"),
+    "dates exchanged": (values(valid_from="2025-01-01", valid_to="2024-01-01"), "is after valid_to"),
+    "fixed without rates": (values(form="fixed"), "rates: form = fixed needs them"),
+    "a rate of another pool": (values(rates=[{"pool": "c", "base_rate": 1}]), "rates: names the pool 'c'"),
+    "a rate of 0": (values(rates=[{"base_rate": 0}]), "rates.0.base_rate: is 0; it should be greater than 0"),
+    "elastic without its section": (values(form="elastic"), "belong together"),
+    "elastic points of one pool": (
+        values(form="elastic", elastic={"base_share": Decimal("0.8"), "base_points": {"a": 1}}),
+        "points of the base volume of every pool",
+    ),
+    "elastic with bands": (
+        values(form="elastic", year=shared(), elastic={"base_share": D("0.8"), "base_points": {"a": 1, "b": 1}}),
+        "shares the budget in its own way",
+    ),
+    "payable that does not float": (values(cases={"payable": "item"}), "does not float"),
+    "standards that float": (values(year={"fund": "standards"}), "fixed standards"),
+    "bands that do not rise": (
+        values(year=shared(surplus=[{"until": 1, "hospitals": 1}, {"until": 1, "hospitals": 0}, {"hospitals": 1}])),
+        "until must rise",
+    ),
+    "a last band with an edge": (values(year=shared(surplus=[{"until": 1, "hospitals": 1}])), "the last has none"),
+    "a first band without edge": (
+        values(year=shared(surplus=[{"hospitals": 1}, {"hospitals": 0}])),
+        "every one but the last",
+    ),
+    "a share above 1": (values(year=shared(overspend=[{"hospitals": 2}])), "overspend.0.hospitals: is 2"),
+    "bands without sharing": (
+        values(year={"fund": "budget", "surplus": [{"hospitals": 1}]}),
+        "contradict fund = budget",
+    ),
+    "sharing without bands": (values(year={"fund": "shared"}), "needs spending"),
+    "appraisal exchanged": (
+        values(appraisal={"lowest": 2, "highest": 1, "difference": "fund"}),
+        "lowest = 2 is above highest = 1",
+    ),
+    "fixed rates for nobody": (values(cases={"payable": "ratio", "cross_region": "fixed"}), "belong together"),
+    "ratio without shares": (
+        values(form="fixed", rates=[{"base_rate": 1}], cases={"payable": "ratio"}, year={"fund": "budget"}),
+        "the fund's share of every pool",
+    ),
+    "an unknown outlier variant": (values(outliers={"variant": "dip-9"}), "outlier policy 'dip-9'"),
+    "an open outlier variant": (values(outliers={"variant": "jilin-2022"}), "leave open"),
+    "a formula that cannot be read": (values(points={"scale": 1, "coefficients": "level *"}), "formula cannot be read"),
+    "a wrong date": (values(calendar={"clear_by": "March"}), "calendar.clear_by: is March"),
+    "a wrong day": (values(calendar={"presettle_day": 32}), "calendar.presettle_day"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_policies_name_the_field_and_what_is_expected(name):
+    bad, message = BAD[name]
+    with pytest.raises(PolicyError, match=message):
+        Policy.of(bad)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"id = ", "is no TOML"), (b"\xff", "cannot be read"), (None, "cannot be read: No such file")],
+)
+def test_files_that_are_no_policy(content, message, tmp_path):
+    path = tmp_path / "policy.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(PolicyError, match=message):
+        read_policy(path)

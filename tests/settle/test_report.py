@@ -1,0 +1,281 @@
+"""Reports and files: what is written can be read and adds up; what cannot be read is said."""
+
+import html.parser
+import re
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from settle_city import GIVEN, inputs_of, make_city, prepare
+
+from drgdip.cli import main
+from drgdip.errors import CaseError, PolicyError
+from drgdip.settle import (
+    clear_year,
+    coverage,
+    preset,
+    price_cases,
+    read_policy,
+    read_settlement,
+    settle_year,
+    statements,
+    write_report,
+)
+
+POLICY = read_policy("docs/examples/policy.toml")
+BUDGET = {"employee": 64000, "resident": 44000}
+FILE = "docs/examples/settlement.csv"
+
+
+@pytest.fixture(scope="module")
+def year():
+    return settle_year(read_settlement(FILE), POLICY, budget=BUDGET)
+
+
+def test_statements_add_up(year):
+    rows = statements(year.clearing).to_pylist()
+    assert len(rows) == 9 * len(year.clearing.table)
+    reached = Decimal(0)
+    for row in rows:
+        if row["line"] == 1:
+            reached = Decimal(0)
+        if row["sign"] == "=":
+            assert row["amount"] == reached
+        else:
+            reached += row["amount"] if row["sign"] == "+" else -row["amount"]
+
+
+class Reader(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.open, self.words = [], []
+
+    def handle_starttag(self, tag, _attributes):
+        if tag not in {"meta", "rect"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag != "rect":
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def test_html_is_whole_escaped_and_alone(year, tmp_path):
+    cases = read_settlement(FILE)
+    names = [name.replace("City", "<City & Co>") for name in cases["hospital"].to_pylist()]
+    odd = settle_year(cases.set_column(1, "hospital", pa.array(names)), POLICY, budget=BUDGET)
+    path = write_report(odd, POLICY, tmp_path / "year.html")
+    text = path.read_text(encoding="utf-8")
+    reader = Reader()
+    reader.feed(text)
+    assert reader.open == []
+    assert "<City" not in text
+    assert "<City & Co> Hospital" in reader.words
+    assert not re.search(r"(src|href)=|https?://", text)
+    assert text.count("<svg") == 2
+    for table in (year.clearing.table, year.clearing.pools):
+        for name in ("entitlement",):
+            assert all(f"{value:,}" in reader.words for value in table[name].to_pylist())
+
+
+def test_excel_has_every_table_and_its_formulas(year, tmp_path):
+    calamine = pytest.importorskip("python_calamine")
+    pytest.importorskip("xlsxwriter")
+    path = write_report(year, POLICY, tmp_path / "year.xlsx")
+    book = calamine.CalamineWorkbook.from_path(str(path))
+    wanted = [
+        "Statements",
+        "Hospitals",
+        "Pools",
+        "Months",
+        "Surplus by pool",
+        "Surplus by hospital",
+        "Surplus by group",
+    ]
+    assert book.sheet_names == [*wanted, "Ledger", "Sources"]
+    rows = book.get_sheet_by_name("Hospitals").to_python()
+    entitlement = rows[0].index("entitlement")
+    assert [round(row[entitlement], 2) for row in rows[1:]] == [
+        float(value) for value in year.clearing.table["entitlement"].to_pylist()
+    ]
+    import zipfile
+
+    sheet = zipfile.ZipFile(path).read("xl/worksheets/sheet2.xml").decode()
+    formulas = re.findall(r"<f>([^<]+)</f>", sheet)
+    letters = {name: chr(ord("A") + number) for number, name in enumerate(rows[0])}
+    result = "+".join(f"{letters[name]}2" for name in ("base", "sharing", "outside", "appraisal_change"))
+    assert formulas[0] == f"{result}-{letters['deductions']}2"
+    assert len(formulas) == 2 * len(year.clearing.table)
+
+
+def test_a_report_of_every_part(tmp_path):
+    policy = preset("jinhua", **GIVEN["jinhua"])
+    city = make_city(400)
+    whole = settle_year(prepare(city, policy), policy, **inputs_of(policy, city))
+    text = write_report(whole, policy, tmp_path / "city.html").read_text(encoding="utf-8")
+    assert "<h2>Special review</h2>" in text
+    assert "given by the user" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("year.doc", "written as .xlsx or .html"),
+        ("no/year.html", "cannot be written: No such file"),
+        ("no/year.xlsx", "cannot be written"),
+    ],
+)
+def test_reports_that_cannot_be_written(name, message, year, tmp_path):
+    with pytest.raises(PolicyError, match=message):
+        write_report(year, POLICY, tmp_path / name)
+
+
+# Files
+
+
+def write(path, text):
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_files_are_read_by_their_names_and_put_below_each_other(tmp_path):
+    text = "病案号,医疗机构代码,险种,总费用,points,cross_region,month,出院日期\n1,H1,p,12.50,1.5,是,3,2024-03-01\n"
+    one, two = write(tmp_path / "a.csv", text), write(tmp_path / "b.csv", text)
+    table = read_settlement(one, two)
+    assert table.num_rows == 2
+    row = table.to_pylist()[0]
+    assert (row["case_id"], row["hospital"], row["pool"], row["total_cost"]) == ("1", "H1", "p", "12.50")
+    assert (row["points"], row["cross_region"], row["month"], str(row["discharged"])) == (1.5, True, 3, "2024-03-01")
+
+
+def test_parquet_keeps_its_types(tmp_path):
+    table = pa.table(
+        {"points": [1.5], "pool": pa.array(["p"]).dictionary_encode(), "total_cost": pa.array([Decimal("1.00")])}
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert read_settlement(tmp_path / "a.parquet").to_pylist() == table.to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("points\nx\n", "'points' is 'x' in row 0: give a number"),
+        ("points\ninf\n", "infinite"),
+        ("month\n1.5\n", "'month' is '1.5' in row 0: give a whole number"),
+        ("discharged\n1.3.2024\n", "give a date such as 2024-12-31"),
+        ("review_applied\nmaybe\n", "'maybe' in row 0: give true or false"),
+    ],
+)
+def test_values_that_cannot_be_read(text, message, tmp_path):
+    with pytest.raises(CaseError, match=message):
+        read_settlement(write(tmp_path / "a.csv", text))
+
+
+def test_files_that_do_not_go_together(tmp_path):
+    with pytest.raises(CaseError, match="has other columns"):
+        read_settlement(write(tmp_path / "a.csv", "x,y\n1,2\n"), write(tmp_path / "b.csv", "x,z\n1,2\n"))
+    with pytest.raises(CaseError, match="no file"):
+        read_settlement()
+
+
+@pytest.mark.parametrize(("covered", "whole"), [(2, 1), (-1, 1), (0, 0), (None, 1)])
+def test_coverage_of_nothing(covered, whole):
+    with pytest.raises(PolicyError, match="row 0"):
+        coverage([{"coverage": "fund", "places": "pilots", "year": 2022, "covered": covered, "all": whole}])
+
+
+def test_coverage_without_a_minimum():
+    row = coverage([{"coverage": "fund", "places": "others", "year": 2022, "covered": 1, "all": 2}])[0]
+    assert (row["share"], row["minimum"], row["met"]) == (0.5, None, None)
+
+
+# Command line
+
+WORDS = [
+    "settle",
+    FILE,
+    "--policy",
+    "docs/examples/policy.toml",
+    "--budget",
+    "employee=64000",
+    "--budget",
+    "resident=44000",
+]
+
+
+def test_settle_on_the_command_line_equals_the_library(year, capsys, tmp_path):
+    assert main([*WORDS, "-o", str(tmp_path / "year.html")]) == 0
+    out, err = capsys.readouterr()
+    for row in year.clearing.table.to_pylist():
+        assert f"{row['entitlement']:,}" in out
+    assert "1 case does not count" in err
+    assert (tmp_path / "year.html").exists()
+
+
+def test_weights_and_tables_on_the_command_line(capsys, tmp_path):
+    groups = "group,weight\nBR23,72\nES35,58\nGD25,96\nIU23,64\n"
+    weights = write(tmp_path / "w.csv", groups)
+    level = write(tmp_path / "l.csv", "level,coefficient\n1,0.8\n2,0.95\n3,1.1\n")
+    audits = write(tmp_path / "d.csv", "hospital,pool,month,deductions\nCity Hospital,employee,1,50\n")
+    more = [
+        "--weights",
+        str(weights),
+        "--coefficients",
+        f"level={level}",
+        "--deductions",
+        str(audits),
+        "--value",
+        "employee=100",
+        "--value",
+        "resident=95.5",
+    ]
+    assert main([*WORDS, *more]) == 0
+    assert "24,262.76" in capsys.readouterr().out  # 24,312.76 less 50
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--budget", "x"], "say it as NAME=VALUE"),
+        (["--budget", "employee=1"], "names 'employee' twice"),
+        (["--coefficients", "level=x.csv"], "go with --weights"),
+        (["-o", "year.doc"], "written as .xlsx or .html"),
+        (["--appraisal", "nothing.csv"], "there is no such file"),
+        (["--value", "employee=1.2.3", "--value", "resident=1"], "is no number"),
+    ],
+)
+def test_wrong_words(more, message, capsys):
+    assert main([*WORDS, *more]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_policies_on_the_command_line(capsys):
+    assert main(["policies"]) == 0
+    assert "jinhua       drg  floating" in capsys.readouterr().out
+    assert main(["policies", "show", "jinhua"]) == 0
+    assert "[needs]" in capsys.readouterr().out
+    assert main(["policies", "show", "jinhau"]) == 1
+    assert "Did you mean 'jinhua'" in capsys.readouterr().err
+
+
+def test_money_that_the_fuzzer_would_try():
+    """A column of the wrong kind is an error of the library, whatever it holds."""
+    case = {"hospital": "H", "pool": "employee", "points": 1.0, "payment_rule": "points", "month": 1}
+    case |= {"standard": 1, "payable": 1, "total_cost": 1, "fund_booked": 1, "patient_paid": 1}
+    from drgdip.errors import DrgdipError
+
+    for name in case:
+        for bad in (None, 1.5, "x", [1], {"a": 1}, True, b"x", 10**40):
+            rows = [case | {name: bad}]
+            for step in (
+                lambda rows=rows: clear_year(rows, POLICY, budget=BUDGET),
+                lambda rows=rows: price_cases(rows, POLICY),
+                lambda rows=rows: settle_year(rows, POLICY, budget=BUDGET),
+            ):
+                try:
+                    step()
+                except DrgdipError:
+                    continue
