@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import GOLDEN, PLACES, SCHEMES, SMALL, answer_of, read_deck
 
-from drgdip import GroupResult, __version__, group_one, read_cases, readers
+from drgdip import GroupResult, __version__, group_one, list_catalogues, read_cases, readers
 from drgdip.cli import main
 
 SAMPLE = str(GOLDEN / "opendrg-sample.csv")
@@ -360,7 +360,8 @@ def test_explain_without_numbers_in_the_file(tmp_path, run):
 def test_schemes_are_listed(run):
     code, said, _ = run("schemes")
     assert code == 0
-    assert [line.split()[0] for line in said.splitlines()] == sorted(SCHEMES + PLACES)
+    catalogues = [info.id for info in list_catalogues()]
+    assert [line.split()[0] for line in said.splitlines()] == [*sorted(SCHEMES + PLACES), *catalogues]
     assert "26 MDC  409 ADRG  634 DRG" in said
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from drgdip.grouper.reach import why_unreachable
 from drgdip.grouper.scheme import COUNT_ALIASES, build_scheme, load_scheme
-from drgdip.grouper.tables import CHANGES, COLUMNS, read_folder, read_toml
+from drgdip.grouper.tables import CHANGES, COLUMNS, OVERLAY, read_folder, read_toml
 from drgdip.grouper.witness import targets, witness
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ def reworded(text: str) -> str:
 def unreachable_rows(folder: Path) -> list[Row]:
     """The rows of unreachable.csv: those that no case made for them reaches, each with what is proved about it."""
     base = load_scheme(read_toml(folder / "scheme.toml")["extends"])
-    tables, digest = read_folder(folder, base.info.sha256)
+    tables, digest = read_folder(folder, OVERLAY, base.info.sha256)
     path = folder / "scheme.toml"
     scheme = build_scheme(path, read_toml(path), tables, base=base, sha256=digest, folder=folder, list_closed=True)
     random = Random(SEED)  # noqa: S311

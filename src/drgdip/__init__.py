@@ -26,12 +26,14 @@ if TYPE_CHECKING:
         SchemeError,
         UnknownNameError,
     )
+    from drgdip.grouper.build import build_catalogue
+    from drgdip.grouper.catalogue import Catalogue, list_catalogues, load_catalogue
     from drgdip.grouper.choose import find_scheme
     from drgdip.grouper.diff import diff_cases, diff_schemes
     from drgdip.grouper.explain import Explanation, explain
     from drgdip.grouper.group import encode, group, group_batches, result_fields, warmup
     from drgdip.grouper.reference import group_one
-    from drgdip.grouper.result import REASONS, STATUSES, GroupResult
+    from drgdip.grouper.result import REASONS, STATUSES, DipResult, GroupResult
     from drgdip.grouper.scheme import Scheme, SchemeInfo, list_schemes, load_scheme
     from drgdip.readers import read_cases
     from drgdip.synthetic import sample_cases
@@ -41,7 +43,9 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "Case": "drgdip.cases",
     "CaseError": "drgdip.errors",
+    "Catalogue": "drgdip.grouper.catalogue",
     "Check": "drgdip.checks",
+    "DipResult": "drgdip.grouper.result",
     "DrgdipError": "drgdip.errors",
     "Explanation": "drgdip.grouper.explain",
     "GroupResult": "drgdip.grouper.result",
@@ -56,6 +60,7 @@ _PUBLIC = {
     "SchemeError": "drgdip.errors",
     "SchemeInfo": "drgdip.grouper.scheme",
     "UnknownNameError": "drgdip.errors",
+    "build_catalogue": "drgdip.grouper.build",
     "case_schema": "drgdip.cases",
     "check_cases": "drgdip.checks",
     "code_name": "drgdip.codes",
@@ -68,8 +73,10 @@ _PUBLIC = {
     "group": "drgdip.grouper.group",
     "group_batches": "drgdip.grouper.group",
     "group_one": "drgdip.grouper.reference",
+    "list_catalogues": "drgdip.grouper.catalogue",
     "list_checks": "drgdip.checks",
     "list_schemes": "drgdip.grouper.scheme",
+    "load_catalogue": "drgdip.grouper.catalogue",
     "load_scheme": "drgdip.grouper.scheme",
     "map_codes": "drgdip.codes",
     "normalise_code": "drgdip.codes",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from drgdip.grouper.catalogue import Catalogue
     from drgdip.grouper.scheme import Scheme
     from drgdip.readers import Part
 
@@ -73,14 +74,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="drgdip",
-        description="Group hospital discharges under China's DRG payment schemes, and settle what is paid for them.",
+        description="Group hospital discharges under China's DRG and DIP payment schemes, and settle what is paid.",
     )
     parser.add_argument("--version", action="version", version=f"drgdip {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     group = commands.add_parser("group", help="group a file of cases", description="Group a file of cases.")
     group.add_argument("file", metavar="FILE", type=Path, help=_FILE)
-    group.add_argument("--scheme", required=True, metavar="ID", help="a scheme's id, or the path of its folder")
+    group.add_argument(
+        "--scheme", required=True, metavar="ID", help="a scheme's or catalogue's id, or the path of its folder"
+    )
     group.add_argument(
         "-o", "--output", metavar="OUT", help="where to write the cases with their groups; - for the screen"
     )
@@ -119,7 +122,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Say why a case is in its group: a case of a file by its number, or one from the options.",
     )
     explain.add_argument("file", metavar="FILE", type=Path, nargs="?", help="the file that has the case")
-    explain.add_argument("--scheme", required=True, metavar="ID", help="a scheme's id, or the path of its folder")
+    explain.add_argument(
+        "--scheme", required=True, metavar="ID", help="a scheme's or catalogue's id, or the path of its folder"
+    )
     explain.add_argument("--case", metavar="CASE_ID", help="the number of the case in FILE")
     for name, text in _CASE_OPTIONS.items():
         explain.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="VALUE", help=text)
@@ -129,11 +134,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_reading(explain)
     explain.set_defaults(run=_explain)
 
-    schemes = commands.add_parser("schemes", help="list the schemes, or show one", description="List the schemes.")
-    schemes.add_argument("--place", metavar="PLACE", help="those of a place: its name, English name or code")
+    schemes = commands.add_parser(
+        "schemes", help="list the schemes and catalogues, or show one", description="List schemes and catalogues."
+    )
+    schemes.add_argument("--place", metavar="PLACE", help="schemes of a place: its name, English name or code")
     schemes.set_defaults(run=_schemes)
-    show = schemes.add_subparsers(metavar="show").add_parser("show", help="show one scheme with its notes")
-    show.add_argument("scheme", metavar="ID", help="a scheme's id, or the path of its folder")
+    show = schemes.add_subparsers(metavar="show").add_parser("show", help="show one with its notes")
+    show.add_argument("scheme", metavar="ID", help="a scheme's or catalogue's id, or the path of its folder")
     show.set_defaults(run=_show_scheme)
 
     diff = commands.add_parser(
@@ -251,11 +258,11 @@ def _columns(options: argparse.Namespace) -> dict[str, str]:
 
 def _group(options: argparse.Namespace) -> None:
     from drgdip.cases import to_cases
-    from drgdip.grouper.scheme import load_scheme
+    from drgdip.grouper.catalogue import load_any
     from drgdip.readers import read_parts
 
-    scheme = load_scheme(options.scheme)
-    parts = read_parts(options.file, format=options.input_format, wanted=_wanted(options))
+    scheme = load_any(options.scheme)
+    parts = read_parts(options.file, format=options.input_format, wanted=_wanted(scheme, options))
     first = next(parts)
     to_cases(first.table.slice(0, 0), _columns(options))  # before OUT is opened: what is missing is so in every row
     summary = _Summary(scheme)
@@ -267,12 +274,12 @@ def _group(options: argparse.Namespace) -> None:
     _report(options, summary)
 
 
-def _wanted(options: argparse.Namespace) -> Callable[[list[str]], list[str]]:
+def _wanted(scheme: Scheme | Catalogue, options: argparse.Namespace) -> Callable[[list[str]], list[str]]:
     """What to read of a file: all if it is to be written again, else the case columns."""
     from drgdip.cases import case_columns
 
     def wanted(names: list[str]) -> list[str]:
-        _check_free(names, options)
+        _check_free(names, scheme, options)
         if options.output is not None:
             return names
         used = {name for found in case_columns(names, _columns(options)).values() for name in found}
@@ -281,15 +288,14 @@ def _wanted(options: argparse.Namespace) -> Callable[[list[str]], list[str]]:
     return wanted
 
 
-def _group_part(part: pa.Table, scheme: Scheme, options: argparse.Namespace, summary: _Summary) -> pa.Table:
+def _group_part(part: pa.Table, scheme: Scheme | Catalogue, options: argparse.Namespace, summary: _Summary) -> pa.Table:
     from drgdip._arrow import with_columns
     from drgdip.cases import to_cases
     from drgdip.derive import derive
-    from drgdip.grouper.group import group
-    from drgdip.grouper.result import GroupResult
+    from drgdip.grouper.group import group, result_names
 
     cases = derive(to_cases(part, _columns(options)))
-    results = group(_with_all_columns(cases), scheme, codes=options.codes).select(GroupResult._fields)
+    results = group(_with_all_columns(cases), scheme, codes=options.codes).select(result_names(scheme))
     summary.add(part, cases, results)
     named = results.rename_columns([options.prefix + name for name in results.column_names])
     return with_columns(part, named.replace_schema_metadata(results.schema.metadata))  # renaming loses it
@@ -307,10 +313,10 @@ def _with_all_columns(cases: pa.Table) -> pa.Table:
     return cases
 
 
-def _check_free(names: list[str], options: argparse.Namespace) -> None:
-    from drgdip.grouper.result import GroupResult
+def _check_free(names: list[str], scheme: Scheme | Catalogue, options: argparse.Namespace) -> None:
+    from drgdip.grouper.group import result_names
 
-    taken = [name for name in GroupResult._fields if options.prefix + name in names]
+    taken = [name for name in result_names(scheme) if options.prefix + name in names]
     if taken:
         raise CaseError(
             f"{options.file} has columns {', '.join(options.prefix + name for name in taken)} already; "
@@ -370,7 +376,7 @@ def _output(options: argparse.Namespace) -> Iterator[Any]:
 class _Summary:
     """What grouping a file did, added up part by part."""
 
-    def __init__(self, scheme: Scheme) -> None:
+    def __init__(self, scheme: Scheme | Catalogue) -> None:
         self.scheme = scheme
         self.cases = 0
         self.statuses: Counter[str] = Counter()
@@ -384,6 +390,7 @@ class _Summary:
         """Count a part."""
         import pyarrow.compute as pc
 
+        from drgdip.grouper.catalogue import newborn_weight_of
         from drgdip.grouper.grammar import VALUE_VARIABLES
 
         wanted = [
@@ -392,7 +399,7 @@ class _Summary:
             *(VALUE_VARIABLES[name] for name in VALUE_VARIABLES if name in self.scheme.variables),
         ]
         self.absent = [column for column in wanted if column not in cases.column_names]
-        if f"{self.scheme.evaluation.newborn_weight}_weight" in cases.column_names and "newborn_weight" in self.absent:
+        if f"{newborn_weight_of(self.scheme)}_weight" in cases.column_names and "newborn_weight" in self.absent:
             self.absent.remove("newborn_weight")
         self.statuses.update(_counts(results["status"]))
         self.reasons.update(_counts(results["reason"]))
@@ -423,7 +430,7 @@ class _Summary:
         if self.groups:
             yield "commonest groups"
             for group, number in sorted(self.groups.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN]:
-                yield f"  {number:>8,}  {group} {self.scheme.names[group]}"
+                yield f"  {number:>8,}  {group} {self.scheme.names.get(group, '')}".rstrip()
 
     def warnings(self) -> Iterator[str]:
         """What a reader should know of the input."""
@@ -550,18 +557,22 @@ def _case_of_file(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _schemes(options: argparse.Namespace) -> None:
+    from drgdip.grouper.catalogue import STAGES, list_catalogues
     from drgdip.grouper.choose import schemes_of
     from drgdip.grouper.scheme import list_schemes
 
     for info in list_schemes() if options.place is None else schemes_of(options.place):
         counts = " ".join(f"{info.counts[name]:>4} {name.upper()}" for name in ("mdc", "adrg", "drg"))
         print(f"{info.id:<34} revision {info.revision}  {counts}  {info.title}")
+    for info in list_catalogues() if options.place is None else ():
+        kinds = " ".join(f"{info.counts[kind]:>5} {kind}" for kind in STAGES if kind in info.counts)
+        print(f"{info.id:<34} revision {info.revision}  {kinds:<24}  {info.title}")
 
 
 def _show_scheme(options: argparse.Namespace) -> None:
-    from drgdip.grouper.scheme import load_scheme
+    from drgdip.grouper.catalogue import load_any
 
-    scheme = load_scheme(options.scheme)
+    scheme = load_any(options.scheme)
     info = scheme.info
     print(f"{info.id}: {info.title}")
     for label, value in (

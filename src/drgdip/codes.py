@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from drgdip.grouper.catalogue import Catalogue
     from drgdip.grouper.scheme import Scheme
 
 __all__ = [
@@ -314,8 +315,8 @@ def edition_of(name: str) -> Mapping[str, str]:
     return alone[name]
 
 
-def walks_to(edition: str, scheme: Scheme) -> dict[str, Walk]:
-    """The cross-walks from an edition to the code sets that a scheme names, by kind (dx, procs)."""
+def walks_to(edition: str, scheme: Scheme | Catalogue) -> dict[str, Walk]:
+    """The cross-walks from an edition to the code sets that a scheme or a catalogue names, by kind (dx, procs)."""
     sets = edition_of(edition)
     targets = {"dx": scheme.info.diagnosis_codes, "procs": scheme.info.procedure_codes}
     return {kind: crosswalk(code_set, targets[kind]) for kind, code_set in sets.items()}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,12 +20,12 @@ from drgdip import __version__
 from drgdip._arrow import from_fen
 from drgdip.cases import case_schema
 from drgdip.errors import CaseError
+from drgdip.grouper.catalogue import Catalogue, load_any
+from drgdip.grouper.dip_witness import dip_witness
+from drgdip.grouper.match import match_case
 from drgdip.grouper.reference import group_one
-from drgdip.grouper.scheme import load_scheme
+from drgdip.grouper.scheme import Scheme
 from drgdip.grouper.witness import targets, witness
-
-if TYPE_CHECKING:
-    from drgdip.grouper.scheme import Scheme
 
 __all__ = ["sample_cases"]
 
@@ -40,13 +40,18 @@ _COST = {
     "ungroupable": 6000.0,
 }
 _STAY = {"medical": 7.0, "surgical": 10.0, "procedure": 6.0, "ambiguous": 9.0, "ungroupable": 5.0}
+#: Kind of ADRG whose costs and stays a treatment's are like.
+_TREATMENT_KIND = {"conservative": "medical", "surgery": "surgical"}
 #: Every discharge mode and its share.
 _DISCHARGE = ((1, 0.945), (2, 0.015), (3, 0.01), (4, 0.018), (5, 0.008), (9, 0.004))
+#: Procedures more, on average, where there are some and where there are none. Under a catalogue, one procedure makes a
+#: conservative case another.
+_MORE_PROCEDURES: dict[type, tuple[float, float]] = {Scheme: (0.9, 0.35), Catalogue: (0.3, 0.02)}
 _FIRST_DAY, _DAYS = np.datetime64("2025-01-01"), 365
 _HOSPITALS = 24
 
 
-def sample_cases(n: int, scheme: str | Scheme, seed: int = 0) -> pa.Table:
+def sample_cases(n: int, scheme: str | Scheme | Catalogue, seed: int = 0) -> pa.Table:
     """Make synthetic discharges, skewed as in hospitals: few groups are frequent, most are rare.
 
     Parameters
@@ -54,8 +59,8 @@ def sample_cases(n: int, scheme: str | Scheme, seed: int = 0) -> pa.Table:
     n
         Number of cases, 0 or more.
     scheme
-        The scheme whose groups the cases are made for. Most cases are in the group they were made for; comorbidities
-        move some, as they do in life.
+        The scheme or DIP catalogue, or the id of one, whose groups the cases are made for. Most cases are in the group
+        they were made for; comorbidities move some, as they do in life.
     seed
         Equal numbers, schemes and seeds give equal cases.
 
@@ -79,8 +84,8 @@ def sample_cases(n: int, scheme: str | Scheme, seed: int = 0) -> pa.Table:
     """
     if n < 0:
         raise CaseError(f"n is {n}; give a number of cases, 0 or more")
-    scheme = load_scheme(scheme)
-    templates = _templates(scheme)
+    scheme = load_any(scheme)
+    templates = _catalogue_templates(scheme) if isinstance(scheme, Catalogue) else _templates(scheme)
     draw = _Draw(n, seed)
     chosen = draw.choose(templates.share)
     sex = np.where(templates.sex[chosen] > 0, templates.sex[chosen], 1 + (draw.uniform() < templates.female[chosen]))
@@ -90,7 +95,9 @@ def sample_cases(n: int, scheme: str | Scheme, seed: int = 0) -> pa.Table:
     more = draw.poisson(np.clip((age - 20) / 22, 0.2, 3.2))
     dx = _lists(draw, templates.dx, chosen, more, "comorbidities.csv")
     done = templates.procs.lengths[chosen] > 0
-    procs = _lists(draw, templates.procs, chosen, draw.poisson(np.where(done, 0.9, 0.35)), "procedures.csv")
+    procs = _lists(
+        draw, templates.procs, chosen, draw.poisson(np.where(done, *_MORE_PROCEDURES[type(scheme)])), "procedures.csv"
+    )
 
     los = np.maximum(1, np.rint(templates.stay[chosen] * np.exp(0.55 * draw.normal()))).astype(np.int64)
     ratio = (los / templates.stay[chosen]) ** 0.6 * (1 + 0.06 * more) * np.exp(0.3 * draw.normal())
@@ -213,6 +220,42 @@ def _templates(scheme: Scheme) -> _Templates:
                         "procs": case["procs"],
                     }
                 )
+    return _as_templates(rows)
+
+
+@cache
+def _catalogue_templates(catalogue: Catalogue) -> _Templates:
+    """A case for each group of a catalogue that has one, with how frequent and how dear it is."""
+    random = Random(catalogue.id)  # noqa: S311 - not for secrets
+    ranks = random.sample(range(1, len(catalogue.groups) + 1), len(catalogue.groups))
+    rows = []
+    for group, rank in zip(catalogue.groups, ranks, strict=True):
+        case = dip_witness(group, catalogue, random, tries=5)
+        if case is None:
+            continue
+        kind = _TREATMENT_KIND.get(match_case(case, catalogue).treatment or "", "procedure")
+        dear = np.exp(0.5 * random.gauss(0, 1))
+        newborn = case["age_days"] is not None
+        rows.append(
+            {
+                "share": _KIND_SHARE[kind] / (10 + rank),
+                "sex": -1,
+                "female": 0.5,
+                "age": 0 if newborn else -1,
+                "age_mean": 52.0,
+                "age_sd": 19.0,
+                "age_days": case["age_days"] if newborn else -1,
+                "weight": case["newborn_weight"] if newborn else -1,
+                "stay": _STAY[kind] * dear**0.4,
+                "cost": _COST[kind] * dear,
+                "dx": case["dx"],
+                "procs": case["procs"],
+            }
+        )
+    return _as_templates(rows)
+
+
+def _as_templates(rows: list[dict[str, Any]]) -> _Templates:
     numbers: dict[str, Any] = {
         name: np.array([row[name] for row in rows]) for name in rows[0] if name not in {"dx", "procs"}
     }

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from drgdip._arrow import from_list, from_numpy
 from drgdip._locks import ForkSafeLock
-from drgdip.codes import known_codes
+from drgdip.codes import known_codes, normalise_code
 from drgdip.fields import MISSING
 from drgdip.grouper import kernels
 from drgdip.grouper.grammar import ALWAYS, LEVELS, VALUE_VARIABLES, Compare, Count, In, Severity, walk
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from drgdip.grouper.grammar import Rule
     from drgdip.grouper.scheme import Adrg, Mdc, Scheme
 
-__all__ = ["Compiled", "Numbering", "compile_scheme"]
+__all__ = ["Compiled", "Numbering", "compile_scheme", "numbering"]
 
 #: Conditions that are asked of every case at once; the table of their answers has 2 ** 5 rows.
 _GUARDS = 5
@@ -73,6 +73,17 @@ class Numbering:
         """How many numbers there are."""
         return self.unknown + 1
 
+    def table(self) -> tuple[pa.Array, pa.Array, np.ndarray | None]:
+        """The codes as texts and as large texts; where one stands is its number."""
+        return self.values, self.large_values, None
+
+    def look(self, codes: Sequence[str]) -> list[int]:
+        """The numbers of codes that do not stand in the table as they are written."""
+        return [self._second_look(normalise_code(code)) for code in codes]
+
+    def _second_look(self, code: str) -> int:
+        return self.missing if code in MISSING else self.number_of.get(code, self.unknown)
+
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
@@ -106,7 +117,8 @@ def compile_scheme(scheme: Scheme) -> Compiled:
         return _compiled[scheme]
 
 
-def _numbering(codes: Iterable[str]) -> Numbering:
+def numbering(codes: Iterable[str]) -> Numbering:
+    """Numbers for codes, in order."""
     ordered = tuple(sorted(codes))
     blanks = [None, *sorted(MISSING)]
     values = from_list([*blanks, *ordered], pa.string())
@@ -121,8 +133,8 @@ class _Compiler:
         self.scheme = scheme
         # Codes that no rule names are numbered as well: one that is not found is looked at twice.
         dx = (scheme.severity.keys(), *scheme.exclusions.values(), known_codes(scheme.info.diagnosis_codes))
-        self.dx = _numbering(self._codes_of(_DX).union(*dx))
-        self.procs = _numbering(self._codes_of(_PROC) | known_codes(scheme.info.procedure_codes))
+        self.dx = numbering(self._codes_of(_DX).union(*dx))
+        self.procs = numbering(self._codes_of(_PROC) | known_codes(scheme.info.procedure_codes))
         self.numbers = {_DX: self.dx.number_of, _PROC: self.procs.number_of}
         self.members: dict[tuple[tuple[str, str], tuple[str, ...]], np.ndarray] = {}
         self.features: dict[tuple[str, str], dict[tuple[str, ...], int]] = {_DX: {}, _PROC: {}}

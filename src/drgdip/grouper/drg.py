@@ -1,9 +1,12 @@
-"""Grouping columns of cases under a DRG scheme: numbers for codes, kernels over chunks, columns of results."""
+"""Grouping columns of cases under a DRG scheme: numbers for codes, kernels over chunks, columns of results.
+
+Numbers for codes and the refusals are those of DIP catalogues as well.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -11,9 +14,8 @@ import pyarrow.compute as pc
 
 from drgdip._arrow import filled, flags, from_list, from_numpy, one_chunk, valid
 from drgdip.cases import with_newborn_weight
-from drgdip.codes import normalise_code
 from drgdip.errors import CaseError
-from drgdip.fields import MISSING, UNREADABLE
+from drgdip.fields import UNREADABLE
 from drgdip.grouper.compile import compile_scheme
 from drgdip.grouper.grammar import VALUE_VARIABLES
 from drgdip.grouper.kernels import group_rows
@@ -23,9 +25,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from drgdip.grouper.compile import Compiled, Numbering
+    from drgdip.grouper.dip import PrefixNumbering
     from drgdip.grouper.scheme import Scheme
 
-__all__ = ["Encoded", "encode_cases", "group_cases", "group_encoded"]
+__all__ = ["Encoded", "encode_cases", "encode_columns", "group_encoded", "refusal_reasons"]
+
+
+class HasNumbers(Protocol):
+    """What has numbers for codes: a compiled scheme or catalogue."""
+
+    @property
+    def dx(self) -> Numbering | PrefixNumbering:
+        """Those of diagnoses."""
+
+    @property
+    def procs(self) -> Numbering:
+        """Those of procedures."""
+
+    @property
+    def codes_sha256(self) -> str:
+        """The digest of what the numbers mean."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,23 +93,24 @@ class Encoded:
         )
 
 
-def group_cases(cases: pa.Table, scheme: Scheme) -> dict[str, pa.Array]:
-    """The result columns of cases (`drgdip.cases.to_cases`) by the kernels."""
-    compiled = compile_scheme(scheme)
-    return group_encoded(encode_cases(cases, scheme), scheme, compiled)
-
-
 def encode_cases(cases: pa.Table, scheme: Scheme) -> Encoded:
     """Numbers for the codes of cases (`drgdip.cases.to_cases`), and the values that the scheme reads as floats."""
     compiled = compile_scheme(scheme)
     cases = with_newborn_weight(cases, scheme.evaluation.newborn_weight)
+    return encode_columns(cases, compiled, scheme.variables, has_dept=bool(compiled.words))
+
+
+def encode_columns(
+    cases: pa.Table, compiled: HasNumbers, variables: frozenset[str], *, has_dept: bool, whole_case: bool = True
+) -> Encoded:
+    """Numbers and values of cases; of a case that does not matter as a whole, the principal diagnosis alone."""
     values = {}
     for variable, column in VALUE_VARIABLES.items():
-        if column != "dept" and column in cases.column_names and variable in scheme.variables:
+        if column != "dept" and column in cases.column_names and variable in variables:
             numbers = one_chunk(cases[column])
             values[column] = filled(numbers.cast(pa.float64(), safe=False), np.nan)
-    dept = one_chunk(cases["dept"]) if "dept" in cases.column_names and compiled.words else None
-    dx, dx_offsets = _encode_lists(one_chunk(cases["dx"]), compiled.dx)
+    dept = one_chunk(cases["dept"]) if "dept" in cases.column_names and has_dept else None
+    dx, dx_offsets = _encode_lists(one_chunk(cases["dx"]), compiled.dx, first_only=not whole_case)
     procs, proc_offsets = _encode_lists(one_chunk(cases["procs"]), compiled.procs)
     return Encoded(
         rows=len(cases),
@@ -105,8 +125,10 @@ def encode_cases(cases: pa.Table, scheme: Scheme) -> Encoded:
     )
 
 
-def _encode_lists(lists: pa.Array, numbering: Numbering) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of all codes of the lists, and where those of a list start."""
+def _encode_lists(
+    lists: pa.Array, numbering: Numbering | PrefixNumbering, *, first_only: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of all codes of the lists, or of the first of each, and where those of a list start."""
     if lists.null_count:  # a null list may stand over codes that are not its own
         lengths = filled(pc.list_value_length(lists), 0)
         offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
@@ -118,10 +140,14 @@ def _encode_lists(lists: pa.Array, numbering: Numbering) -> tuple[np.ndarray, np
         if len(codes) != last - first or (len(offsets) > 1 and np.diff(offsets).min() < 0):
             raise CaseError("a list column is broken: its offsets do not fit its values")  # a kernel would crash
         offsets = offsets - first if first else offsets
+    if first_only:
+        there = offsets[:-1] < offsets[1:]
+        codes = codes.take(from_numpy(offsets[:-1][there]))
+        offsets = np.concatenate([[0], np.cumsum(there)])
     return _encode(codes, numbering), offsets.astype(np.int64, copy=False)
 
 
-def _encode(codes: pa.Array, numbering: Numbering) -> np.ndarray:
+def _encode(codes: pa.Array, numbering: Numbering | PrefixNumbering) -> np.ndarray:
     """Numbers of codes. Those that are not found as they stand are normalised and looked up once more."""
     if pa.types.is_dictionary(codes.type):
         dictionary = np.append(_encode(codes.dictionary, numbering), np.int32(numbering.missing))
@@ -129,23 +155,19 @@ def _encode(codes: pa.Array, numbering: Numbering) -> np.ndarray:
         return numbers
     if pa.types.is_string_view(codes.type):
         codes = codes.cast(pa.string())
-    table = numbering.large_values if pa.types.is_large_string(codes.type) else numbering.values
     if pa.types.is_null(codes.type):
         return np.full(len(codes), numbering.missing, dtype=np.int32)
-    found = pc.index_in(codes, table)
-    if not found.null_count:
-        return filled(found, 0)
-    missed = found.is_null()
-    distinct = codes.filter(missed).dictionary_encode()
-    numbers = np.array([_second_look(code, numbering) for code in distinct.dictionary.to_pylist()], dtype=np.int32)
+    texts, large_texts, number_at = numbering.table()
+    found = pc.index_in(codes, large_texts if pa.types.is_large_string(codes.type) else texts)
     result = filled(found, 0)
-    result[flags(missed)] = numbers[filled(distinct.indices, 0)]
+    if number_at is not None:
+        result = number_at[result]
+    if found.null_count:
+        missed = found.is_null()
+        distinct = codes.filter(missed).dictionary_encode()
+        looked = np.array(numbering.look(distinct.dictionary.to_pylist()), dtype=np.int32)
+        result[flags(missed)] = looked[filled(distinct.indices, 0)]
     return result
-
-
-def _second_look(code: str, numbering: Numbering) -> int:
-    code = normalise_code(code)
-    return numbering.missing if code in MISSING else numbering.number_of.get(code, numbering.unknown)
 
 
 def group_encoded(encoded: Encoded, scheme: Scheme, compiled: Compiled) -> dict[str, pa.Array]:
@@ -193,13 +215,24 @@ def _refusals(encoded: Encoded, scheme: Scheme, compiled: Compiled) -> np.ndarra
     """The outcome of cases that the scheme cannot take, -1 for all others (`drgdip.grouper.reference.refusal`)."""
     outcome = np.full(encoded.rows, -1, dtype=np.int32)
     # The first reason is the one that counts, so that the last is written first.
-    for reason, refused in reversed(list(_reasons(encoded, scheme, compiled))):
+    evaluation = scheme.evaluation
+    found = refusal_reasons(
+        encoded, evaluation.required, scheme.variables, compiled, blank_principal=evaluation.blank_principal_diagnosis
+    )
+    for reason, refused in reversed(list(found)):
         outcome[refused] = compiled.refusals[reason]
     return outcome
 
 
-def _reasons(encoded: Encoded, scheme: Scheme, compiled: Compiled) -> Iterator[tuple[str, np.ndarray]]:
-    required = scheme.evaluation.required
+def refusal_reasons(
+    encoded: Encoded,
+    required: tuple[str, ...],
+    variables: frozenset[str],
+    compiled: HasNumbers,
+    *,
+    blank_principal: bool = False,
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Each reason for which a case is invalid, the one that counts first, and the cases that it holds of."""
 
     def value(variable: str) -> np.ndarray:
         column = VALUE_VARIABLES[variable]
@@ -212,7 +245,7 @@ def _reasons(encoded: Encoded, scheme: Scheme, compiled: Compiled) -> Iterator[t
 
     if encoded.unreadable.null_count < encoded.rows:
         words = [(text or "").split() for text in encoded.unreadable.to_pylist()]
-        used = (column for variable, column in VALUE_VARIABLES.items() if variable in scheme.variables)
+        used = (column for variable, column in VALUE_VARIABLES.items() if variable in variables)
         for column in ("row", *used):
             yield f"unreadable_{column}", np.array([column in row for row in words])
     for variable in required:
@@ -220,7 +253,7 @@ def _reasons(encoded: Encoded, scheme: Scheme, compiled: Compiled) -> Iterator[t
             yield f"missing_{VALUE_VARIABLES[variable]}", missing(variable)
         elif variable == "ZYZD":
             blank = _blank(encoded.dx, encoded.dx_offsets, compiled.dx)
-            if scheme.evaluation.blank_principal_diagnosis:
+            if blank_principal:
                 blank[blank] = [not _has_other(encoded, row, compiled) for row in np.flatnonzero(blank).tolist()]
             yield "missing_principal_diagnosis", blank
         elif variable == "ZYSS":
@@ -234,7 +267,7 @@ def _reasons(encoded: Encoded, scheme: Scheme, compiled: Compiled) -> Iterator[t
         yield "missing_newborn_weight", (days <= 28) & np.isnan(weight)
 
 
-def _blank(numbers: np.ndarray, offsets: np.ndarray, numbering: Numbering) -> np.ndarray:
+def _blank(numbers: np.ndarray, offsets: np.ndarray, numbering: Numbering | PrefixNumbering) -> np.ndarray:
     """Which cases have no principal code."""
     starts = offsets[:-1]
     blank: np.ndarray = starts == offsets[1:]
@@ -243,6 +276,6 @@ def _blank(numbers: np.ndarray, offsets: np.ndarray, numbering: Numbering) -> np
     return blank
 
 
-def _has_other(encoded: Encoded, row: int, compiled: Compiled) -> bool:
+def _has_other(encoded: Encoded, row: int, compiled: HasNumbers) -> bool:
     others = encoded.dx[encoded.dx_offsets[row] + 1 : encoded.dx_offsets[row + 1]]
     return bool((others >= compiled.dx.first).any())

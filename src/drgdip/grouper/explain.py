@@ -1,4 +1,4 @@
-"""Why a case is in its group: every rule tried, and in each the condition that decided."""
+"""Why a case is in its group: every rule or group tried, and in each the condition that decided."""
 
 from __future__ import annotations
 
@@ -10,25 +10,30 @@ from typing import TYPE_CHECKING, Any
 
 from drgdip.errors import UnknownNameError
 from drgdip.fields import is_missing, resolve
+from drgdip.grouper.catalogue import Catalogue, load_any
 from drgdip.grouper.grammar import VALUE_VARIABLES, And, Count, In, Not, Or, Rule, Severity
+from drgdip.grouper.match import Trial, match, questions
 from drgdip.grouper.reference import (
     Facts,
     Visit,
     counted,
-    facts_of,
     group_facts,
     holds,
+    make_facts,
     mapping_of,
+    record_of,
     refusal,
     severity_findings,
+    values_of,
 )
-from drgdip.grouper.result import REASONS, STATUSES, GroupResult
-from drgdip.grouper.scheme import Adrg, Mdc, Scheme, load_scheme, mdc_names
+from drgdip.grouper.result import REASONS, STATUSES, DipResult, GroupResult
+from drgdip.grouper.scheme import Adrg, Mdc, Scheme, mdc_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from drgdip.cases import Case
+    from drgdip.grouper.match import Situation
 
 __all__ = ["Condition", "Explanation", "SeverityFinding", "Step", "explain"]
 
@@ -60,7 +65,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A rule that was tried: of an MDC, an ADRG or a DRG (``level``)."""
+    """A rule that was tried: of an MDC, an ADRG or a DRG (``level``), or a group of a catalogue (its kind).
+
+    ``holds`` says of a group of a catalogue that it was taken: one that fits may give way to another.
+    """
 
     level: str
     code: str
@@ -91,7 +99,7 @@ class Explanation:
     revision: int
     sha256: str
     case: dict[str, Any]
-    result: GroupResult
+    result: GroupResult | DipResult
     names: dict[str, str]
     severity: tuple[SeverityFinding, ...]
     steps: tuple[Step, ...]
@@ -135,7 +143,9 @@ class Explanation:
     def _lines(self, words: Mapping[str, str], language: str, *, steps: bool = True) -> list[tuple[int, str]]:
         result = self.result
         status = STATUSES[result.status] if language == "zh" else result.status
-        path = " → ".join(code for code in dict.fromkeys((result.mdc, result.adrg, result.group)) if code)
+        dip = isinstance(result, DipResult)
+        codes = (result.group,) if isinstance(result, DipResult) else (result.mdc, result.adrg, result.group)
+        path = " → ".join(code for code in dict.fromkeys(codes) if code)
         lines = [
             (
                 0,
@@ -147,20 +157,26 @@ class Explanation:
         if result.reason:
             lines.append((0, f"{words['reason']}: {REASONS[result.reason][language == 'zh']}"))
         lines += [(0, f"{words[name]}: {shown}") for name, shown in self._codes()]
+        if isinstance(result, DipResult) and result.treatment:
+            care = f", {words['primary_care']}" if result.primary_care else ""
+            lines.append((0, f"{words['treatment']}: {result.treatment}{care}"))
         for finding in self.severity:
             cancelled = ""
             if finding.cancelled_by:
                 cancelled = words["cancelled"].format(table=finding.exclusion, code=finding.cancelled_by)
             lines.append((0, f"{finding.level}: {finding.code}{cancelled}"))
-        if not self.severity:
+        if not self.severity and not dip:
             lines.append((0, f"CC, MCC: {words['none']}"))
         for step in self.steps if steps else ():
-            depth = {"mdc": 1, "adrg": 2, "drg": 3}[step.level]
+            depth = {"adrg": 2, "drg": 3}.get(step.level, 1)
             name = step.name
             if language == "en" and step.level == "mdc":
                 name = mdc_names().get(step.code, name)
             decided = "; ".join(_describe(condition, words) for condition in step.conditions)
-            lines.append((depth, f"{'✓' if step.holds else '✗'} {step.code} {name}: {decided or words['always']}"))
+            if dip and not step.holds and all(condition.holds for condition in step.conditions):
+                decided += f" ({words['passed']})"
+            title = f"{step.code} {name}" if not dip else f"{step.level} {step.code} {name}".rstrip()
+            lines.append((depth, f"{'✓' if step.holds else '✗'} {title}: {decided or words['always']}"))
         return lines
 
     def _codes(self) -> list[tuple[str, str]]:
@@ -175,6 +191,9 @@ _WORDS = {
         "reason": "reason",
         "dx": "diagnoses",
         "procs": "procedures",
+        "treatment": "treatment",
+        "primary_care": "primary-care group",
+        "passed": "fits, but another is preferred",
         "none": "none",
         "always": "no condition",
         "cancelled": ", cancelled: exclusion table {table} has {code}",
@@ -188,6 +207,9 @@ _WORDS = {
         "reason": "原因",
         "dx": "诊断",
         "procs": "手术操作",
+        "treatment": "治疗方式",
+        "primary_care": "基层病种",
+        "passed": "符合，但另有优先病种",
         "none": "无",
         "always": "无条件",
         "cancelled": "，被排除：排除表{table}含{code}",
@@ -198,15 +220,41 @@ _WORDS = {
 }
 
 
+#: What groups of a catalogue ask for, in Chinese; the longer phrase first where one begins another.
+_ASKED = {
+    "any diagnosis": "任一诊断",
+    "other diagnosis": "其他诊断",
+    "diagnosis": "主要诊断",
+    "principal procedure": "主要手术操作",
+    "related procedure": "相关手术操作",
+    "of these procedures at least": "上述手术操作至少",
+    "procedure": "手术操作",
+    "conservative treatment": "保守治疗",
+    "treatment": "治疗方式",
+}
+
+
+def _asked(text: str, words: Mapping[str, str]) -> str:
+    """A condition in the language of the words; a rule is the same in both."""
+    if words is _WORDS["en"]:
+        return text
+    for english, chinese in _ASKED.items():
+        if text.startswith(english):
+            return chinese + text.removeprefix(english)
+    return text
+
+
 def _describe(condition: Condition, words: Mapping[str, str]) -> str:
     found = ", ".join(condition.codes)
     if not found and not condition.membership:
         found = words["missing"] if condition.value is None else str(condition.value)
     answer = words["yes"] if condition.holds else words["no"]
-    return f"{condition.text}: {answer}{f' ({found})' if found else ''}"
+    return f"{_asked(condition.text, words)}: {answer}{f' ({found})' if found else ''}"
 
 
-def explain(case: Case | Mapping[str, Any], scheme: str | Scheme, *, codes: str | None = None) -> Explanation:
+def explain(
+    case: Case | Mapping[str, Any], scheme: str | Scheme | Catalogue, *, codes: str | None = None
+) -> Explanation:
     """Group one case and say why.
 
     Parameters
@@ -217,7 +265,8 @@ def explain(case: Case | Mapping[str, Any], scheme: str | Scheme, *, codes: str 
     Returns
     -------
     An `Explanation`: the result, every CC and MCC found with what cancelled it, and in order every MDC, ADRG and
-    DRG rule that was tried, each with the conditions that decided it and the codes they found.
+    DRG rule that was tried, each with the conditions that decided it and the codes they found. Under a catalogue, every
+    group that the principal diagnosis leaves, down to the stage that took the case.
 
     Raises
     ------
@@ -234,8 +283,35 @@ def explain(case: Case | Mapping[str, Any], scheme: str | Scheme, *, codes: str 
     >>> print(trace.text("zh").splitlines()[0])
     病例 · chs-drg-2.0 · 分组成功
     """
-    scheme = load_scheme(scheme)
-    facts, unreadable = facts_of(case, scheme, codes)
+    scheme = load_any(scheme)
+    record, unreadable = record_of(case, scheme, codes)
+    steps: Iterable[Step]
+    if isinstance(scheme, Catalogue):
+        trials: list[Trial] = []
+        result: GroupResult | DipResult
+        result, situation = match(record, unreadable, scheme, trials)
+        findings: Iterable[SeverityFinding] = ()
+        steps = (_trial_step(trial, situation, scheme) for trial in trials)
+        named: tuple[str | None, ...] = (result.group,)
+    else:
+        result, findings, steps = _explain_drg(record, unreadable, scheme)
+        named = (result.mdc, result.adrg, result.group)
+    return Explanation(
+        scheme=scheme.id,
+        revision=scheme.info.revision,
+        sha256=scheme.info.sha256,
+        case=_record(case, record),
+        result=result,
+        names={code: scheme.names[code] for code in named if code is not None and code in scheme.names},
+        severity=tuple(findings),
+        steps=tuple(steps),
+    )
+
+
+def _explain_drg(
+    record: Mapping[str, Any], unreadable: frozenset[str], scheme: Scheme
+) -> tuple[GroupResult, list[SeverityFinding], list[Step]]:
+    facts = make_facts(record["dx"], record["procs"], values_of(record), scheme)
     visits: list[Visit] = []
     reason = refusal(facts, unreadable, scheme)
     if reason is None:
@@ -243,35 +319,32 @@ def explain(case: Case | Mapping[str, Any], scheme: str | Scheme, *, codes: str 
     else:
         result = GroupResult(None, None, None, "invalid", reason, None, None)
     principal = facts.codes["ZYZD"][0] if facts.codes["ZYZD"] else None
-    findings = (
+    findings = [
         SeverityFinding(code, level, exclusion, principal if cancelled else None)
         for code, level, exclusion, cancelled in severity_findings(facts.codes, scheme)
-    )
-    return Explanation(
-        scheme=scheme.id,
-        revision=scheme.info.revision,
-        sha256=scheme.info.sha256,
-        case=_record(case, facts),
-        result=result,
-        names={
-            code: scheme.names[code]
-            for code in (result.mdc, result.adrg, result.group)
-            if code is not None and code in scheme.names
-        },
-        severity=tuple(findings),
-        steps=tuple(_step(visit, scheme) for visit in visits),
-    )
+    ]
+    return result, findings, [_step(visit, scheme) for visit in visits]
 
 
-def _record(case: Case | Mapping[str, Any], facts: Facts) -> dict[str, Any]:
+def _record(case: Case | Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
     given = mapping_of(case)
     name = resolve(tuple(name for name in given if isinstance(name, str))).single.get("case_id")
-    record: dict[str, Any] = {"case_id": None if name is None or is_missing(given[name]) else str(given[name])}
-    record |= {column: facts.values[variable] for variable, column in VALUE_VARIABLES.items()}
-    for column, principal, others in (("dx", "ZYZD", "QTZD"), ("procs", "ZYSS", "QTSS")):
-        codes = [*(facts.codes[principal] or (None,)), *facts.codes[others]]
-        record[column] = [] if codes == [None] else codes
-    return record
+    shown: dict[str, Any] = {"case_id": None if name is None or is_missing(given[name]) else str(given[name])}
+    shown |= {column: record[column] for column in VALUE_VARIABLES.values()}
+    for column in ("dx", "procs"):
+        codes = [*(record[column][:1] or (None,)), *(code for code in record[column][1:] if code is not None)]
+        shown[column] = [] if codes == [None] else codes
+    return shown
+
+
+def _trial_step(trial: Trial, situation: Situation, catalogue: Catalogue) -> Step:
+    group = trial.group
+    asked = list(questions(group, situation, catalogue))
+    deciding = asked if trial.holds else [next(one for one in asked if not one.holds)]
+    conditions = [Condition(one.text, one.holds, one.value is None, one.codes, one.value) for one in deciding]
+    return Step(
+        group.kind, group.code, group.name, "; ".join(one.text for one in asked), trial.preferred, tuple(conditions)
+    )
 
 
 def _step(visit: Visit, scheme: Scheme) -> Step:

@@ -15,29 +15,31 @@ from drgdip._arrow import from_list, kind_of, names_of, to_arrow, to_kind, with_
 from drgdip.cases import case_columns, to_cases
 from drgdip.codes import walks_to
 from drgdip.errors import CaseError
+from drgdip.grouper.catalogue import Catalogue, load_any, newborn_weight_of
 from drgdip.grouper.grammar import VALUE_VARIABLES
 from drgdip.grouper.reference import group_one
-from drgdip.grouper.result import GroupResult
-from drgdip.grouper.scheme import load_scheme
+from drgdip.grouper.result import DipResult, GroupResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from drgdip.grouper.drg import Encoded
     from drgdip.grouper.scheme import Scheme
 
-__all__ = ["encode", "group", "group_batches", "result_fields", "results_of", "warmup"]
+__all__ = ["encode", "group", "group_batches", "result_fields", "result_names", "results_of", "warmup"]
 
 #: Rows that one thread reads, numbers and groups at a time.
 CHUNK = 131_072
 #: Below this many rows the reference engine is quicker: when the kernels are loaded, and when they are not.
 _SMALL, _SMALL_COLD = 40, 10_000
 _RESULT = pa.dictionary(pa.int32(), pa.string())
+#: Columns of results that are no texts.
+_FLAGS = frozenset({"primary_care"})
 
 
 def group(
     data: Any,
-    scheme: str | Scheme,
+    scheme: str | Scheme | Catalogue,
     *,
     columns: Mapping[str, str] | None = None,
     prefix: str = "",
@@ -55,7 +57,7 @@ def group(
         what `encode` gives. The case columns stand under canonical names or aliases (``docs/cases.md``), codes as
         lists, as text joined by ``|`` or in numbered columns.
     scheme
-        A scheme or the id of one.
+        A scheme or a DIP catalogue, or the id of one.
     columns
         Name in the table by case column, for names that are no alias.
     prefix
@@ -72,8 +74,9 @@ def group(
     Returns
     -------
     The same kind of container with every row in its place, the caller's columns and index untouched, and on their
-    right ``mdc, adrg, group, status, reason, severity, severity_code`` (`drgdip.GroupResult`), dictionary-encoded where
-    the container can. A stream gives a RecordBatchReader that holds a few batches at a time; anything with only an
+    right ``mdc, adrg, group, status, reason, severity, severity_code`` (`drgdip.GroupResult`), under a catalogue
+    ``group, kind, treatment, primary_care, status, reason`` (`drgdip.DipResult`), texts dictionary-encoded where the
+    container can. A stream gives a RecordBatchReader that holds a few batches at a time; anything with only an
     Arrow capsule gives a pyarrow Table; encoded cases give a pyarrow Table of the result alone. An Arrow schema's
     metadata say ``drgdip.scheme``, ``drgdip.revision``, ``drgdip.sha256``, ``drgdip.version`` and, with ``codes``,
     ``drgdip.codes``.
@@ -81,7 +84,7 @@ def group(
     Raises
     ------
     UnknownNameError
-        There is no such scheme or edition, or no such column as ``columns`` says.
+        There is no such scheme, catalogue or edition, or no such column as ``columns`` says.
     CaseError
         ``data`` is no table, lacks a column that the scheme requires, or has one of the result's names already; no
         cross-walk leads from ``codes`` to the scheme's.
@@ -95,10 +98,12 @@ def group(
     >>> cases = [{"sex": 2, "age": 59, "dx": ["K22.301"], "procs": []}, {"sex": 0, "age": 3, "dx": "A00", "procs": ""}]
     >>> [(case["group"], case["status"], case["reason"]) for case in group(cases, "chs-drg-2.0")]
     [('GZ19', 'grouped', None), (None, 'invalid', 'invalid_sex')]
+    >>> [case["group"] for case in group([{"dx": "A46.x00", "procs": ""}], "nhsa-dip-2.0")]
+    ['DIP139']
     """
     if engine not in {"auto", "reference", "columnar"}:
         raise CaseError(f"engine {engine!r} is not one of auto, reference, columnar")
-    scheme = load_scheme(scheme)
+    scheme = load_any(scheme)
     workers = _workers(threads)
     if type(data).__name__ == "Encoded":
         if codes is not None:
@@ -114,14 +119,14 @@ def group(
     if kind in {"lazy", "duckdb", "capsule"}:  # to be read once: a second reading might give another order
         table = data.collect() if kind == "lazy" else to_arrow(data)
     names = names_of(table)
-    _check_names(names, prefix)
+    _check_names(names, scheme, prefix)
     needed = to_arrow(table, _needed(names, scheme, columns))
     results = _group_table(needed, scheme, columns, codes, engine, workers)
     grouped = with_columns(table, _labelled(results, scheme, prefix, codes))
     return to_kind(grouped, data) if kind == "duckdb" else grouped.lazy() if kind == "lazy" else grouped
 
 
-def encode(data: Any, scheme: str | Scheme, *, columns: Mapping[str, str] | None = None) -> Encoded:
+def encode(data: Any, scheme: str | Scheme | Catalogue, *, columns: Mapping[str, str] | None = None) -> Encoded:
     """Turn the codes of cases into a scheme's numbers, once for several groupings.
 
     Parameters
@@ -129,7 +134,7 @@ def encode(data: Any, scheme: str | Scheme, *, columns: Mapping[str, str] | None
     data, columns
         As for `group`, but no stream.
     scheme
-        The scheme whose code tables give the numbers.
+        The scheme or catalogue whose code tables give the numbers.
 
     Returns
     -------
@@ -147,17 +152,19 @@ def encode(data: Any, scheme: str | Scheme, *, columns: Mapping[str, str] | None
     >>> group(encoded, "chs-drg-2.0")["group"].to_pylist()
     ['GZ19']
     """
-    from drgdip.grouper.drg import encode_cases
-
-    scheme = load_scheme(scheme)
+    scheme = load_any(scheme)
     if kind_of(data) == "lazy":
         data = data.collect()
     needed = to_arrow(data, _needed(names_of(data), scheme, columns))
-    return encode_cases(to_cases(needed, columns), scheme)
+    return _encoded(to_cases(needed, columns), scheme)
 
 
 def group_batches(
-    scheme: str | Scheme, *, columns: Mapping[str, str] | None = None, prefix: str = "", codes: str | None = None
+    scheme: str | Scheme | Catalogue,
+    *,
+    columns: Mapping[str, str] | None = None,
+    prefix: str = "",
+    codes: str | None = None,
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """A function over record batches, for engines that hand them out: Spark's ``mapInArrow`` takes it as it is.
 
@@ -185,37 +192,51 @@ def group_batches(
     scheme_id = scheme if isinstance(scheme, str) else None
 
     def function(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        loaded = load_scheme(scheme if scheme_id is None else scheme_id)
+        loaded = load_any(scheme if scheme_id is None else scheme_id)
         for batch in batches:
             grouped = group(batch, loaded, columns=columns, prefix=prefix, codes=codes, threads=1)
-            added = {prefix + name for name in GroupResult._fields}
-            fields = [field.with_type(pa.string()) if field.name in added else field for field in grouped.schema]
-            yield grouped.cast(pa.schema(fields))
+            plain = {field.name: field for field in result_fields(prefix, loaded)}
+            yield grouped.cast(pa.schema([plain.get(field.name, field) for field in grouped.schema]))
 
     return function
 
 
-def result_fields(prefix: str = "") -> list[pa.Field]:
+def result_fields(prefix: str = "", scheme: str | Scheme | Catalogue | None = None) -> list[pa.Field]:
     """The columns of a result as plain text, for the schema of an engine that wants one beforehand.
 
     Parameters
     ----------
     prefix
         As for `group`.
+    scheme
+        A scheme or a catalogue, or the id of one; None stands for any DRG scheme.
 
     Returns
     -------
     One Arrow field a column.
 
+    Raises
+    ------
+    UnknownNameError
+        There is no such scheme or catalogue.
+
     Examples
     --------
     >>> ", ".join(f"{field.name} {field.type}" for field in result_fields())
     'mdc string, adrg string, group string, status string, reason string, severity string, severity_code string'
+    >>> [field.name for field in result_fields("dip_", "nhsa-dip-3.0")]
+    ['dip_group', 'dip_kind', 'dip_treatment', 'dip_primary_care', 'dip_status', 'dip_reason']
     """
-    return [pa.field(prefix + name, pa.string()) for name in GroupResult._fields]
+    names = GroupResult._fields if scheme is None else result_names(load_any(scheme))
+    return [pa.field(prefix + name, pa.bool_() if name in _FLAGS else pa.string()) for name in names]
 
 
-def warmup(*schemes: str | Scheme) -> None:
+def result_names(scheme: Scheme | Catalogue) -> tuple[str, ...]:
+    """The result's columns."""
+    return DipResult._fields if isinstance(scheme, Catalogue) else GroupResult._fields
+
+
+def warmup(*schemes: str | Scheme | Catalogue) -> None:
     """Compile the kernels and prepare schemes now, so that the first batch need not wait.
 
     Run it when an image is built, with ``NUMBA_CACHE_DIR`` naming a folder of the image that stays writable, and no
@@ -224,7 +245,7 @@ def warmup(*schemes: str | Scheme) -> None:
     Parameters
     ----------
     schemes
-        Schemes or ids of those to prepare; none takes CHS-DRG 2.0 for the kernels' sake.
+        Schemes, catalogues or ids of those to prepare; none takes CHS-DRG 2.0 for the kernels' sake.
 
     Raises
     ------
@@ -260,18 +281,19 @@ def _is_stream(data: object) -> bool:
     return dataset is not None and isinstance(data, dataset.Dataset | dataset.Scanner)
 
 
-def _check_names(names: list[str], prefix: str) -> None:
-    taken = [prefix + name for name in GroupResult._fields if prefix + name in names]
+def _check_names(names: list[str], scheme: Scheme | Catalogue, prefix: str) -> None:
+    taken = [prefix + name for name in result_names(scheme) if prefix + name in names]
     if taken:
         raise CaseError(
             f"the table has columns {', '.join(taken)} already; give a prefix for the result's, such as prefix='new_'"
         )
 
 
-def _needed(names: list[str], scheme: Scheme, columns: Mapping[str, str] | None) -> list[str]:
+def _needed(names: list[str], scheme: Scheme | Catalogue, columns: Mapping[str, str] | None) -> list[str]:
     """The columns of a table that grouping reads. Those that the scheme cannot do without must be there."""
     found = case_columns(names, columns)
-    wanted = ["dx", "procs", *(VALUE_VARIABLES[v] for v in scheme.evaluation.required if v in VALUE_VARIABLES)]
+    required = () if isinstance(scheme, Catalogue) else scheme.evaluation.required
+    wanted = ["dx", "procs", *(VALUE_VARIABLES[v] for v in required if v in VALUE_VARIABLES)]
     absent = [column for column in wanted if column not in found]
     if absent:
         raise CaseError(
@@ -280,14 +302,14 @@ def _needed(names: list[str], scheme: Scheme, columns: Mapping[str, str] | None)
             "(--columns on the command line), or, where every value is missing, add a column of nulls"
         )
     read = {*wanted, *(VALUE_VARIABLES[v] for v in scheme.variables if v in VALUE_VARIABLES), "unreadable"}
-    if "newborn_weight" in read:
-        read.add(f"{scheme.evaluation.newborn_weight}_weight")
+    if "newborn_weight" in read and (kind := newborn_weight_of(scheme)):
+        read.add(f"{kind}_weight")
     return list(dict.fromkeys(name for column in found for name in found[column] if column in read))
 
 
 def _group_table(
     needed: pa.Table,
-    scheme: Scheme,
+    scheme: Scheme | Catalogue,
     columns: Mapping[str, str] | None,
     codes: str | None,
     engine: str,
@@ -300,35 +322,68 @@ def _group_table(
     if engine == "reference":
         return _group_with_reference(to_cases(needed, columns), scheme, codes)
     from drgdip.crosswalks import map_cases
-    from drgdip.grouper.drg import group_cases
 
     walks = {} if codes is None else walks_to(codes, scheme)
 
     def task(start: int) -> dict[str, pa.Array]:
-        return group_cases(map_cases(to_cases(needed.slice(start, CHUNK), columns), walks), scheme)
+        cases = map_cases(to_cases(needed.slice(start, CHUNK), columns), walks)
+        return _results(_encoded(cases, scheme), scheme)
 
-    return _gathered(_each(task, range(0, len(needed), CHUNK), workers))
-
-
-def _group_with_reference(cases: pa.Table, scheme: Scheme, codes: str | None) -> pa.Table:
-    results = [group_one(case, scheme, codes=codes) for batch in cases.to_batches(10_000) for case in batch.to_pylist()]
-    columns = zip(*results, strict=True) if results else [()] * len(GroupResult._fields)
-    named = zip(GroupResult._fields, columns, strict=True)
-    return pa.table({name: from_list(values, pa.string()).dictionary_encode() for name, values in named})
+    return _gathered(_each(task, range(0, len(needed), CHUNK), workers), scheme)
 
 
-def _group_encoded(encoded: Encoded, scheme: Scheme, prefix: str, workers: int) -> pa.Table:
+def _encoded(cases: pa.Table, scheme: Scheme | Catalogue) -> Encoded:
+    if isinstance(scheme, Catalogue):
+        from drgdip.grouper.dip import encode_for
+
+        return encode_for(cases, scheme)
+    from drgdip.grouper.drg import encode_cases
+
+    return encode_cases(cases, scheme)
+
+
+def _results(encoded: Encoded, scheme: Scheme | Catalogue) -> dict[str, pa.Array]:
+    """The result columns of encoded cases by the kernels."""
+    if isinstance(scheme, Catalogue):
+        from drgdip.grouper.dip import compile_catalogue, match_encoded
+
+        return match_encoded(encoded, scheme, compile_catalogue(scheme))
     from drgdip.grouper.compile import compile_scheme
     from drgdip.grouper.drg import group_encoded
 
-    compiled = compile_scheme(scheme)
-    if encoded.codes_sha256 != compiled.codes_sha256:
+    return group_encoded(encoded, scheme, compile_scheme(scheme))
+
+
+def _codes_sha256(scheme: Scheme | Catalogue) -> str:
+    if isinstance(scheme, Catalogue):
+        from drgdip.grouper.dip import compile_catalogue
+
+        return compile_catalogue(scheme).codes_sha256
+    from drgdip.grouper.compile import compile_scheme
+
+    return compile_scheme(scheme).codes_sha256
+
+
+def _group_with_reference(cases: pa.Table, scheme: Scheme | Catalogue, codes: str | None) -> pa.Table:
+    results = [group_one(case, scheme, codes=codes) for batch in cases.to_batches(10_000) for case in batch.to_pylist()]
+    names = result_names(scheme)
+    columns = zip(*results, strict=True) if results else [()] * len(names)
+    named = zip(names, columns, strict=True)
+    return pa.table({name: _as_column(name, values) for name, values in named})
+
+
+def _as_column(name: str, values: Sequence[Any]) -> pa.Array:
+    return from_list(values, pa.bool_()) if name in _FLAGS else from_list(values, pa.string()).dictionary_encode()
+
+
+def _group_encoded(encoded: Encoded, scheme: Scheme | Catalogue, prefix: str, workers: int) -> pa.Table:
+    if encoded.codes_sha256 != _codes_sha256(scheme):
         raise CaseError(f"the cases were encoded for a scheme with other codes than {scheme.id}; encode them for it")
 
     def task(start: int) -> dict[str, pa.Array]:
-        return group_encoded(encoded.slice(start, CHUNK), scheme, compiled)
+        return _results(encoded.slice(start, CHUNK), scheme)
 
-    return _labelled(_gathered(_each(task, range(0, encoded.rows, CHUNK), workers)), scheme, prefix)
+    return _labelled(_gathered(_each(task, range(0, encoded.rows, CHUNK), workers), scheme), scheme, prefix)
 
 
 def _each(task: Callable[[int], dict[str, pa.Array]], starts: range, workers: int) -> list[dict[str, pa.Array]]:
@@ -339,11 +394,12 @@ def _each(task: Callable[[int], dict[str, pa.Array]], starts: range, workers: in
         return list(pool.map(task, starts))
 
 
-def _gathered(parts: list[dict[str, pa.Array]]) -> pa.Table:
-    return pa.table({name: pa.chunked_array([part[name] for part in parts], _RESULT) for name in GroupResult._fields})
+def _gathered(parts: list[dict[str, pa.Array]], scheme: Scheme | Catalogue) -> pa.Table:
+    kinds = {name: pa.bool_() if name in _FLAGS else _RESULT for name in result_names(scheme)}
+    return pa.table({name: pa.chunked_array([part[name] for part in parts], kind) for name, kind in kinds.items()})
 
 
-def _labelled(results: pa.Table, scheme: Scheme, prefix: str, codes: str | None = None) -> pa.Table:
+def _labelled(results: pa.Table, scheme: Scheme | Catalogue, prefix: str, codes: str | None = None) -> pa.Table:
     """Results under their names, with what they are a result of."""
     return results.rename_columns([prefix + name for name in results.column_names]).replace_schema_metadata(
         {
@@ -358,7 +414,7 @@ def _labelled(results: pa.Table, scheme: Scheme, prefix: str, codes: str | None 
 
 def _group_stream(
     data: Any,
-    scheme: Scheme,
+    scheme: Scheme | Catalogue,
     columns: Mapping[str, str] | None,
     prefix: str,
     codes: str | None,
@@ -366,7 +422,7 @@ def _group_stream(
     workers: int,
 ) -> pa.RecordBatchReader:
     reader = data if isinstance(data, pa.RecordBatchReader) else _reader_of(data)
-    _check_names(reader.schema.names, prefix)
+    _check_names(reader.schema.names, scheme, prefix)
     needed = _needed(reader.schema.names, scheme, columns)
     engine = "columnar" if engine == "auto" else engine
 
@@ -377,7 +433,7 @@ def _group_stream(
         return list(grouped.to_batches())
 
     empty = reader.schema.empty_table()
-    results = _labelled(_gathered([]), scheme, prefix, codes)
+    results = _labelled(_gathered([], scheme), scheme, prefix, codes)
     return pa.RecordBatchReader.from_batches(with_columns(empty, results).schema, _ahead(task, reader, workers))
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from drgdip.codes import walks_to
 from drgdip.errors import CaseError
 from drgdip.fields import read_record
+from drgdip.grouper.catalogue import Catalogue, load_any, newborn_weight_of
 from drgdip.grouper.grammar import (
     ALWAYS,
     LEVELS,
@@ -25,8 +26,7 @@ from drgdip.grouper.grammar import (
     Rule,
     Severity,
 )
-from drgdip.grouper.result import GroupResult
-from drgdip.grouper.scheme import load_scheme
+from drgdip.grouper.result import DipResult, GroupResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,20 @@ if TYPE_CHECKING:
     from drgdip.cases import Case
     from drgdip.grouper.scheme import Adrg, Drg, Mdc, Scheme
 
-__all__ = ["Facts", "Log", "Visit", "facts_of", "group_facts", "group_one", "holds", "severity_findings"]
+__all__ = [
+    "Facts",
+    "Log",
+    "Visit",
+    "facts_of",
+    "group_facts",
+    "group_one",
+    "holds",
+    "mapping_of",
+    "record_of",
+    "severity_findings",
+    "unreadable_reason",
+    "values_of",
+]
 
 
 class Facts(NamedTuple):
@@ -55,6 +68,14 @@ class Facts(NamedTuple):
     levels: dict[str, str]
 
 
+class HasSets(Protocol):
+    """What rules ask for sets: a scheme or a catalogue."""
+
+    @property
+    def sets(self) -> Mapping[str, frozenset[str]]:
+        """Codes by name of set."""
+
+
 class Visit(NamedTuple):
     """A rule that was tried, for a trace."""
 
@@ -67,7 +88,9 @@ class Visit(NamedTuple):
 Log = list[Visit] | None
 
 
-def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme, *, codes: str | None = None) -> GroupResult:
+def group_one(
+    case: Case | Mapping[str, Any], scheme: str | Scheme | Catalogue, *, codes: str | None = None
+) -> GroupResult | DipResult:
     """Group one case.
 
     Parameters
@@ -77,20 +100,21 @@ def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme, *, codes: st
         ``dx`` and ``procs`` as lists or as text joined by ``|``, the principal code first. Other keys are passed
         over.
     scheme
-        A scheme or the id of one.
+        A scheme or a DIP catalogue, or the id of one.
     codes
         The edition of the case's codes (``clinical-2.0``; `drgdip.map_codes`), to be mapped to those of the scheme;
         None takes them as they are.
 
     Returns
     -------
-    A `GroupResult`: ``mdc, adrg, group, status, reason, severity, severity_code``. A value that cannot be read
-    gives the status ``invalid`` with a reason, never an error.
+    A `GroupResult`: ``mdc, adrg, group, status, reason, severity, severity_code``; of a catalogue a `DipResult`:
+    ``group, kind, treatment, primary_care, status, reason``. A value that cannot be read gives the status ``invalid``
+    with a reason, never an error.
 
     Raises
     ------
     UnknownNameError
-        There is no such scheme or edition.
+        There is no such scheme, catalogue or edition.
     CaseError
         The case is neither a Case nor a mapping (a pandas Series counts as one), or two of its keys are aliases of
         one column; no cross-walk leads from ``codes`` to the scheme's.
@@ -98,14 +122,20 @@ def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme, *, codes: st
     Notes
     -----
     Order of evaluation: the configuration workbook of scheme 3.0 (国家医保局《分组方案配置信息》); options are
-    those of the scheme's ``[evaluation]`` table.
+    those of the scheme's ``[evaluation]`` table. Catalogues: ``docs/dip.md``.
 
     Examples
     --------
     >>> group_one({"sex": 2, "age": 59, "dx": ["K22.301", "J94.801"], "procs": ["42.0902"]}, "chs-drg-2.0")[:4]
     ('MDCG', 'GC1', 'GC19', 'grouped')
+    >>> group_one({"dx": ["I21.001"], "procs": ["36.0601", "00.2400x001"]}, "nhsa-dip-3.0")[:3]
+    ('BX-619', 'merge', 'surgery')
     """
-    scheme = load_scheme(scheme)
+    scheme = load_any(scheme)
+    if isinstance(scheme, Catalogue):
+        from drgdip.grouper.match import match_case  # which builds on this module
+
+        return match_case(case, scheme, codes)
     facts, unreadable = facts_of(case, scheme, codes)
     reason = refusal(facts, unreadable, scheme)
     if reason is not None:
@@ -116,17 +146,30 @@ def group_one(case: Case | Mapping[str, Any], scheme: str | Scheme, *, codes: st
 def facts_of(case: Case | Mapping[str, Any], scheme: Scheme, codes: str | None = None) -> tuple[Facts, frozenset[str]]:
     """A case as rules see it, and the columns that cannot be read."""
     record, unreadable = read_record(mapping_of(case))
+    record, unreadable = record_of(case, scheme, codes)
+    return make_facts(record["dx"], record["procs"], values_of(record), scheme), unreadable
+
+
+def record_of(
+    case: Case | Mapping[str, Any], scheme: Scheme | Catalogue, codes: str | None = None
+) -> tuple[dict[str, Any], frozenset[str]]:
+    """The columns of a case with mapped codes and the weight that the scheme means, and those that cannot be read."""
+    record, unreadable = read_record(mapping_of(case))
     if codes is not None:
         for kind, walk in walks_to(codes, scheme).items():
             record[kind] = [None if code is None else walk.step(code)[0] for code in record[kind]]
-    if record["newborn_weight"] is None and "newborn_weight" not in unreadable:
-        weight = f"{scheme.evaluation.newborn_weight}_weight"
+    kind = newborn_weight_of(scheme)
+    if kind and record["newborn_weight"] is None and "newborn_weight" not in unreadable:
+        weight = f"{kind}_weight"
         record["newborn_weight"] = record[weight]
         if weight in unreadable:
             unreadable |= {"newborn_weight"}
-    dx, procs = record["dx"], record["procs"]
-    values = {variable: record[column] for variable, column in VALUE_VARIABLES.items()}
-    return make_facts(dx, procs, values, scheme), unreadable
+    return record, unreadable
+
+
+def values_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by variable of a case's columns."""
+    return {variable: record[column] for variable, column in VALUE_VARIABLES.items()}
 
 
 def mapping_of(case: Any) -> Mapping[str, Any]:
@@ -180,11 +223,8 @@ def severity_findings(codes: dict[str, tuple[str, ...]], scheme: Scheme) -> list
 def refusal(facts: Facts, unreadable: frozenset[str], scheme: Scheme) -> str | None:
     """The reason why the scheme cannot take the case at all, or None."""
     values, required = facts.values, scheme.evaluation.required
-    if "row" in unreadable:
-        return "unreadable_row"
-    for variable, column in VALUE_VARIABLES.items():
-        if column in unreadable and variable in scheme.variables:
-            return f"unreadable_{column}"
+    if unreadable and (reason := unreadable_reason(unreadable, scheme.variables)):
+        return reason
     for variable in required:
         if variable in values:
             if values[variable] is None:
@@ -214,6 +254,16 @@ def group_facts(facts: Facts, scheme: Scheme, log: Log = None) -> GroupResult:
             if retried.group is not None:
                 return retried
     return result if result.group is not None else result._replace(group=scheme.evaluation.ungroupable)
+
+
+def unreadable_reason(unreadable: frozenset[str], variables: frozenset[str]) -> str | None:
+    """The reason of a row that cannot be read, or of a value that the rules would read; None without one."""
+    if "row" in unreadable:
+        return "unreadable_row"
+    for variable, column in VALUE_VARIABLES.items():
+        if column in unreadable and variable in variables:
+            return f"unreadable_{column}"
+    return None
 
 
 def _walk(facts: Facts, scheme: Scheme, log: Log) -> GroupResult:
@@ -261,12 +311,12 @@ def _try(row: Mdc | Adrg | Drg, facts: Facts, scheme: Scheme, log: Log) -> bool:
     return result
 
 
-def holds(rule: Rule, facts: Facts, scheme: Scheme) -> bool:
+def holds(rule: Rule, facts: Facts, scheme: HasSets) -> bool:
     """Whether a rule holds for a case."""
     return _HOLDS[type(rule)](rule, facts, scheme)
 
 
-def _in(rule: In, facts: Facts, scheme: Scheme) -> bool:
+def _in(rule: In, facts: Facts, scheme: HasSets) -> bool:
     for variable in rule.variables:
         for code in facts.codes[variable]:
             for name in rule.sets:
@@ -275,33 +325,33 @@ def _in(rule: In, facts: Facts, scheme: Scheme) -> bool:
     return rule.negated
 
 
-def _severity_is(rule: Severity, facts: Facts, _: Scheme) -> bool:
+def _severity_is(rule: Severity, facts: Facts, _: HasSets) -> bool:
     return any(level in facts.levels for level in rule.levels) is not rule.negated
 
 
-def _count(rule: Count, facts: Facts, scheme: Scheme) -> bool:
+def _count(rule: Count, facts: Facts, scheme: HasSets) -> bool:
     return OPERATORS[rule.operator](len(counted(rule, facts, scheme)), rule.number)
 
 
-def counted(rule: Count, facts: Facts, scheme: Scheme) -> set[str]:
+def counted(rule: Count, facts: Facts, scheme: HasSets) -> set[str]:
     """The distinct codes that a count counts."""
     return {code for variable in rule.variables for code in facts.codes[variable] if code in scheme.sets[rule.set]}
 
 
-def _compare(rule: Compare, facts: Facts, _: Scheme) -> bool:
+def _compare(rule: Compare, facts: Facts, _: HasSets) -> bool:
     value = facts.values[rule.variable]
     return value is not None and OPERATORS[rule.operator](value, rule.value)
 
 
-def _not(rule: Not, facts: Facts, scheme: Scheme) -> bool:
+def _not(rule: Not, facts: Facts, scheme: HasSets) -> bool:
     return not holds(rule.part, facts, scheme)
 
 
-def _and(rule: And, facts: Facts, scheme: Scheme) -> bool:
+def _and(rule: And, facts: Facts, scheme: HasSets) -> bool:
     return all(_HOLDS[type(part)](part, facts, scheme) for part in rule.parts)
 
 
-def _or(rule: Or, facts: Facts, scheme: Scheme) -> bool:
+def _or(rule: Or, facts: Facts, scheme: HasSets) -> bool:
     return any(_HOLDS[type(part)](part, facts, scheme) for part in rule.parts)
 
 
@@ -312,7 +362,7 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
     "=": operator.eq,
 }
-_HOLDS: dict[type, Callable[[Any, Facts, Scheme], bool]] = {
+_HOLDS: dict[type, Callable[[Any, Facts, HasSets], bool]] = {
     In: _in,
     Severity: _severity_is,
     Count: _count,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["REASONS", "STATUSES", "GroupResult"]
+__all__ = ["REASONS", "STATUSES", "DipResult", "GroupResult"]
 
 #: Every status with its Chinese name.
 STATUSES = {
@@ -51,6 +51,27 @@ REASONS = {
         "the principal procedure is valid, but no surgical or procedure ADRG of the MDC has it",
         "主要手术操作有效，但与主要诊断所在大类的手术操作组均不符",
     ),
+    "excluded_diagnosis": (
+        "the catalogue says that the diagnosis may not be a principal one",
+        "目录规定该诊断不得作为主要诊断",
+    ),
+    "excluded_procedure": (
+        "the catalogue says that the procedure may not be a principal one",
+        "目录规定该手术操作不得作为主要手术操作",
+    ),
+    "no_dx_group": ("no group of the catalogue has the principal diagnosis", "目录中没有该主要诊断的病种"),
+    "no_treatment_group": (
+        "groups of the catalogue have the principal diagnosis, but none the procedures of the case",
+        "目录中有该主要诊断的病种，但均与本例手术操作不符",
+    ),
+    "no_tier_group": (
+        "the mixed groups of the diagnosis and treatment are for tiers that the procedures do not have",
+        "该诊断与治疗方式的综合病种均有级别要求，本例手术操作无此级别",
+    ),
+    "untyped_procedure": (
+        "no core group takes the case, and its procedures have no type that names a mixed group",
+        "无核心病种可入，且手术操作无操作类型，不能确定综合病种",
+    ),
 }
 
 
@@ -78,3 +99,31 @@ class GroupResult(NamedTuple):
     reason: str | None
     severity: str | None
     severity_code: str | None
+
+
+class DipResult(NamedTuple):
+    """The group of a case under a DIP catalogue (病种目录库), and why.
+
+    Attributes
+    ----------
+    group
+        The group's id, an opaque text; None where there is none.
+    kind
+        The stage that took the case: core (核心病种), mixed (综合病种), or another kind of the catalogue.
+    treatment
+        What the case's procedures come to: surgery (手术), therapeutic (治疗性操作), diagnostic (诊断性操作),
+        other-procedure, conservative (保守治疗); None where they have no type.
+    primary_care
+        Whether the group is a primary-care one (基层病种); None without a group.
+    status
+        One of `STATUSES`: grouped, ungrouped, invalid or excluded.
+    reason
+        Why the status is not grouped, one of `REASONS`; None if it is.
+    """
+
+    group: str | None
+    kind: str | None
+    treatment: str | None
+    primary_care: bool | None
+    status: str
+    reason: str | None

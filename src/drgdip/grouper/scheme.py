@@ -25,7 +25,7 @@ from drgdip.grouper.grammar import (
     walk,
 )
 from drgdip.grouper.overlay import changed_codes, changed_rows
-from drgdip.grouper.tables import COLUMNS, OPTIONAL, Table, read_folder, read_table, read_toml
+from drgdip.grouper.tables import COLUMNS, OPTIONAL, OVERLAY, Table, read_folder, read_table, read_toml
 
 if TYPE_CHECKING:
     import os
@@ -39,9 +39,14 @@ __all__ = [
     "Scheme",
     "SchemeInfo",
     "SeverityCode",
+    "check_head",
+    "grouped_codes",
+    "info_of",
     "list_schemes",
+    "load_once",
     "load_scheme",
     "mdc_names",
+    "scheme_index",
 ]
 
 DATA = Path(__file__).parent.parent / "data"
@@ -348,7 +353,7 @@ def list_schemes() -> list[SchemeInfo]:
     >>> [info.id for info in list_schemes() if not info.extends]
     ['chs-drg-1.0-revised', 'chs-drg-1.1', 'chs-drg-2.0', 'chs-drg-3.0']
     """
-    return list(_index().values())
+    return list(scheme_index().values())
 
 
 def load_scheme(scheme: str | os.PathLike[str] | Scheme) -> Scheme:
@@ -394,29 +399,41 @@ def mdc_names() -> Mapping[str, str]:
         return MappingProxyType({row["code"]: row["english"] for row in csv.DictReader(file)})
 
 
+_Loaded = TypeVar("_Loaded")
 _loaded: dict[str, Scheme] = {}
 _loading = ForkSafeLock()  # taken twice: loading a local scheme loads its base
 
 
 def _load_packaged(scheme_id: str) -> Scheme:
-    if scheme_id not in _loaded:
-        index = _index()
-        if scheme_id not in index:
-            hint = "`drgdip schemes` lists all; a folder of your own is named by a path, such as ./" + scheme_id
-            raise UnknownNameError("scheme", scheme_id, index, hint=hint)
+    index = scheme_index()
+    return load_once(
+        "scheme", scheme_id, index, _loaded, lambda: _load_folder(DATA / "drg" / scheme_id, index[scheme_id])
+    )
+
+
+def load_once(
+    kind: str, name: str, index: Mapping[str, SchemeInfo], loaded: dict[str, _Loaded], load: Callable[[], _Loaded]
+) -> _Loaded:
+    """A scheme or a catalogue of the package, which is loaded once per process."""
+    if name not in loaded:
+        if name not in index:
+            hint = "`drgdip schemes` lists all; a folder of your own is named by a path, such as ./" + name
+            raise UnknownNameError(kind, name, index, hint=hint)
         with _loading:
-            if scheme_id not in _loaded:
-                _loaded[scheme_id] = _load_folder(DATA / "drg" / scheme_id, index[scheme_id])
-    return _loaded[scheme_id]
+            if name not in loaded:
+                loaded[name] = load()
+    return loaded[name]
 
 
 @cache
-def _index() -> dict[str, SchemeInfo]:
+def scheme_index() -> dict[str, SchemeInfo]:
+    """The schemes in the package by id."""
     entries = read_toml(DATA / "index.toml")["scheme"]
-    return {entry["id"]: _info(entry) for entry in entries}
+    return {entry["id"]: info_of(entry) for entry in entries}
 
 
-def _info(entry: Mapping[str, Any]) -> SchemeInfo:
+def info_of(entry: Mapping[str, Any]) -> SchemeInfo:
+    """What the index or the head of a folder says."""
     defaults: dict[str, Any] = {
         "place": "",
         "effective_from": "",
@@ -437,7 +454,7 @@ def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Scheme:
     head_path = folder / "scheme.toml"
     head = read_toml(head_path)
     base = _base(head_path, head)
-    tables, digest = read_folder(folder, base.info.sha256 if base else "")
+    tables, digest = read_folder(folder, OVERLAY, base.info.sha256) if base else read_folder(folder)
     if expected is not None and expected.sha256 != digest:
         what = f"the digest of the files is {digest}, the index says {expected.sha256}"
         fix = "Install the package anew; a published scheme is never edited, a correction is a new revision"
@@ -459,12 +476,12 @@ def build_scheme(
 
     ``list_closed`` lists rows behind an unconditional one as unreachable instead of refusing them.
     """
-    _check_head(path, head, () if base is None else _INHERITED)
+    check_head(path, head, "evaluation", () if base is None else _INHERITED)
     if base is not None:
         head = {**_inherited(base), **head, "evaluation": options_of(base) | head.get("evaluation", {})}
-    info = dataclasses.replace(_info(head), sha256=sha256)
+    info = dataclasses.replace(info_of(head), sha256=sha256)
     if base is None:
-        sets, exclusions = _grouped_codes(tables["sets.csv"]), _grouped_codes(tables["exclusions.csv"])
+        sets, exclusions = grouped_codes(tables["sets.csv"]), grouped_codes(tables["exclusions.csv"])
         severity = _severity(tables["severity.csv"], exclusions)
     else:
         sets, exclusions, severity = _assembled(base, tables)
@@ -508,7 +525,7 @@ def _base(path: Path, head: Mapping[str, Any]) -> Scheme | None:
         raise SchemeError("bad_value", f"extends is {name!r}", file=path, fix=f"Give {_TYPE_WORDS[str]}")
     packaged = not any(sign in name for sign in "/\\")
     fix = "Give the id of a national scheme, or the path of a scheme's folder from this one"
-    if packaged and name not in _index():
+    if packaged and name not in scheme_index():
         raise SchemeError("unknown_base", f"it extends {name!r}, which is no scheme", file=path, fix=fix)
     folder = DATA / "drg" / name if packaged else path.parent / name
     if not folder.is_dir():
@@ -558,14 +575,14 @@ def severity_rows(scheme: Scheme) -> list[tuple[str, str, str]]:
     return sorted((code, level, entry.exclusion) for code, entry in scheme.severity.items() for level in entry.levels)
 
 
-def _check_head(path: Path, head: Mapping[str, Any], inherited: tuple[str, ...]) -> None:
-    """Refuse a scheme.toml that lacks a key or holds one of another type."""
+def check_head(path: Path, head: Mapping[str, Any], options: str, inherited: tuple[str, ...] = ()) -> None:
+    """Refuse a scheme.toml or catalogue.toml that lacks a key, such as its table of options, or holds a wrong type."""
     texts = ("id", "title", "issuer", "published", "diagnosis_codes", "procedure_codes")
-    for key in (*texts, "counts", "evaluation"):
+    for key in (*texts, "counts", options):
         if key not in head and key not in inherited:
             raise SchemeError("missing_key", f"{key!r} is missing", file=path, fix="Add it")
     types: dict[str, type] = dict.fromkeys((*texts, "place", "effective_from", "effective_to"), str)
-    types |= {"revision": int} | dict.fromkeys(("counts", "evaluation", "provenance", "notes"), dict)
+    types |= {"revision": int} | dict.fromkeys(("counts", options, "provenance", "notes"), dict)
     for key, kind in types.items():
         if key in head and (not isinstance(head[key], kind) or isinstance(head[key], bool)):
             raise SchemeError("bad_value", f"{key} is {head[key]!r}", file=path, fix=f"Give {_TYPE_WORDS[kind]}")
@@ -605,7 +622,8 @@ def _evaluation(path: Path, options: Mapping[str, Any]) -> Evaluation:
     return Evaluation(**(values | {"required": tuple(options["required"])}))
 
 
-def _grouped_codes(table: Table) -> Mapping[str, frozenset[str]]:
+def grouped_codes(table: Table) -> Mapping[str, frozenset[str]]:
+    """Codes by name of set, or by exclusion table."""
     groups: dict[str, list[str]] = defaultdict(list)
     for name, code in table.rows:
         groups[name].append(code)

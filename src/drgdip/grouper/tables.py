@@ -1,4 +1,4 @@
-"""The files of a scheme, read strictly: every fault is an error that names the file and the line."""
+"""The files of a scheme or a catalogue, read strictly: every fault is an error that names the file and the line."""
 
 from __future__ import annotations
 
@@ -12,10 +12,23 @@ from typing import TYPE_CHECKING, Any
 from drgdip.errors import SchemeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["CHANGES", "COLUMNS", "OPTIONAL", "Table", "check_cells", "read_folder", "read_table", "read_toml"]
+__all__ = [
+    "CATALOGUE",
+    "CHANGES",
+    "COLUMNS",
+    "OPTIONAL",
+    "OVERLAY",
+    "SCHEME",
+    "Layout",
+    "Table",
+    "check_cells",
+    "read_folder",
+    "read_table",
+    "read_toml",
+]
 
 #: Columns of each file of a scheme folder, in order. The first six must be there, unless the scheme extends another.
 COLUMNS = {
@@ -43,8 +56,80 @@ KEYS = {
 }
 #: Columns of the tables that hold changes to the base where the scheme extends another. All of them tell rows apart.
 CHANGES = {name: ("change", *COLUMNS[name]) for name in ("sets.csv", "severity.csv", "exclusions.csv")}
-#: Columns that may be empty.
-_MAY_BE_EMPTY = {"name", "rule", "exclusion", "parent"}
+#: Columns of each file of a catalogue folder, in order. The first must be there.
+CATALOGUE_COLUMNS = {
+    "groups.csv": (
+        "group",
+        "kind",
+        "dx",
+        "procedures",
+        "related",
+        "other_dx",
+        "anywhere",
+        "condition",
+        "treatment",
+        "tier",
+        "score",
+        "primary_care",
+        "origin",
+        "name",
+        "note",
+    ),
+    "primary_care.csv": ("dx", "procedures", "name"),
+    "excluded_diagnoses.csv": ("code",),
+    "excluded_procedures.csv": ("code", "treatment", "allowed_with"),
+    "ignored_procedures.csv": ("code",),
+    "procedure_types.csv": ("code", "type", "tier"),
+    "sets.csv": ("set", "code"),
+    "statistics.csv": ("group", "n", "mean", "cv"),
+    "differences.csv": (),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a folder holds.
+
+    Attributes
+    ----------
+    head
+        The TOML file that says what the tables are.
+    columns
+        Columns by file, in order; none stand for any.
+    optional
+        The files that may be absent.
+    keys
+        Columns that tell the rows of a file apart.
+    may_be_empty
+        Columns whose cells may be empty.
+    """
+
+    head: str
+    columns: Mapping[str, tuple[str, ...]]
+    optional: tuple[str, ...]
+    keys: Mapping[str, tuple[str, ...]]
+    may_be_empty: Collection[str]
+
+
+SCHEME = Layout("scheme.toml", COLUMNS, OPTIONAL, KEYS, {"name", "rule", "exclusion", "parent"})
+#: That of a scheme that extends another: it may leave out any table.
+OVERLAY = Layout(SCHEME.head, COLUMNS | CHANGES, tuple(COLUMNS), KEYS | CHANGES, SCHEME.may_be_empty)
+CATALOGUE = Layout(
+    "catalogue.toml",
+    CATALOGUE_COLUMNS,
+    tuple(CATALOGUE_COLUMNS)[1:],
+    {
+        "groups.csv": ("group",),
+        "primary_care.csv": ("dx", "procedures"),
+        "excluded_diagnoses.csv": ("code",),
+        "excluded_procedures.csv": ("code",),
+        "ignored_procedures.csv": ("code",),
+        "procedure_types.csv": ("code",),
+        "sets.csv": ("set", "code"),
+        "statistics.csv": ("group",),
+    },
+    {*CATALOGUE_COLUMNS["groups.csv"][3:], "allowed_with", "cv"},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,32 +154,26 @@ class Table:
         return SchemeError(problem, what, file=self.path, row=line, fix=fix)
 
 
-def read_folder(folder: Path, base_digest: str = "") -> tuple[dict[str, Table], str]:
-    """The tables of a scheme folder by file name, and the SHA-256 over its files.
+def read_folder(folder: Path, layout: Layout = SCHEME, base_digest: str = "") -> tuple[dict[str, Table], str]:
+    """The tables of a folder by file name, and the SHA-256 over its files.
 
-    The digest is that of the names and the contents of ``scheme.toml`` and the tables, in order of name, and then, for
-    a scheme that extends another, of its base's digest. Such a scheme may leave out any table.
+    The digest is that of the names and the contents of the head and the tables, in order of name, and then, for a
+    scheme that extends another (`OVERLAY`), of its base's digest.
     """
     contents: dict[str, bytes] = {}
-    for name in ("scheme.toml", *COLUMNS):
+    for name in (layout.head, *layout.columns):
         path = folder / name
         if path.is_file():
             contents[name] = path.read_bytes()
-        elif name not in OPTIONAL and not (base_digest and name in COLUMNS):
-            raise _missing(path)
+        elif name not in layout.optional:
+            raise _missing(path, layout)
     digest = hashlib.sha256()
     for name in sorted(contents):
         digest.update(f"{name}\n{len(contents[name])}\n".encode())
         digest.update(contents[name])
     digest.update(base_digest.encode())
-    layout = COLUMNS | CHANGES if base_digest else COLUMNS
-    tables = {name: _parsed(folder / name, contents[name], layout[name]) for name in COLUMNS if name in contents}
+    tables = {name: read_table(folder / name, layout, contents[name]) for name in layout.columns if name in contents}
     return tables, digest.hexdigest()
-
-
-def read_table(path: Path) -> Table:
-    """One table of a scheme that extends no other."""
-    return _parsed(path, path.read_bytes(), COLUMNS[path.name])
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -102,17 +181,20 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise _missing(path) from None
+        raise _missing(path, CATALOGUE if path.name == CATALOGUE.head else SCHEME) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SchemeError("bad_toml", f"not a TOML file: {error}", file=path, fix="Mend the line named") from error
 
 
-def _missing(path: Path) -> SchemeError:
-    fix = "A scheme folder holds scheme.toml, " + ", ".join(name for name in COLUMNS if name not in OPTIONAL)
+def _missing(path: Path, layout: Layout) -> SchemeError:
+    needed = ", ".join(name for name in layout.columns if name not in layout.optional)
+    fix = f"A {layout.head.removesuffix('.toml')} folder holds {layout.head}, {needed}"
     return SchemeError("missing_file", "the file is missing", file=path, fix=fix)
 
 
-def _parsed(path: Path, content: bytes, columns: tuple[str, ...]) -> Table:
+def read_table(path: Path, layout: Layout = SCHEME, content: bytes | None = None) -> Table:
+    """One CSV file of a folder; with the content of one that has been read already."""
+    content = path.read_bytes() if content is None else content
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -121,9 +203,9 @@ def _parsed(path: Path, content: bytes, columns: tuple[str, ...]) -> Table:
     text = text.replace("\r\n", "\n")
     header_line, _, body = text.partition("\n")
     header = next(csv.reader([header_line]), [])
-    _check_header(path, tuple(header), columns)
+    _check_header(path, tuple(header), layout.columns[path.name])
     table = _table(path, header, body)
-    check_cells(table, path.name, columns)
+    check_cells(table, path.name, layout)
     return table
 
 
@@ -179,15 +261,16 @@ def _quoted_rows(path: Path, body: str) -> list[tuple[int, list[str]]]:
     return rows
 
 
-def check_cells(table: Table, name: str, columns: tuple[str, ...]) -> None:
+def check_cells(table: Table, name: str, layout: Layout) -> None:
     """Refuse empty cells and rows that stand twice in the table of this name."""
-    changes = CHANGES.get(name) == columns
-    may_be_empty = {*_MAY_BE_EMPTY, "code"} if changes else _MAY_BE_EMPTY  # the change of a whole set names no code
+    columns = layout.columns[name]
+    # The change of a whole set names no code.
+    may_be_empty = {*layout.may_be_empty, "code"} if "change" in columns else layout.may_be_empty
     for column in columns:
         cells = table.columns[column]
         if column not in may_be_empty and "" in cells:
             raise table.error("empty_cell", cells.index(""), f"column {column!r} is empty", "Fill it or drop the row")
-    keys_of = columns if changes else KEYS.get(name)
+    keys_of = layout.keys.get(name)
     if keys_of is None:
         return
     keys = list(zip(*(table.columns[column] for column in keys_of), strict=True))

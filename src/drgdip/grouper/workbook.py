@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from drgdip.codes import normalise_code
 from drgdip.errors import SchemeError
 from drgdip.grouper.scheme import build_scheme, counts_of, options_of, severity_rows
-from drgdip.grouper.tables import COLUMNS, Table, check_cells
+from drgdip.grouper.tables import COLUMNS, SCHEME, Table, check_cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -111,7 +111,7 @@ def _table(path: Path, name: str, sheet: list[list[Any]]) -> Table:
     table = Table(table.path, {column: table.columns[column] for column in COLUMNS[name]}, table.lines)
     if "order" in table.columns:
         table.columns["order"][:] = _orders(table, PARENTS.get(name))
-    check_cells(table, name, COLUMNS[name])
+    check_cells(table, name, SCHEME)
     return table
 
 

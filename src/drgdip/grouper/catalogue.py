@@ -1,0 +1,690 @@
+"""DIP catalogues (病种目录库): what is in them, and loading them strictly from data."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from drgdip.codes import normalise_code
+from drgdip.errors import RuleError, SchemeError, UnknownNameError
+from drgdip.grouper.grammar import ALWAYS, Compare, Count, In, Rule, Severity, parse, walk
+from drgdip.grouper.scheme import (
+    DATA,
+    Scheme,
+    SchemeInfo,
+    check_head,
+    grouped_codes,
+    info_of,
+    load_once,
+    load_scheme,
+    scheme_index,
+)
+from drgdip.grouper.tables import CATALOGUE, Table, read_folder, read_table, read_toml
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Mapping
+
+__all__ = [
+    "EXCLUDED",
+    "PREFERENCES",
+    "STAGES",
+    "STRATEGIES",
+    "TREATMENTS",
+    "Catalogue",
+    "Group",
+    "Matching",
+    "Term",
+    "list_catalogues",
+    "load_any",
+    "load_catalogue",
+    "newborn_weight_of",
+]
+
+#: The stage that refuses cases by the exclusion lists (排除列表).
+EXCLUDED = "excluded"
+#: Stages of matching; all but the first are kinds of group.
+STAGES = (EXCLUDED, "pre", "merge", "burn", "tumor", "tb", "core", "mixed")
+#: Kinds of treatment, the one that decides first. A case with none of them is conservative.
+TREATMENTS = ("surgery", "therapeutic", "diagnostic", "other-procedure", "conservative")
+#: What makes one of several groups that match the better one.
+PREFERENCES = {
+    "most_terms": "more procedures are asked for",
+    "longest_dx": "the diagnosis is named more precisely",
+    "principal_first": "the first procedure asked for is the principal one",
+    "no_unmatched": "every procedure of the case is asked for",
+    "most_matched": "more of the case's procedures are asked for",
+    "fewest_alternatives": "fewer procedures would do as well",
+    "highest_score": "the score is higher",
+    "order": "it stands earlier in the catalogue",
+}
+#: Preferences by the places whose services choose so (one implementer's reading each). Where a service goes on to the
+#: nearest mean cost, which no published catalogue gives, the order decides here.
+STRATEGIES = {
+    "national": ("most_terms", "longest_dx", "order"),
+    "hubei": ("most_terms", "most_matched", "order"),
+    "jingzhou": ("no_unmatched", "highest_score", "order"),
+    "jining": ("principal_first", "most_matched", "order"),
+}
+_CHOICES = {
+    "procedures": ("principal", "any"),
+    "interventional": ("surgery", "therapeutic"),
+    "untyped": ("count", "ignore"),
+    "not_principal": ("excluded", "conservative", "next"),
+    "newborn_weight": ("", "birth", "admission"),
+}
+_TYPES = (*TREATMENTS[:4], "interventional")
+_FLAGS = {"": False, "0": False, "1": True}
+_ANYWHERE = ("", "dx", "procedures")
+_RANGE = re.compile(r"([A-Z])(\d\d)-([A-Z])(\d\d)")
+_PATTERN = re.compile(r"[A-Z](\d\d(\.\S+|[A-Z0-9]\S*)?)?")
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Procedures of which one must be there, and how often."""
+
+    codes: tuple[str, ...]
+    times: int
+
+    def __str__(self) -> str:
+        return "+".join(["|".join(self.codes)] * self.times)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group of a catalogue (病种): one row of ``groups.csv``.
+
+    Attributes
+    ----------
+    code, name
+        The group's id, an opaque text, and its name.
+    kind
+        The stage it belongs to, one of `STAGES`.
+    order
+        Its place in the catalogue, from 0.
+    dx
+        Prefixes of the principal diagnosis, any of which will do; () for every diagnosis.
+    procedures
+        Terms that must hold, together; () for conservative treatment; None where procedures do not matter.
+    related
+        Terms that must hold of the procedures other than the principal one.
+    other_dx
+        Prefixes, one of which an other diagnosis must have; () for no such condition.
+    anywhere
+        ``dx``: any diagnosis will do for the principal one; ``procedures``: ``procedures`` is about all procedures.
+    condition
+        A further rule, in the language of schemes.
+    treatment, tier
+        Of mixed groups: the treatment, one of `TREATMENTS`, and its tier, "" for every one.
+    score
+        As published, "" for none.
+    primary_care
+        Whether it is a primary-care group (基层病种).
+    dx_text
+        ``dx`` as the catalogue writes it.
+    """
+
+    code: str
+    name: str
+    kind: str
+    order: int
+    dx: tuple[str, ...]
+    procedures: tuple[Term, ...] | None
+    related: tuple[Term, ...]
+    other_dx: tuple[str, ...]
+    anywhere: str
+    condition: Rule
+    treatment: str
+    tier: str
+    score: str
+    primary_care: bool
+    dx_text: str
+
+    @property
+    def terms(self) -> int:
+        """How many procedures are asked for."""
+        return sum(term.times for term in (*(self.procedures or ()), *self.related))
+
+    @property
+    def overlapping(self) -> tuple[bool, bool]:
+        """Whether one procedure could do for two terms of ``procedures``, and of ``related``."""
+        both = []
+        for terms in (self.procedures or (), self.related):
+            codes = [code for term in terms for code in set(term.codes)]
+            both.append(len(set(codes)) < len(codes))
+        return both[0], both[1]
+
+    @property
+    def alternatives(self) -> int:
+        """How many procedures would do, of all terms together."""
+        return sum(len(term.codes) for term in (*(self.procedures or ()), *self.related))
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """How a catalogue's groups are matched: its ``[matching]`` table.
+
+    Attributes
+    ----------
+    stages
+        The stages in order, of `STAGES`; within a stage the preferred group wins.
+    procedures
+        ``principal``: the column ``procedures`` is about the principal procedure, ``related`` about the others;
+        ``any``: about all procedures, in any order.
+    prefer
+        Which of several groups of a stage is taken: the first of `PREFERENCES` that tells them apart.
+        In the mixed stage it is always the longest diagnosis, then the order.
+    procedure_types
+        The list in the package that types procedures, "" for none; ``procedure_types.csv`` of the folder goes first.
+    interventional
+        What an interventional procedure (介入治疗) counts as: ``surgery`` or ``therapeutic``.
+    untyped
+        A procedure without a type: ``count`` makes the case other than conservative; ``ignore`` drops it.
+    untiered
+        The tier of a procedure without one, "" for none.
+    not_principal
+        A procedure that may not be the principal one: ``excluded`` refuses the case, ``conservative`` takes it as
+        conservative treatment, ``next`` goes on to the next procedure.
+    newborn_weight
+        Which weight XSRTZ is where none is given as such: ``birth`` or ``admission``, "" for neither.
+    """
+
+    stages: tuple[str, ...]
+    procedures: str
+    prefer: tuple[str, ...]
+    procedure_types: str = ""
+    interventional: str = "surgery"
+    untyped: str = "count"
+    untiered: str = ""
+    not_principal: str = "excluded"
+    newborn_weight: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Catalogue:
+    """A DIP catalogue, immutable.
+
+    Attributes
+    ----------
+    info
+        Id, title, issuer, revision, digest and the like.
+    matching
+        How cases are matched.
+    groups
+        The groups in the order of the catalogue.
+    primary_care
+        Groups of a list of primary-care groups (基层病种) that stands beside the others.
+    excluded_dx
+        Codes that may not be a principal diagnosis.
+    excluded_procs
+        By procedure that is no principal one, what it counts as (``conservative`` or ``not-principal``) and the
+        prefixes of the principal diagnosis beside which it may be principal after all.
+    ignored_procs
+        Procedures that are dropped before matching.
+    types
+        Type and tier by procedure.
+    sets
+        Codes by name of set, for conditions.
+    notes
+        What the source says that matters when reading results.
+    names
+        Name by group, for groups that have one.
+    by_dx
+        The groups that ask for a principal diagnosis with this prefix; "" for those that take any.
+    lengths
+        The lengths of those prefixes, descending.
+    variables
+        The variables that conditions read.
+    annexes
+        The other tables of the folder.
+    folder
+        Where the catalogue was read from.
+    """
+
+    info: SchemeInfo
+    matching: Matching
+    groups: tuple[Group, ...]
+    primary_care: tuple[Group, ...]
+    excluded_dx: frozenset[str]
+    excluded_procs: Mapping[str, tuple[str, tuple[str, ...]]]
+    ignored_procs: frozenset[str]
+    types: Mapping[str, tuple[str, str]]
+    sets: Mapping[str, frozenset[str]]
+    notes: Mapping[str, str]
+    names: Mapping[str, str]
+    by_dx: Mapping[str, tuple[Group, ...]]
+    lengths: tuple[int, ...]
+    variables: frozenset[str]
+    annexes: Mapping[str, Table]
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """The catalogue's id, for example ``nhsa-dip-2.0``."""
+        return self.info.id
+
+    def __repr__(self) -> str:
+        kinds = Counter(group.kind for group in self.groups)
+        counts = ", ".join(f"{kinds[stage]} {stage}" for stage in self.matching.stages if kinds[stage])
+        return f"<Catalogue {self.id} revision {self.info.revision}: {counts}>"
+
+
+#: Counts that a catalogue may state, with what its tables give for them.
+_COUNTS: dict[str, Callable[[Catalogue], int]] = {
+    "groups": lambda c: len(c.groups),
+    **{stage: lambda c, stage=stage: sum(g.kind == stage for g in c.groups) for stage in STAGES[1:]},  # type: ignore[misc]
+    "scored": lambda c: sum(bool(g.score) for g in c.groups),
+    "primary_care": lambda c: len(c.primary_care) + sum(g.primary_care for g in c.groups),
+    "excluded_diagnoses": lambda c: len(c.excluded_dx),
+    "excluded_procedures": lambda c: len(c.excluded_procs),
+    "ignored_procedures": lambda c: len(c.ignored_procs),
+    "procedure_types": lambda c: len(c.annexes["procedure_types.csv"]) if "procedure_types.csv" in c.annexes else 0,
+}
+
+
+def list_catalogues() -> list[SchemeInfo]:
+    """The DIP catalogues in the package, in order of id.
+
+    Returns
+    -------
+    One `drgdip.SchemeInfo` a catalogue, read from ``data/index.toml`` without loading it.
+
+    Examples
+    --------
+    >>> [info.id for info in list_catalogues()][-3:]
+    ['nhsa-dip-1.0', 'nhsa-dip-2.0', 'nhsa-dip-3.0']
+    """
+    return list(_index().values())
+
+
+def load_catalogue(catalogue: str | os.PathLike[str] | Catalogue, **matching: Any) -> Catalogue:
+    """A DIP catalogue by its id, or from a folder.
+
+    Parameters
+    ----------
+    catalogue
+        The id of a catalogue in the package (`list_catalogues`), loaded once per process; the path of a folder in the
+        format of ``docs/dip.md`` (a text with a path separator, or a path object); or a `Catalogue`.
+    matching
+        Options of the catalogue's ``[matching]`` table to have otherwise (``docs/dip.md``), such as
+        ``interventional="therapeutic"``. ``prefer`` may be the name of a strategy: ``national``, ``hubei``,
+        ``jingzhou``, ``jining``.
+
+    Returns
+    -------
+    The catalogue, after its counts, its digest (of catalogues in the package) and every cross-reference are checked.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such catalogue, or no such option; the message has the nearest.
+    SchemeError
+        A file or an option breaks the format: the message says which, where, and what to do.
+
+    Examples
+    --------
+    >>> load_catalogue("nhsa-dip-2.0")
+    <Catalogue nhsa-dip-2.0 revision 1: 9520 core>
+    >>> load_catalogue("dip-hainan-2023", interventional="therapeutic").matching.interventional
+    'therapeutic'
+    """
+    if isinstance(catalogue, Catalogue):
+        loaded = catalogue
+    elif isinstance(catalogue, str) and not _is_path(catalogue):
+        loaded = _load_packaged(catalogue)
+    else:
+        folder = Path(catalogue)
+        if not folder.is_dir():
+            fix = "Give a catalogue's folder or id"
+            raise SchemeError("missing_file", "there is no such folder", file=folder, fix=fix)
+        loaded = _load_folder(folder)
+    if not matching:
+        return loaded
+    known = [field.name for field in dataclasses.fields(Matching)]
+    for name in matching:
+        if name not in known:
+            raise UnknownNameError("option of [matching]", name, known, hint=f"The options are {', '.join(known)}.")
+    options = dataclasses.asdict(loaded.matching) | matching
+    changed = _matching(loaded.folder / CATALOGUE.head, options)
+    types = loaded.types
+    if changed.procedure_types != loaded.matching.procedure_types:
+        types = _types(loaded.annexes.get("procedure_types.csv"), changed, loaded.folder / CATALOGUE.head)
+    return dataclasses.replace(loaded, matching=changed, types=types)
+
+
+def load_any(scheme: str | os.PathLike[str] | Scheme | Catalogue) -> Scheme | Catalogue:
+    """A DRG scheme or a DIP catalogue by its id, or from a folder: what it is is told by the id or by the folder."""
+    if isinstance(scheme, Scheme | Catalogue):
+        return scheme
+    if isinstance(scheme, str) and not _is_path(scheme):
+        known = _index()
+        if scheme in known or scheme in scheme_index():
+            return _load_packaged(scheme) if scheme in known else load_scheme(scheme)
+        hint = "`drgdip schemes` lists all; a folder of your own is named by a path, such as ./" + scheme
+        raise UnknownNameError("scheme", scheme, [*scheme_index(), *known], hint=hint)
+    return load_catalogue(scheme) if (Path(scheme) / CATALOGUE.head).is_file() else load_scheme(scheme)
+
+
+def newborn_weight_of(scheme: Scheme | Catalogue) -> str:
+    """Which weight of a newborn counts where ``newborn_weight`` is not given: birth, admission or "" for neither."""
+    return scheme.matching.newborn_weight if isinstance(scheme, Catalogue) else scheme.evaluation.newborn_weight
+
+
+def _is_path(text: str) -> bool:
+    return any(sign in text for sign in "/\\")
+
+
+_loaded: dict[str, Catalogue] = {}
+
+
+def _load_packaged(catalogue_id: str) -> Catalogue:
+    index = _index()
+    return load_once(
+        "catalogue",
+        catalogue_id,
+        index,
+        _loaded,
+        lambda: _load_folder(DATA / "dip" / catalogue_id, index[catalogue_id]),
+    )
+
+
+@cache
+def _index() -> dict[str, SchemeInfo]:
+    return {entry["id"]: info_of(entry) for entry in read_toml(DATA / "index.toml")["catalogue"]}
+
+
+def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Catalogue:
+    tables, digest = read_folder(folder, CATALOGUE)
+    head_path = folder / CATALOGUE.head
+    head = read_toml(head_path)
+    check_head(head_path, head, "matching")
+    if expected is not None and expected.sha256 != digest:
+        what = f"the digest of the files is {digest}, the index says {expected.sha256}"
+        fix = "Install the package anew; a published catalogue is never edited, a correction is a new revision"
+        raise SchemeError("wrong_digest", what, file=folder, fix=fix)
+
+    matching = _matching(head_path, head["matching"])
+    sets = grouped_codes(tables["sets.csv"]) if "sets.csv" in tables else _EMPTY
+    groups = _groups(tables["groups.csv"], matching, sets)
+    by_dx: dict[str, list[Group]] = defaultdict(list)
+    for group in groups:
+        for prefix in group.dx if group.anywhere != "dx" and group.dx else ("",):
+            by_dx[prefix].append(group)
+    catalogue = Catalogue(
+        info=dataclasses.replace(info_of(head), sha256=digest),
+        matching=matching,
+        groups=groups,
+        primary_care=_primary_care(tables.get("primary_care.csv"), matching),
+        excluded_dx=_codes(tables.get("excluded_diagnoses.csv")),
+        excluded_procs=_excluded_procs(tables.get("excluded_procedures.csv")),
+        ignored_procs=_codes(tables.get("ignored_procedures.csv")),
+        types=_types(tables.get("procedure_types.csv"), matching, head_path),
+        sets=sets,
+        notes=MappingProxyType(head.get("notes", {})),
+        names=MappingProxyType({group.code: group.name for group in groups if group.name}),
+        by_dx=MappingProxyType({prefix: tuple(found) for prefix, found in by_dx.items()}),
+        lengths=tuple(sorted({len(prefix) for prefix in by_dx}, reverse=True)),
+        variables=_variables(groups),
+        annexes=MappingProxyType({name: tables[name] for name in tables if name != "groups.csv"}),
+        folder=folder,
+    )
+    _check_counts(head_path, catalogue)
+    return catalogue
+
+
+def _matching(path: Path, options: Mapping[str, Any]) -> Matching:
+    defaults = {field.name: field.default for field in dataclasses.fields(Matching)}
+    for key, value in options.items():
+        if key not in defaults:
+            fix = f"The options are {', '.join(defaults)}"
+            raise SchemeError("unknown_key", f"unknown option {key!r} in [matching]", file=path, fix=fix)
+        kinds = (list, tuple, str) if key == "prefer" else (list, tuple) if key == "stages" else str
+        if not isinstance(value, kinds):
+            fix = "Give a text in quotes" if kinds is str else "Give a list of texts"
+            raise SchemeError("bad_value", f"{key} in [matching] is {value!r}", file=path, fix=fix)
+        wanted = _CHOICES.get(key)
+        if wanted is not None and value not in wanted:
+            what = f"{key} in [matching] is {value!r}"
+            raise SchemeError("bad_value", what, file=path, fix=f"Give {' or '.join(filter(None, wanted))}")
+    for key, default in defaults.items():
+        if default is dataclasses.MISSING and key not in options:
+            raise SchemeError("missing_key", f"{key!r} is missing in [matching]", file=path, fix="Add it")
+    prefer = options["prefer"]
+    if isinstance(prefer, str):
+        if prefer not in STRATEGIES:
+            fix = f"Give {', '.join(STRATEGIES)}, or a list of {', '.join(PREFERENCES)}"
+            raise SchemeError("bad_value", f"prefer in [matching] is {prefer!r}", file=path, fix=fix)
+        prefer = STRATEGIES[prefer]
+    for key, names, known in (("stages", options["stages"], STAGES), ("prefer", prefer, PREFERENCES)):
+        odd = [name for name in names if name not in known]
+        if odd or len(set(names)) != len(names) or not names:
+            what = f"{key} in [matching] is {list(names)!r}"
+            raise SchemeError("bad_value", what, file=path, fix=f"Give each once, of {', '.join(known)}")
+    if EXCLUDED in options["stages"][1:]:
+        what = f"{EXCLUDED!r} is not the first of the stages in [matching]"
+        raise SchemeError("bad_value", what, file=path, fix="Put it first: what is excluded is not matched")
+    values = dict(options) | {"stages": tuple(options["stages"]), "prefer": tuple(prefer)}
+    return Matching(**values)
+
+
+def _codes(table: Table | None) -> frozenset[str]:
+    return frozenset() if table is None else frozenset(map(normalise_code, table.columns["code"]))
+
+
+def _dx(table: Table, index: int, text: str) -> tuple[str, ...]:
+    """Prefixes of diagnoses: ``|`` separates, ``A15-A16`` is a range of categories, ``*`` any (no prefix)."""
+    if text in {"", "*"}:
+        return ()
+    prefixes = []
+    for part in text.split("|"):
+        span = _RANGE.fullmatch(part)
+        if span is None:
+            if not _PATTERN.fullmatch(part):
+                what = f"{part!r} is no prefix of a diagnosis"
+                raise table.error("bad_value", index, what, "Write A41.9, A46.x, A41, A, or a range such as A15-A16")
+            prefixes.append(normalise_code(part))
+            continue
+        first, last = (100 * ord(span[at]) + int(span[at + 1]) for at in (1, 3))
+        if first > last:
+            raise table.error("bad_value", index, f"the range {part!r} ends before it begins", "Turn it round")
+        numbers = (number for number in range(first, last + 1))
+        prefixes += [f"{chr(number // 100)}{number % 100:02d}" for number in numbers]
+    return tuple(dict.fromkeys(prefixes))
+
+
+def _terms(table: Table, index: int, text: str) -> tuple[Term, ...]:
+    """Terms joined by ``+``; one that stands twice must occur twice."""
+    if not text:
+        return ()
+    terms = [tuple([normalise_code(code) for code in part.split("|")]) for part in text.split("+")]
+    if any("" in codes for codes in terms):
+        raise table.error("bad_value", index, f"an empty code in {text!r}", "Drop the sign that joins nothing")
+    return tuple([Term(codes, terms.count(codes)) for codes in dict.fromkeys(terms)])
+
+
+def _groups(table: Table, matching: Matching, sets: Mapping[str, frozenset[str]]) -> tuple[Group, ...]:
+    groups = []
+    seen: dict[tuple[Any, ...], str] = {}
+    rules: dict[str, Rule] = {"": ALWAYS}
+    terms: dict[str, tuple[Term, ...]] = {}  # texts come again and again
+    prefixes: dict[str, tuple[str, ...]] = {}
+    for index, row in enumerate(table.rows):
+        code, kind, dx, procedures, related, other_dx, anywhere, condition, treatment, tier, score, primary, _, name = (
+            row[:14]
+        )
+        if kind not in matching.stages or kind == EXCLUDED:
+            what = f"kind {kind!r} of {code} is no stage of [matching]"
+            raise table.error("unknown_value", index, what, f"The stages are {', '.join(matching.stages)}")
+        for column, value, known in (
+            ("anywhere", anywhere, _ANYWHERE),
+            ("primary_care", primary, _FLAGS),
+            ("treatment", treatment, TREATMENTS if kind == "mixed" else ("",)),
+        ):
+            if value not in known:
+                what = f"{column} {value!r} of {code}"
+                raise table.error(
+                    "unknown_value", index, what, f"Give one of {', '.join(v or 'nothing' for v in known)}"
+                )
+        if score and not _is_number(score):
+            raise table.error("bad_number", index, f"score {score!r} of {code} is no number", "Write it as 12.5")
+        if condition not in rules:
+            rules[condition] = _rule(table, index, code, condition, sets)
+        if procedures not in terms:
+            terms[procedures] = _terms(table, index, procedures)
+        if dx not in prefixes:
+            prefixes[dx] = _dx(table, index, dx)
+        asked = None if procedures == "*" else terms[procedures]
+        group = Group(
+            code=code,
+            name=name,
+            kind=kind,
+            order=index,
+            dx=prefixes[dx],
+            procedures=asked,
+            related=_terms(table, index, related),
+            other_dx=_dx(table, index, other_dx),
+            anywhere=anywhere,
+            condition=rules[condition],
+            treatment=treatment,
+            tier=tier,
+            score=score,
+            primary_care=_FLAGS[primary],
+            dx_text=dx,
+        )
+        principal = matching.procedures == "principal" and anywhere != "procedures"
+        if principal and asked and (len(asked) > 1 or asked[0].times > 1):
+            what = f"{code} asks for more than one principal procedure"
+            fix = "Put the others in related, or let anywhere say procedures"
+            raise table.error("bad_value", index, what, fix)
+        key = (kind, dx, _unordered(asked), _unordered(group.related), other_dx, condition, treatment, tier, anywhere)
+        first_term = asked[0] if asked else None  # the order matters where the first is the principal one
+        if (*key, first_term) in seen:
+            what = f"{code} asks for the same as {seen[*key, first_term]}"
+            raise table.error("duplicate", index, what, "Keep one of the two rows")
+        seen[*key, first_term] = code
+        groups.append(group)
+    return tuple(groups)
+
+
+def _unordered(terms: tuple[Term, ...] | None) -> frozenset[Term] | None:
+    return None if terms is None else frozenset(terms)
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII) is not None
+
+
+def _rule(table: Table, index: int, code: str, text: str, sets: Mapping[str, frozenset[str]]) -> Rule:
+    try:
+        rule = parse(text)
+    except RuleError as error:
+        what = f"the condition of {code} cannot be read: {error}\n"
+        fix = "Mend it; the language is in docs/scheme-format.md"
+        raise table.error("bad_rule", index, what, fix) from error
+    for node in walk(rule):
+        words = isinstance(node, Compare) and isinstance(node.value, str)
+        codes = isinstance(node, In) and not set(node.variables) <= {"ZYZD", "QTZD"}
+        if words or codes or isinstance(node, Severity | Count):
+            what = f"the condition of {code} asks for more than diagnoses and values: {node}"
+            raise table.error("bad_rule", index, what, "Put procedures in the columns procedures and related")
+        for name in node.sets if isinstance(node, In) else ():
+            if name not in sets:
+                what = f"the condition of {code} names set {name!r}, which has no row in sets.csv"
+                raise table.error("unknown_set", index, what, "Add the set or mend the name")
+    return rule
+
+
+def _variables(groups: Iterable[Group]) -> frozenset[str]:
+    nodes = (node for rule in {group.condition for group in groups} for node in walk(rule))
+    return frozenset(node.variable for node in nodes if isinstance(node, Compare))
+
+
+def _primary_care(table: Table | None, matching: Matching) -> tuple[Group, ...]:
+    """Rows of the list of primary-care groups, as groups that are matched beside the others."""
+    if table is None:
+        return ()
+    rows = [
+        (f"{dx}:{procedures}", "core", dx, procedures, "", "", "", "", "", "", "", "1", "", name, "")
+        for dx, procedures, name in table.rows
+    ]
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    names = CATALOGUE.columns["groups.csv"]
+    stand_in = Table(table.path, dict(zip(names, columns, strict=True)))
+    return _groups(stand_in, dataclasses.replace(matching, stages=("core",)), _EMPTY)
+
+
+def _excluded_procs(table: Table | None) -> Mapping[str, tuple[str, tuple[str, ...]]]:
+    if table is None:
+        return _EMPTY
+    excluded = {}
+    for index, (code, treatment, allowed) in enumerate(table.rows):
+        if treatment not in {"conservative", "not-principal"}:
+            what = f"treatment {treatment!r} of {code}"
+            raise table.error("unknown_value", index, what, "Give conservative or not-principal")
+        excluded[normalise_code(code)] = (treatment, _dx(table, index, allowed))
+    return MappingProxyType(excluded)
+
+
+def _types(own: Table | None, matching: Matching, head: Path) -> Mapping[str, tuple[str, str]]:
+    """Type and tier by procedure: the list in the package, and over it that of the folder."""
+    types: dict[str, tuple[str, str]] = {}
+    if matching.procedure_types:
+        known = _type_digests()
+        if matching.procedure_types not in known:
+            what = f"procedure_types in [matching] is {matching.procedure_types!r}"
+            raise SchemeError("bad_value", what, file=head, fix=f"Give one of {', '.join(known)}")
+        types |= _shared_types(matching.procedure_types)
+    if own is not None:
+        types |= _typed(own)
+    return MappingProxyType(types)
+
+
+@cache
+def _type_digests() -> dict[str, str]:
+    return {entry["id"]: entry["sha256"] for entry in read_toml(DATA / "index.toml")["procedure_types"]}
+
+
+@cache
+def _shared_types(name: str) -> dict[str, tuple[str, str]]:
+    path = DATA / "procedure_types" / f"{name}.csv"
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != _type_digests()[name]:
+        what = f"the digest of the file is {digest}, the index says {_type_digests()[name]}"
+        raise SchemeError("wrong_digest", what, file=path, fix="Install the package anew")
+    layout = dataclasses.replace(
+        CATALOGUE,
+        columns={path.name: CATALOGUE.columns["procedure_types.csv"]},
+        keys={path.name: CATALOGUE.keys["procedure_types.csv"]},
+    )
+    return _typed(read_table(path, layout, content))
+
+
+def _typed(table: Table) -> dict[str, tuple[str, str]]:
+    types = {}
+    for index, (code, kind, tier) in enumerate(table.rows):
+        if kind not in _TYPES:
+            raise table.error("unknown_value", index, f"type {kind!r} of {code}", f"The types are {', '.join(_TYPES)}")
+        types[normalise_code(code)] = (kind, tier)
+    return types
+
+
+def _check_counts(path: Path, catalogue: Catalogue) -> None:
+    for name, stated in catalogue.info.counts.items():
+        if name not in _COUNTS:
+            fix = f"The counts are {', '.join(_COUNTS)}"
+            raise SchemeError("unknown_key", f"unknown count {name!r} in [counts]", file=path, fix=fix)
+        found = _COUNTS[name](catalogue)
+        if found != stated:
+            what = f"[counts] says {name} = {stated}, the tables have {found}"
+            fix = "Restore the lost or added rows, or mend the count"
+            raise SchemeError("wrong_count", what, file=path, fix=fix)

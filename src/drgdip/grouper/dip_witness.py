@@ -1,0 +1,123 @@
+"""Cases made for a group of a DIP catalogue, and what nearly misses it: for tests and synthetic cases."""
+
+from __future__ import annotations
+
+import itertools
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from drgdip.grouper.catalogue import TREATMENTS
+from drgdip.grouper.grammar import ALWAYS, VALUE_VARIABLES, Compare, In, walk
+from drgdip.grouper.match import fits, situation_of
+from drgdip.grouper.reference import values_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from random import Random
+
+    from drgdip.grouper.catalogue import Catalogue, Group
+
+__all__ = ["dip_near_misses", "dip_witness"]
+
+#: What a prefix is made a whole code with, the plainest first.
+_ENDINGS = ("00", "01", "02", "03", "09", "00x001", "00x009", "01x099")
+
+
+def dip_witness(group: Group, catalogue: Catalogue, random: Random, tries: int = 20) -> dict[str, Any] | None:
+    """A case that is all that a group asks for and that no exclusion list refuses; None if none was found."""
+    for _ in range(tries):
+        for case in _with_condition(_plain_case(group, catalogue, random), group, catalogue):
+            situation = situation_of(case["dx"], case["procs"], values_of(case), catalogue)
+            if situation.excluded is None and fits(group, situation, catalogue):
+                return case
+    return None
+
+
+def _plain_case(group: Group, catalogue: Catalogue, random: Random) -> dict[str, Any]:
+    principal = _code(random.choice(group.dx), catalogue, random) if group.dx else "I10.x00x002"
+    dx = [principal]
+    if group.anywhere == "dx" and random.random() < 0.5:
+        dx.insert(0, "I10.x00x002")
+    if group.other_dx:
+        dx.append(_code(random.choice(group.other_dx), catalogue, random))
+    procs = [random.choice(term.codes) for term in group.procedures or () for _ in range(term.times)]
+    if catalogue.matching.procedures == "any" or group.anywhere == "procedures":
+        random.shuffle(procs)
+    related = [random.choice(term.codes) for term in group.related for _ in range(term.times)]
+    random.shuffle(related)
+    if group.treatment not in {"", TREATMENTS[-1]}:
+        procs = _typed(group, catalogue, random)
+    plain: dict[str, Any] = dict.fromkeys(VALUE_VARIABLES.values())
+    return plain | {"dx": dx, "procs": procs + related}
+
+
+def _typed(group: Group, catalogue: Catalogue, random: Random) -> list[str]:
+    """A procedure that makes the treatment, and the tier, of a mixed group, if there is one."""
+    codes = [code for tier, code in _by_treatment(catalogue)[group.treatment] if group.tier in {"", tier}]
+    return [random.choice(codes)] if codes else []
+
+
+@lru_cache(maxsize=4)
+def _by_treatment(catalogue: Catalogue) -> dict[str, list[tuple[str, str]]]:
+    matching = catalogue.matching
+    typed: dict[str, list[tuple[str, str]]] = {treatment: [] for treatment in TREATMENTS}
+    for code, (kind, tier) in catalogue.types.items():
+        treatment = matching.interventional if kind == "interventional" else kind
+        typed[treatment].append((tier or matching.untiered, code))
+    return typed
+
+
+@lru_cache(maxsize=4)
+def _all_types(catalogue: Catalogue) -> tuple[str, ...]:
+    return tuple(catalogue.types)
+
+
+@lru_cache(maxsize=4)
+def _excluded(catalogue: Catalogue) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return tuple(sorted(catalogue.excluded_dx)), tuple(sorted(catalogue.excluded_procs))
+
+
+def _code(prefix: str, catalogue: Catalogue, random: Random) -> str:
+    """A whole code with the prefix, none that may not be principal where there is another."""
+    middle = "" if len(prefix) > 3 else f".{random.randrange(10)}" if len(prefix) == 3 else "10.x"
+    codes = [f"{prefix}{middle}{ending}" for ending in _ENDINGS]
+    return next((code for code in codes if code not in catalogue.excluded_dx), codes[0])
+
+
+def _with_condition(case: dict[str, Any], group: Group, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
+    """The case with values and diagnoses that a group's condition may ask for."""
+    yield case
+    if group.condition == ALWAYS:
+        return
+    numbers: dict[str, set[int]] = {}
+    for node in walk(group.condition):
+        if isinstance(node, Compare):
+            numbers.setdefault(VALUE_VARIABLES[node.variable], set()).update(
+                int(node.value) + step for step in (-1, 0, 1)
+            )
+        elif isinstance(node, In):
+            for name in node.sets:
+                code = min(catalogue.sets[name])
+                yield case | {"dx": [*case["dx"], code] if "QTZD" in node.variables else [code, *case["dx"][1:]]}
+    for values in itertools.product(*(sorted(values) for values in numbers.values())):
+        yield case | dict(zip(numbers, values, strict=True))
+
+
+def dip_near_misses(case: dict[str, Any], catalogue: Catalogue, random: Random) -> Iterator[dict[str, Any]]:
+    """The case with one thing otherwise: a procedure less, more or in another place, a diagnosis less or excluded."""
+    dx, procs = case["dx"], case["procs"]
+    for at in range(len(procs)):
+        yield case | {"procs": procs[:at] + procs[at + 1 :]}
+    yield case | {"procs": [*procs, random.choice(_all_types(catalogue))]}
+    yield case | {"procs": [random.choice(_all_types(catalogue)), *procs]}
+    yield case | {"procs": [None, *procs]}
+    yield case | {"procs": [*procs[1:], *procs[:1]]}
+    yield case | {"procs": [*procs, *procs[:1], "no such procedure"]}
+    yield case | {"dx": [*dx[1:], *dx[:1]]}
+    yield case | {"dx": [dx[0][:4], *dx[1:]]}
+    for codes, column in zip(_excluded(catalogue), ("dx", "procs"), strict=True):
+        if codes:
+            yield case | {column: [random.choice(codes), *case[column][column == "dx" :]]}
+    for column in ("age_days", "newborn_weight"):
+        if case[column] is not None:
+            yield from (case | {column: value} for value in (case[column] - 1, case[column] + 1, None))
