@@ -280,6 +280,10 @@ def test_encoded_cases_are_grouped_again_and_again(cases, expected):
         drgdip.group(encoded, "chs-drg-1.1")
 
 
+def test_what_can_be_read_only_once_is_encoded_whole(cases, expected):
+    assert results_of(drgdip.group(drgdip.encode(cases.to_reader(), SCHEME), SCHEME)) == expected
+
+
 def test_streams_stay_streams(cases, expected, tmp_path):
     for threads in (1, 2):
         reader = drgdip.group(cases.to_reader(max_chunksize=64), SCHEME, threads=threads)

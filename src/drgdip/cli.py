@@ -314,12 +314,12 @@ def _with_all_columns(cases: pa.Table) -> pa.Table:
 
 
 def _check_free(names: list[str], scheme: Scheme | Catalogue, options: argparse.Namespace) -> None:
-    from drgdip.grouper.group import result_names
+    from drgdip.grouper.group import taken_names
 
-    taken = [name for name in result_names(scheme) if options.prefix + name in names]
+    taken = taken_names(names, scheme, options.prefix)
     if taken:
         raise CaseError(
-            f"{options.file} has columns {', '.join(options.prefix + name for name in taken)} already; "
+            f"{options.file} has columns {', '.join(taken)} already; "
             "give --prefix new_ to name the result's columns otherwise"
         )
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from drgdip.grouper.drg import Encoded
     from drgdip.grouper.scheme import Scheme
 
-__all__ = ["encode", "group", "group_batches", "result_fields", "result_names", "results_of", "warmup"]
+__all__ = ["encode", "group", "group_batches", "result_fields", "result_names", "results_of", "taken_names", "warmup"]
 
 #: Rows that one thread reads, numbers and groups at a time.
 CHUNK = 131_072
@@ -115,9 +115,7 @@ def group(
         return _group_stream(data, scheme, columns, prefix, codes, engine, workers)
 
     kind = kind_of(data)
-    table = data
-    if kind in {"lazy", "duckdb", "capsule"}:  # to be read once: a second reading might give another order
-        table = data.collect() if kind == "lazy" else to_arrow(data)
+    table = _read_once(data)
     names = names_of(table)
     _check_names(names, scheme, prefix)
     needed = to_arrow(table, _needed(names, scheme, columns))
@@ -153,8 +151,7 @@ def encode(data: Any, scheme: str | Scheme | Catalogue, *, columns: Mapping[str,
     ['GZ19']
     """
     scheme = load_any(scheme)
-    if kind_of(data) == "lazy":
-        data = data.collect()
+    data = _read_once(data)
     needed = to_arrow(data, _needed(names_of(data), scheme, columns))
     return _encoded(to_cases(needed, columns), scheme)
 
@@ -189,10 +186,9 @@ def group_batches(
     >>> [grouped["group"].to_pylist() for grouped in group_batches("chs-drg-2.0")(iter([batch]))]
     [['GZ19']]
     """
-    scheme_id = scheme if isinstance(scheme, str) else None
 
     def function(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        loaded = load_any(scheme if scheme_id is None else scheme_id)
+        loaded = load_any(scheme)
         for batch in batches:
             grouped = group(batch, loaded, columns=columns, prefix=prefix, codes=codes, threads=1)
             plain = {field.name: field for field in result_fields(prefix, loaded)}
@@ -281,8 +277,21 @@ def _is_stream(data: object) -> bool:
     return dataset is not None and isinstance(data, dataset.Dataset | dataset.Scanner)
 
 
+def _read_once(data: Any) -> Any:
+    """A table that can be read again: a second reading of the source might give another order, or nothing."""
+    kind = kind_of(data)
+    if kind == "lazy":
+        return data.collect()
+    return to_arrow(data) if kind in {"duckdb", "capsule"} else data
+
+
+def taken_names(names: list[str], scheme: Scheme | Catalogue, prefix: str) -> list[str]:
+    """Names of the result's columns that a table has already."""
+    return [prefix + name for name in result_names(scheme) if prefix + name in names]
+
+
 def _check_names(names: list[str], scheme: Scheme | Catalogue, prefix: str) -> None:
-    taken = [prefix + name for name in result_names(scheme) if prefix + name in names]
+    taken = taken_names(names, scheme, prefix)
     if taken:
         raise CaseError(
             f"the table has columns {', '.join(taken)} already; give a prefix for the result's, such as prefix='new_'"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from drgdip.grouper.grammar import ALWAYS, LEVELS, Compare, Count, In, Or, Rule, Severity
 from drgdip.grouper.reference import facts_of, group_facts, refusal
+from drgdip.grouper.scheme import Drg, Mdc
 from drgdip.grouper.ways import Literal, alternatives
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from drgdip.grouper.reference import Visit
-    from drgdip.grouper.scheme import Adrg, Drg, Mdc, Scheme
+    from drgdip.grouper.scheme import Adrg, Scheme
 
 __all__ = [
     "Target",
@@ -93,9 +94,9 @@ def reached(case: dict[str, Any], scheme: Scheme) -> Target | None:
     if result.adrg is None:
         return None
     held = [visit.row for visit in visits if visit.holds]
-    drg = held.pop() if type(held[-1]).__name__ == "Drg" else None
+    drg = held.pop() if isinstance(held[-1], Drg) else None
     adrg = held.pop()
-    mdc = next(row for row in reversed(held) if type(row).__name__ == "Mdc")
+    mdc = next(row for row in reversed(held) if isinstance(row, Mdc))
     return Target(mdc, adrg, drg)  # type: ignore[arg-type]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import kind_of, names_of, to_arrow, to_kind, with_columns
+from drgdip._arrow import kind_of, names_of, to_arrow, with_columns
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -291,11 +291,4 @@ def text_columns(table: pa.Table) -> pa.Table:
 
 def add_columns(data: Any, new: dict[str, Any]) -> Any:
     """The caller's table with columns set: added on the right, or in place of those of the same name."""
-    table = pa.table(new)
-    if kind_of(data) in {"pandas", "records", "polars", "lazy"}:
-        return with_columns(data, table)
-    old = to_arrow(data)
-    kept = old.drop_columns([name for name in table.column_names if name in old.column_names])
-    for name in table.column_names:
-        kept = kept.append_column(name, table[name])
-    return to_kind(kept, data)
+    return with_columns(data, pa.table(new))
