@@ -160,7 +160,9 @@ def build_catalogue(
         _core_row(one) for one in _local(national, kept, taken, numbers, combinations, fen, rows, least, increase)
     ]
     stages = tuple(dict.fromkeys((*national.matching.stages, "core", "mixed")))
-    matching = dataclasses.replace(national.matching, stages=stages)
+    # The means come of the grouping, so that they cannot lead it.
+    prefer = tuple(name for name in national.matching.prefer if name != "nearest_mean") or ("order",)
+    matching = dataclasses.replace(national.matching, stages=stages, prefer=prefer)
     head = {"id": id, "title": title, "issuer": issuer}
     core = _write(path, national, matching, head, groups)
     usable = table.take(pa.array(rows))

@@ -15,7 +15,7 @@ from drgdip._arrow import from_list, kind_of, names_of, to_arrow, to_kind, with_
 from drgdip.cases import case_columns, to_cases
 from drgdip.codes import walks_to
 from drgdip.errors import CaseError
-from drgdip.grouper.catalogue import Catalogue, load_any, newborn_weight_of
+from drgdip.grouper.catalogue import Catalogue, load_any, newborn_weight_of, value_columns
 from drgdip.grouper.grammar import VALUE_VARIABLES
 from drgdip.grouper.reference import group_one
 from drgdip.grouper.result import DipResult, GroupResult
@@ -310,7 +310,7 @@ def _needed(names: list[str], scheme: Scheme | Catalogue, columns: Mapping[str, 
             f"{', '.join(map(repr, names))}. Use a name of docs/cases.md, say columns={{{absent[0]!r}: ...}} "
             "(--columns on the command line), or, where every value is missing, add a column of nulls"
         )
-    read = {*wanted, *(VALUE_VARIABLES[v] for v in scheme.variables if v in VALUE_VARIABLES), "unreadable"}
+    read = {*wanted, *value_columns(scheme), "unreadable"}
     if "newborn_weight" in read and (kind := newborn_weight_of(scheme)):
         read.add(f"{kind}_weight")
     return list(dict.fromkeys(name for column in found for name in found[column] if column in read))
