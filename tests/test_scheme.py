@@ -267,6 +267,7 @@ def test_a_changed_byte_in_the_package_is_found(tmp_path, monkeypatch):
 
 #: Fixture (the problem, and after a hyphen which of several), file, line, what the message says, how to mend it.
 FAULTS = [
+    ("absent_row", "unreachable.csv", 2, "adrg,MDCB,9,BZ1: the scheme has no such row", "Drop the row or mend it"),
     ("bad_csv-open_quote", "mdc.csv", 4, "the row is not CSV", "Close every quote"),
     ("bad_encoding", "sets.csv", None, "not UTF-8 (byte 9)", "Save the file as UTF-8"),
     ("bad_number-adrg", "adrg.csv", 6, "order '3.0' is not a whole number", "Count from 1 in the parent"),
@@ -309,7 +310,9 @@ FAULTS = [
     ("unknown_column-order", "severity.csv", 1, "columns stand as level,code,exclusion", "The columns are code,level"),
     ("unknown_exclusion", "severity.csv", 5, "N02.200 names exclusion table 'x3'", "Add the table, or leave the cell"),
     ("unknown_key-count", "scheme.toml", None, "unknown count 'rules' in [counts]", "The counts are mdc, adrg, drg"),
+    ("unknown_key-key", "scheme.toml", None, "unknown key 'effective'", "The keys are id, title, issuer"),
     ("unknown_key-option", "scheme.toml", None, "unknown option 'fall_through'", "The options are mdc_fallthrough"),
+    ("unknown_key-table", "scheme.toml", None, "unknown table 'matching'", "The keys are id, title, issuer"),
     ("unknown_parent-adrg", "adrg.csv", 6, "ADRG BR2 belongs to MDC 'MDCD'", "Add the MDC or mend the code"),
     ("unknown_parent-drg", "drg.csv", 5, "DRG BB13 belongs to ADRG 'BB2'", "Add the ADRG or mend the code"),
     ("unknown_parent-mdc_without_adrg", "mdc.csv", 4, "MDC MDCD has no ADRG", "Add its ADRGs to adrg.csv"),
@@ -405,7 +408,7 @@ def test_the_docstring_lists_the_problems_that_are_raised():
     documented = re.findall(r"``([a-z_]+)``", part)
     assert sorted(documented) == sorted(raised)
     tested = {fault[0].partition("-")[0] for fault in FAULTS} | {"missing_file", "wrong_digest"}
-    tested |= {"absent_row", "bad_workbook", "unknown_base"}  # in tests/places
+    tested |= {"bad_workbook", "unknown_base"}  # in tests/places
     assert tested == raised
 
 

@@ -109,6 +109,7 @@ FAULTS = [
     ("unknown_value", "procedure_types.csv", 2, ("surgery", "operation"), "type 'operation' of 11.0001"),
     ("bad_value", "primary_care.csv", 2, ("A41.9", "41.9"), "is no prefix"),
     ("wrong_count", "catalogue.toml", None, ("core = 4", "core = 5"), "core = 5, the tables have 4"),
+    ("unknown_key", "catalogue.toml", None, ('id = "small"', 'extends = "a"\nid = "small"'), "unknown key 'extends'"),
     ("unknown_key", "catalogue.toml", None, ("core = 4", "cores = 4"), "unknown count 'cores'"),
     ("unknown_key", "catalogue.toml", None, ("prefer =", "preferred ="), "unknown option 'preferred'"),
     ("missing_key", "catalogue.toml", None, ("[matching]", "[evaluation]"), "'matching' is missing"),

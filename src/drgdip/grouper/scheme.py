@@ -582,10 +582,14 @@ def check_head(path: Path, head: Mapping[str, Any], options: str, inherited: tup
         if key not in head and key not in inherited:
             raise SchemeError("missing_key", f"{key!r} is missing", file=path, fix="Add it")
     types: dict[str, type] = dict.fromkeys((*texts, "place", "effective_from", "effective_to"), str)
+    types |= {"extends": str} if options == "evaluation" else {}
     types |= {"revision": int} | dict.fromkeys(("counts", options, "provenance", "notes"), dict)
-    for key, kind in types.items():
-        if key in head and (not isinstance(head[key], kind) or isinstance(head[key], bool)):
-            raise SchemeError("bad_value", f"{key} is {head[key]!r}", file=path, fix=f"Give {_TYPE_WORDS[kind]}")
+    for key, value in head.items():
+        if key not in types:
+            what = f"unknown {'table' if isinstance(value, dict) else 'key'} {key!r}"
+            raise SchemeError("unknown_key", what, file=path, fix=f"The keys are {', '.join(types)}")
+        if not isinstance(value, types[key]) or isinstance(value, bool):
+            raise SchemeError("bad_value", f"{key} is {value!r}", file=path, fix=f"Give {_TYPE_WORDS[types[key]]}")
 
 
 def _evaluation(path: Path, options: Mapping[str, Any]) -> Evaluation:
@@ -747,6 +751,8 @@ def _check_reachable(scheme: Scheme, tables: Mapping[str, Table]) -> None:
     """Refuse rows behind an unconditional one, unless they are listed in unreachable.csv."""
     annex = scheme.annexes.get("unreachable.csv")
     listed = {row[:3] for row in annex.rows} if annex else set()
+    if annex:
+        _check_listed(scheme, annex)
     for name, parent, order, code, closed in _closed_rows(scheme):
         if (name, parent, order) not in listed:
             table = tables[f"{name}.csv"]
@@ -756,6 +762,16 @@ def _check_reachable(scheme: Scheme, tables: Mapping[str, Table]) -> None:
             what = f"{code} can never be reached: {closed} before it in {parent} takes every case"
             fix = f"Mend the order or the rules, or list it in unreachable.csv as {name},{parent},{order}"
             raise table.error("unreachable", index, what, fix)
+
+
+def _check_listed(scheme: Scheme, annex: Table) -> None:
+    """Refuse rows of unreachable.csv that name no row of the scheme."""
+    rows = {("adrg", adrg.mdc, str(adrg.order), adrg.code) for adrg in scheme.adrgs}
+    rows |= {("drg", adrg.code, str(drg.order), drg.code) for adrg in scheme.adrgs for drg in adrg.drgs}
+    for index, row in enumerate(annex.rows):
+        if row[:4] not in rows:
+            what = f"{','.join(row[:4])}: the scheme has no such row"
+            raise annex.error("absent_row", index, what, "Drop the row or mend it")
 
 
 def _closed_rows(scheme: Scheme) -> Iterator[tuple[str, str, str, str, str]]:
