@@ -19,6 +19,7 @@ from drgdip.errors import DrgdipError
 from drgdip.fields import MISSING
 from drgdip.grouper import dip_kernels as kernels
 from drgdip.grouper.catalogue import EXCLUDED, STAGES, TREATMENTS, value_columns
+from drgdip.grouper.columns import result_texts
 from drgdip.grouper.compile import numbering
 from drgdip.grouper.dip_kernels import Tables, dx_bits_of_rows, match_rows
 from drgdip.grouper.drg import encode_columns, refusal_reasons
@@ -126,7 +127,6 @@ class Compiled:
     conditions: tuple[Rule, ...]
     set_bit: dict[str, int]
     whole_case: bool
-    groups: pa.Array
     kinds: np.ndarray
 
 
@@ -184,7 +184,6 @@ def _compile(catalogue: Catalogue) -> Compiled:
         conditions=conditions,
         set_bit=set_bit,
         whole_case=bool(prefix_sets or sets),
-        groups=from_list([group.code for group in catalogue.groups], pa.string()),
         kinds=np.array([STAGES.index(group.kind) for group in catalogue.groups], dtype=np.int32),
     )
 
@@ -441,14 +440,15 @@ def match_encoded(encoded: Encoded, catalogue: Catalogue, compiled: Compiled) ->
     status[left] = np.where(
         reason[left] < len(kernels.NO_GROUP), statuses.index("ungrouped"), statuses.index("excluded")
     )
-    kind = compiled.kinds[np.maximum(taken, 0)] if len(compiled.kinds) else taken
+    kind = np.where(grouped, compiled.kinds[np.maximum(taken, 0)], -1) if len(compiled.kinds) else taken
+    texts = result_texts(catalogue)
     return {
-        "group": _column(taken, grouped, compiled.groups),
-        "kind": _column(kind, grouped, list(STAGES)),
-        "treatment": _column(treatment.astype(np.int32), treatment >= 0, list(TREATMENTS)),
+        "group": texts["group"].numbered(taken),
+        "kind": texts["kind"].numbered(kind.astype(np.int32)),
+        "treatment": texts["treatment"].numbered(treatment.astype(np.int32)),
         "primary_care": from_numpy(care, grouped),
-        "status": _column(status, status >= 0, statuses),
-        "reason": _column(status_reason, status_reason >= 0, reasons),
+        "status": texts["status"].numbered(status),
+        "reason": texts["reason"].numbered(status_reason),
     }
 
 
@@ -456,11 +456,6 @@ def _costs(encoded: Encoded, catalogue: Catalogue) -> np.ndarray:
     """Total costs in fen, NaN for none; no values where nobody asks."""
     rows = encoded.rows if catalogue.matching.reads_cost else 0
     return encoded.values.get("total_cost", np.full(rows, np.nan))
-
-
-def _column(numbers: np.ndarray, known: np.ndarray, values: list[str] | pa.Array) -> pa.DictionaryArray:
-    dictionary = from_list(values, pa.string()) if isinstance(values, list) else values
-    return pa.DictionaryArray.from_arrays(from_numpy(numbers, known), dictionary)
 
 
 def _conditions(

@@ -16,12 +16,13 @@ from drgdip.cases import case_columns, to_cases
 from drgdip.codes import walks_to
 from drgdip.errors import CaseError
 from drgdip.grouper.catalogue import Catalogue, load_any, newborn_weight_of, value_columns
+from drgdip.grouper.columns import result_texts
 from drgdip.grouper.grammar import VALUE_VARIABLES
 from drgdip.grouper.reference import group_one
 from drgdip.grouper.result import DipResult, GroupResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from drgdip.grouper.drg import Encoded
     from drgdip.grouper.scheme import Scheme
@@ -377,12 +378,13 @@ def _group_with_reference(cases: pa.Table, scheme: Scheme | Catalogue, codes: st
     results = [group_one(case, scheme, codes=codes) for batch in cases.to_batches(10_000) for case in batch.to_pylist()]
     names = result_names(scheme)
     columns = zip(*results, strict=True) if results else [()] * len(names)
-    named = zip(names, columns, strict=True)
-    return pa.table({name: _as_column(name, values) for name, values in named})
-
-
-def _as_column(name: str, values: Sequence[Any]) -> pa.Array:
-    return from_list(values, pa.bool_()) if name in _FLAGS else from_list(values, pa.string()).dictionary_encode()
+    texts = result_texts(scheme)
+    return pa.table(
+        {
+            name: from_list(values, pa.bool_()) if name in _FLAGS else texts[name].column(values)
+            for name, values in zip(names, columns, strict=True)
+        }
+    )
 
 
 def _group_encoded(encoded: Encoded, scheme: Scheme | Catalogue, prefix: str, workers: int) -> pa.Table:

@@ -335,8 +335,9 @@ def _terms(group: Group) -> tuple[Term, ...]:
 
 def _names(term: Term, given: Sequence[str], catalogue: Catalogue) -> bool:
     """Whether a term names one of the procedures."""
-    if any(code in given for code in term.codes):
-        return True
+    for code in given:  # without a generator, since it is asked of nearly every candidate
+        if code in term.codes:
+            return True
     return bool(term.short) and any(code.startswith(_meant_short((term,), catalogue)) for code in given)
 
 
