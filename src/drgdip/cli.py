@@ -153,7 +153,9 @@ def _parser() -> argparse.ArgumentParser:
     diff.add_argument("before", metavar="BEFORE", help=_SCHEME)
     diff.add_argument("after", metavar="AFTER", help="another one")
     diff.add_argument("file", metavar="FILE", type=Path, nargs="?", help=f"cases: {_FILE}")
-    diff.add_argument("--limit", type=int, default=20, metavar="N", help="show so many rows of each kind (default: 20)")
+    diff.add_argument(
+        "--limit", type=int, default=20, metavar="N", help="show so many rows of each table (default: 20)"
+    )
     diff.add_argument("-o", "--output", metavar="OUT", help="where to write every row; - for the screen")
     diff.add_argument("--format", choices=("csv", "json", "jsonl", "parquet"), help="format of OUT, else by its ending")
     _add_reading(diff)
@@ -599,7 +601,7 @@ def _show_scheme(options: argparse.Namespace) -> None:
 
 
 def _diff(options: argparse.Namespace) -> None:
-    from drgdip.grouper.catalogue import load_any
+    from drgdip.grouper.catalogue import Catalogue, load_any
     from drgdip.grouper.diff import diff_cases, diff_schemes
 
     before, after = load_any(options.before), load_any(options.after)
@@ -611,7 +613,8 @@ def _diff(options: argparse.Namespace) -> None:
 
         cases = read_cases(options.file, format=options.input_format, columns=_columns(options))
         table = diff_cases(cases, before, after, codes=options.codes)
-        lines = _moves(table, options.limit)
+        alike = isinstance(before, Catalogue) is isinstance(after, Catalogue)
+        lines = _moves(table, options.limit, ("group", "moves") if alike else ("status", "pairs"))
     with _output(options) as writer:
         if writer is not None:
             writer.write(table)
@@ -648,19 +651,18 @@ def _short(text: str) -> str:
     return text if len(text) <= _ROOM else text[: _ROOM - 1] + "…"
 
 
-def _moves(table: pa.Table, limit: int) -> Iterator[str]:
-    """How many cases moved, and the commonest moves."""
+def _moves(table: pa.Table, limit: int, words: tuple[str, str]) -> Iterator[str]:
+    """How many cases moved, and the commonest moves; the words are for what they change and for what is shown."""
     rows = table.to_pylist()
     total = sum(row["cases"] for row in rows)
     moves = [row for row in rows if row["moved"] is not False]
     moved = sum(row["cases"] for row in moves if row["moved"])
-    told = all(row["moved"] is not None for row in rows)
-    yield f"{total:,} cases: {moved:,} change their {'group' if told else 'status'} ({moved / max(total, 1):.2%})"
+    yield f"{_several(total, 'case')}: {moved:,} change their {words[0]} ({moved / max(total, 1):.2%})"
     for row in moves[:limit]:
         sides = (f"{row[side] or row[f'{side}_status']} {row[f'{side}_name'] or ''}" for side in ("before", "after"))
         yield f"  {row['cases']:>8,} of {row['before_cases']:,}  " + " -> ".join(map(str.strip, sides))
     if len(moves) > limit:
-        yield f"  ... and {len(moves) - limit:,} more {'moves' if told else 'pairs'}"
+        yield f"  ... and {len(moves) - limit:,} more {words[1]}"
 
 
 def _warmup(options: argparse.Namespace) -> None:
