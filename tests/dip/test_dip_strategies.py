@@ -82,6 +82,8 @@ EXAMPLES = [
     ("xiangyang: whole first", "xiangyang jingmen", "E11.900", "47.0100", "1000", "X2"),
     ("xiangyang: whole first", "xiangyang jingmen", "E11.900", "47.0100|54.2100", "1000", "X2"),
     ("xiangyang: then the base", "xiangyang jingmen", "E11.900", "47.0199|54.2100", "1000", "X3"),
+    ("xiangyang: two of those", "xiangyang jingmen", "E12.900", "47.0199|47.0100", "1000", "X6"),
+    ("xiangyang: one is not two", "xiangyang jingmen", "E12.900", "47.0100", "1000", "K0"),
     ("xiangyang: whole codes else", "hubei", "E11.900", "47.0199x001", "1000", "K0"),
     ("xiangyang: whole codes else", "hubei", "E11.900", "47.0", "1000", "X1"),
     # Xiaogan: core, primary-care, mixed, blank
@@ -196,8 +198,8 @@ FAULTS = [
     ("bad_value", "catalogue.toml", None, ("[notes]", 'unnamed_surgery = "no"\n[notes]'), "Give core or mixed"),
     ("bad_value", "catalogue.toml", None, ("[notes]", 'short_codes = "4"\n[notes]'), "Give whole or prefix"),
     ("unknown_value", "groups.csv", 2, ("B1,core", "B1,primary"), "primary-care, mixed, blank"),
-    ("unknown_value", "groups.csv", 50, ("K0,blank,*,*,,,,,", "K0,blank,*,*,,,,,surgery"), "treatment 'surgery' of K0"),
-    ("bad_value", "groups.csv", 41, ("L2,mixed,C3,", "L2,mixed,C3.,"), "Write A41.9, A46.x, A41, A4, A"),
+    ("unknown_value", "groups.csv", 51, ("K0,blank,*,*,,,,,", "K0,blank,*,*,,,,,surgery"), "treatment 'surgery' of K0"),
+    ("bad_value", "groups.csv", 42, ("L2,mixed,C3,", "L2,mixed,C3.,"), "Write A41.9, A46.x, A41, A4, A"),
     ("unknown_value", "statistics.csv", 2, ("B1,15", "B9,15"), "'B9' is no group of groups.csv"),
     ("bad_number", "statistics.csv", 2, ("1000.00", "1e3"), "mean '1e3' of B1 is no amount"),
     ("bad_number", "statistics.csv", 2, ("1000.00", "-1000"), "Write yuan, as 12345.67"),
@@ -235,8 +237,22 @@ def test_statistics_are_not_read_where_nobody_asks(tmp_path):
 
 # Twins
 
-_DX = ["A41.900", "A42.9", "A43.900", "A44.900", "A45.900", "A47.900", "A48.900", "E11.900", "G20.900", "G21.900"]
-_DX += ["C34.900", "C35", "C40.900", "D10.900", "D49.900", "F20.900", "F29", "Z99.900", "C3", None, "", "nonsense"]
+_DX = ["A41.900", "A42.9", "A43.900", "A44.900", "A45.900", "A47.900", "A48.900", "E11.900", "E12.900", "G20.900"]
+_DX += [
+    "G21.900",
+    "C34.900",
+    "C35",
+    "C40.900",
+    "D10.900",
+    "D49.900",
+    "F20.900",
+    "F29",
+    "Z99.900",
+    "C3",
+    None,
+    "",
+    "nonsense",
+]
 _PROCS = ["11.0001", "11.0002", "12.0001", "13.0001", "14.0001", "15.0001", "21.0001", "21.0002", "31.0001", "31.0002"]
 _PROCS += ["41.0001", "51.0001", "99.0001", "47.0100", "47.0", "47.01", "47.0199x001", "48.010", "48.0100", "49."]
 _PROCS += ["54.2100", "54.2", "no such procedure", None, "-"]

@@ -24,7 +24,7 @@ from drgdip.grouper.compile import numbering
 from drgdip.grouper.dip_kernels import Tables, dx_bits_of_rows, match_rows
 from drgdip.grouper.drg import encode_columns, refusal_reasons
 from drgdip.grouper.grammar import ALWAYS, VALUE_VARIABLES, And, Compare, In, Not, Or
-from drgdip.grouper.match import MEASURES, NAMING, closeness
+from drgdip.grouper.match import LAST, MEASURES, NAMING, closeness
 from drgdip.grouper.reference import OPERATORS
 from drgdip.grouper.result import REASONS, STATUSES
 
@@ -43,8 +43,6 @@ _REASONS = (*kernels.NO_GROUP, *kernels.DROPPED)
 _DYNAMIC = ("principal_first", "no_unmatched", "most_matched", "nearest_mean")
 #: Before a code that is meant whole; a prefix has none.
 _WHOLE = "="
-#: Behind every character of a code.
-_LAST = "\U0010ffff"
 #: How many diagnoses are remembered with their number; the code sets have some 35,000.
 _MOST_KNOWN = 200_000
 _remembering = ForkSafeLock()
@@ -84,7 +82,7 @@ class PrefixNumbering:
 
     def beginning(self, prefix: str) -> list[int]:
         """The numbers of prefixes and whole codes that begin so."""
-        bounds = [bisect_left(self.codes, sign + prefix + end) for sign in ("", _WHOLE) for end in ("", _LAST)]
+        bounds = [bisect_left(self.codes, sign + prefix + end) for sign in ("", _WHOLE) for end in ("", LAST)]
         return [self.first + place for place in (*range(*bounds[:2]), *range(*bounds[2:]))]
 
     def look(self, codes: Sequence[str]) -> list[int]:

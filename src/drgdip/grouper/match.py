@@ -26,7 +26,7 @@ __all__ = ["Asked", "Situation", "Trial", "closeness", "fits", "match", "match_c
 #: The stages whose groups a mixed group of surgery may go before (`drgdip.grouper.catalogue.Matching`).
 NAMING = ("core", "primary-care")
 #: Behind every character of a code.
-_LAST = "\U0010ffff"
+LAST = "\U0010ffff"
 
 
 class Situation(NamedTuple):
@@ -377,7 +377,7 @@ def _gravity(group: Group, catalogue: Catalogue) -> int:
     codes = [code for term in _terms(group) for code in term.codes]
     for short in _meant_short(_terms(group), catalogue):
         typed = _typed_codes(catalogue)
-        codes += typed[bisect_left(typed, short) : bisect_left(typed, short + _LAST)]
+        codes += typed[bisect_left(typed, short) : bisect_left(typed, short + LAST)]
     kinds = {catalogue.treatment_of(code) for code in codes}
     return next((place for place, treatment in enumerate(TREATMENTS) if treatment in kinds), len(TREATMENTS))
 
