@@ -223,6 +223,18 @@ def test_names_of_sheets_and_columns_are_read_with_tolerance(tmp_path):
     assert [group.code for group in mine.groups][-1] == "JC-8"
 
 
+def test_any_sheet_may_have_any_column_that_is_understood(tmp_path):
+    sheets = book(**{RESISTANT: ROWS[RESISTANT]})
+    sheets[CORE] = [
+        [*HEADERS[TB].split(" "), "天龄", "出生体重", "其他诊断编码", "相关手术操作编码", "病种分值"],
+        ["JC", 1, "P07", "", "", "", "是", IS_RESISTANT, "<29天", "0-999克", "J18", "96.7201", 12.5],
+    ]
+    group = Catalogue.from_workbook(save(tmp_path / "a.xlsx", sheets)).groups[0]
+    rule = "(ZYZD in RESISTANT or QTZD in RESISTANT_OTHER) and XSRTL < 29 and XSRTZ <= 999"
+    assert (str(group.condition), group.other_dx, group.score) == (rule, ("J18",), "12.5")
+    assert group.related[0].codes == ("96.7201",)
+
+
 def changed(sheet, at, row):
     """The book with one row of a sheet another; rows of data count from 0, the column names are -1."""
     sheets = book(**ROWS)
@@ -264,7 +276,24 @@ def header(sheet, old, new):
         (cell(PRE, 3, 5, "28天"), "unknown_value", PRE, 7, "age '28天' and weight"),
         (cell(PRE, 3, 6, "2499克以下"), "unknown_value", PRE, 7, "'2499克以下'"),
         (cell(PRE, 3, 6, ""), "empty_cell", PRE, 7, "the cell under 出生体重 is empty"),
-        (changed(PRE, 2, [*NEWBORN[:5], "", "出生体重"]), "bad_value", PRE, 7, "'<29天' is no procedure"),
+        (changed(PRE, 2, [*NEWBORN[:5], "", "出生体重"]), "missing_column", PRE, 6, "the column '天龄' is missing"),
+        (changed(PRE, -1, NEWBORN[:5]), "missing_column", PRE, 3, "the column '说明' is missing"),
+        (
+            changed(PRE, -1, [*NEWBORN[:5], "", "", "说明"]),
+            "missing_column",
+            PRE,
+            3,
+            "the column '主要手术操作编码' is",
+        ),
+        (
+            header(CORE, "主要手术操作名称", "主要手术操作/相关手术操作编码"),
+            "duplicate",
+            CORE,
+            2,
+            "two columns 主要手术操作",
+        ),
+        (header(NO_DX, "主要诊断名称", "说明"), "unknown_column", NO_DX, 3, "'说明' is not understood in this sheet"),
+        (cell(CORE, 0, 4, 39.61), "bad_value", CORE, 3, "'39.61' is no procedure"),  # 39.6100, as a number
         (cell(BURN, 0, 4, ""), "empty_cell", BURN, 4, "the cell under 其他诊断编码 is empty"),
         (cell(TUMOR, 0, 4, "C00~C75"), "bad_value", TUMOR, 3, "'C00~C75' is no prefix"),
         (cell(TUMOR, 0, 6, "99.2503，99.2800x005"), "bad_value", TUMOR, 3, "'99.2503,99.2800x005' is no procedure"),

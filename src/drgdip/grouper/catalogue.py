@@ -412,7 +412,7 @@ def load_catalogue(catalogue: str | os.PathLike[str] | Catalogue, **matching: An
     else:
         folder = Path(catalogue)
         if not folder.is_dir():
-            fix = "Give a catalogue's folder or id"
+            fix = "Give a catalogue's folder or id; Catalogue.from_workbook reads a workbook"
             raise SchemeError("missing_file", "there is no such folder", file=folder, fix=fix)
         loaded = _load_folder(folder)
     if not matching:

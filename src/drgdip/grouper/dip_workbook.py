@@ -62,14 +62,18 @@ COLUMNS = {
     "resistant": ("是否耐药",),
     "resistance": ("是否耐药说明",),
     "note": ("说明",),
+    "score": ("分值", "病种分值"),
 }
 _NAMED = {name: column for column, names in COLUMNS.items() for name in names}
 #: A row of column names has one of these.
 _CODES = frozenset({"dx", "procedures", "any_procedures"})
 #: What makes the name of a group that has none of its own, in order.
 _NAMES = ("dx_name", "degree", "other_dx_name", "area", "procedures_name", "any_procedures_name", "related_name")
+#: What any sheet may have, for it decides nothing.
+_LABELS = frozenset({"category", "seq", "name", *_NAMES})
 _ALL = "所有诊断"
-_PROCEDURE = re.compile(r"\d\d\.[\dA-Zx]+")
+#: Codes have four characters or more behind the point; a number in a cell would have lost its zeros.
+_PROCEDURE = re.compile(r"\d\d\.[\dA-Zx]{4,}")
 #: A diagnosis, or its beginning, or a procedure, within a text.
 _CODE = re.compile(r"[A-Z]\d\d[.\dx]*|\d\d\.[\dA-Zx]+")
 _WHOLE_DX = re.compile(r"[A-Z]\d\d(\.\S+)?")
@@ -78,9 +82,9 @@ _DAYS = re.compile(r"<(\d+)天")
 _WEIGHT = re.compile(r"(?:出生体重)?(\d+)[-~～—–](\d+)克")
 _MAY_BE = re.compile(r"(.+)作为主要诊断,可作为主要手术操作")
 _EXCLUDED = {"按保守治疗入组": "conservative", "不可作为主要手术操作": "not-principal"}
-#: The conditions of groups for resistant tuberculosis and for the other: 是 and 否.
-_IS_RESISTANT = "ZYZD in RESISTANT or QTZD in RESISTANT_OTHER"
-_RESISTANCE = {"是": (_IS_RESISTANT, "耐药结核"), "否": (f"not ({_IS_RESISTANT})", "非耐药结核")}
+#: The conditions of groups for resistant tuberculosis and for the other, and what they are called.
+_IS_RESISTANT = "(ZYZD in RESISTANT or QTZD in RESISTANT_OTHER)"
+_RESISTANCE = {"是": (_IS_RESISTANT, "耐药结核"), "否": (f"not {_IS_RESISTANT}", "非耐药结核")}
 
 
 class _Row(NamedTuple):
@@ -159,16 +163,22 @@ def _header(
     """The columns by place, as a row of names says; in a second such row an empty cell leaves the name above it."""
     columns = dict(before)
     for place, word in words.items():
-        if word not in _NAMED and not word.endswith("名称"):  # names decide nothing
-            known = ", ".join(names[0] for names in COLUMNS.values())
-            what = f"the column {word!r} is not understood"
-            raise SchemeError("unknown_column", what, file=path, row=line, fix=f"The columns are {known}")
-        columns[place] = _NAMED.get(word, word)
-    named = list(columns.values())
-    for column in named:
-        if named.count(column) > 1:
+        column = _NAMED.get(word, word)
+        known = [*COLUMNS] if "category" in needed else [*needed, *_LABELS]
+        if column not in known and not word.endswith("名称"):  # names decide nothing
+            what = f"the column {word!r} is not understood in this sheet"
+            fix = f"The columns are {', '.join(COLUMNS[name][0] for name in COLUMNS if name in known)}"
+            raise SchemeError("unknown_column", what, file=path, row=line, fix=fix)
+        columns[place] = column
+    named = [column for column in columns.values() if column in COLUMNS]
+    kinds = [column.removeprefix("any_") for column in named]
+    for column, kind in zip(named, kinds, strict=True):
+        if kinds.count(kind) > 1:
             what = f"there are two columns {COLUMNS[column][0]}"
             raise SchemeError("duplicate", what, file=path, row=line, fix="Keep one of them")
+    if "category" in needed:
+        newborn = "days" in named or "weight" in named
+        needed = (*needed, *(("days", "weight") if newborn else () if "any_procedures" in named else ("procedures",)))
     for column in needed:
         if column not in named:
             what = f"the column {COLUMNS[column][0]!r} is missing"
@@ -204,6 +214,7 @@ def _group(row: _Row, kind: str) -> tuple[str, ...]:
     cells["dx"] = "*" if row.filled("dx") == _ALL else _diagnoses(row, "dx")
     cells["procedures"], cells["anywhere"] = _procedures_of(row)
     cells["related"] = _procedures(row, "related")
+    cells["score"] = row.plain.get("score", "")
     if "other_dx" in row.plain:
         row.filled("other_dx")
         cells["other_dx"] = _diagnoses(row, "other_dx")
@@ -217,11 +228,6 @@ def _group(row: _Row, kind: str) -> tuple[str, ...]:
 def _procedures_of(row: _Row) -> tuple[str, str]:
     """The procedures that a group asks for, and what may stand anywhere: by the column they stand in and the note."""
     column = next((name for name in ("any_procedures", "procedures") if name in row.plain), None)
-    if column is None and "days" not in row.plain:
-        what = "the group asks for no procedures and for no age"
-        raise row.error(
-            "missing_column", what, "Let the row of names above have 主要手术操作编码, or 天龄 and 出生体重"
-        )
     procedures = "*" if column is None else _procedures(row, column)
     note = row.plain.get("note", "")
     anywhere = next((where for words, where in _NOTES.items() if note.endswith(words)), "")
@@ -235,20 +241,21 @@ def _procedures_of(row: _Row) -> tuple[str, str]:
 
 def _condition(row: _Row) -> tuple[str, str]:
     """The condition of a group beyond its codes, and what it adds to the name."""
+    parts, name = [], ""
     if "resistant" in row.plain:
         if row.filled("resistant") not in _RESISTANCE:
             what = f"{row.plain['resistant']!r} under 是否耐药 is not understood"
             raise row.error("unknown_value", what, f"Give {' or '.join(_RESISTANCE)}")
-        return _RESISTANCE[row.plain["resistant"]]
-    if "days" not in row.plain:
-        return "", ""
-    days, weight = _DAYS.fullmatch(row.filled("days")), _WEIGHT.fullmatch(row.filled("weight"))
-    if days is None or weight is None:
-        what = f"age {row.named['days']!r} and weight {row.named['weight']!r} are not understood"
-        raise row.error("unknown_value", what, "Write them as <29天 and 出生体重1000-1499克")
-    least, most = map(int, weight.groups())
-    bounds = [f"XSRTL < {int(days[1])}", *([f"XSRTZ >= {least}"] if least else []), f"XSRTZ <= {most}"]
-    return " and ".join(bounds), ""
+        condition, name = _RESISTANCE[row.plain["resistant"]]
+        parts.append(condition)
+    if "days" in row.plain:
+        days, weight = _DAYS.fullmatch(row.filled("days")), _WEIGHT.fullmatch(row.filled("weight"))
+        if days is None or weight is None:
+            what = f"age {row.named['days']!r} and weight {row.named['weight']!r} are not understood"
+            raise row.error("unknown_value", what, "Write them as <29天 and 出生体重1000-1499克")
+        least, most = map(int, weight.groups())
+        parts += [f"XSRTL < {int(days[1])}", *([f"XSRTZ >= {least}"] if least else []), f"XSRTZ <= {most}"]
+    return " and ".join(parts), name
 
 
 def _excluded_diagnosis(row: _Row, _: str) -> tuple[str, ...]:
