@@ -232,6 +232,15 @@ def test_a_folder_and_a_threshold_will_do(tmp_path):
     assert head["counts"] == {"groups": 3, "core": 2, "mixed": 1}
 
 
+def test_upon_a_catalogue_of_ones_own(tmp_path):
+    low = {"low_level": {"H0", "H1"}, "low_share": 0.5}
+    first = build(SCORED, tmp_path / "a", score=partial(weights, scale=1000), **low)
+    assert all(group.score and group.primary_care for group in first.groups)
+    again = build(SCORED, tmp_path / "b", base=first)
+    assert groups_of(again) == groups_of(first)
+    assert not any(group.score or group.primary_care for group in again.groups)
+
+
 def test_codes_of_another_edition_are_mapped_on_the_way_in(tmp_path):
     older = cases((20, "K35.000", "", 2000), (20, "I63.900", "00.6400x007", 9000))
     built = build(older, tmp_path / "a", codes="clinical-2.0")

@@ -200,6 +200,14 @@ def test_each_kind_of_row(tmp_path):
     assert drgdip.group_one({"dx": ["A15.001", "U84.300"], "procs": []}, mine).group == "FZ-7"
 
 
+def test_a_place_builds_upon_a_workbook(tmp_path):
+    base = Catalogue.from_workbook(save(tmp_path / "a.xlsx", book(**ROWS)))
+    history = [{"dx": ["M47.001+G99.2*"], "procs": [], "total_cost": 100}] * 3
+    built = drgdip.build_catalogue(history, tmp_path / "mine", base=base, threshold=2)
+    assert [(group.code, group.name) for group in built.groups] == [("JC-8", "压迫综合征")]
+    assert built.excluded_dx == base.excluded_dx
+
+
 def test_options_and_types_are_those_of_a_catalogue_like_it(tmp_path):
     path = save(tmp_path / "a.xlsx", book(**ROWS))
     like = drgdip.load_catalogue(THREE, interventional="therapeutic", not_principal="next")

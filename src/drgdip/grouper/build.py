@@ -201,12 +201,13 @@ def build_catalogue(
         scores = _scores(score(_for_score(cases, given, table, grouped, rows)), built)
     low = _is_one_of(table["hospital"], low_level)[rows] if low_level else np.zeros(len(rows), dtype=bool)
     shares = _counts(final[low], len(groups)) / np.maximum(_counts(final, len(groups)), 1)
+    for one in groups:
+        one |= {"score": scores.get(one["group"], ""), "primary_care": ""}
     statistics = []
     for number, own in _each(final, cost, len(groups)):
         one, n, (mean, cv) = groups[number], len(own), _mean_and_cv(own)
-        one["score"] = scores.get(one["group"], "")
-        flagged = low_share is not None and shares[number] >= low_share and n >= (common or 0) and cv <= cv_limit
-        one["primary_care"] = "1" if flagged else ""
+        if low_share is not None and shares[number] >= low_share and n >= (common or 0) and cv <= cv_limit:
+            one["primary_care"] = "1"
         statistics.append({"group": one["group"], "n": str(n), "mean": f"{mean / 100:.2f}", "cv": f"{cv:.6f}"})
     finished = _catalogue(path, national, head, groups, statistics)
     write_catalogue(finished, path, _table(path, "groups.csv", groups))
