@@ -22,7 +22,7 @@ import pytest
 from drgdip import REASONS, STATUSES, SchemeError, __all__, case_schema, list_schemes, load_scheme
 from drgdip.cli import _parser, main
 from drgdip.grouper import dip_workbook as dip
-from drgdip.grouper.diff import CHANGES
+from drgdip.grouper.changes import CHANGES
 from drgdip.grouper.drg_workbook import SHEETS
 from drgdip.grouper.grammar import CODE_VARIABLES, VALUE_VARIABLES
 from drgdip.grouper.scheme import _COUNTS, KINDS, Evaluation
