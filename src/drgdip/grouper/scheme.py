@@ -388,7 +388,7 @@ def load_scheme(scheme: str | os.PathLike[str] | Scheme) -> Scheme:
         return _load_packaged(scheme)
     folder = Path(scheme)
     if not folder.is_dir():
-        fix = "Give a scheme's folder or id; Scheme.from_workbook reads a workbook"
+        fix = "Give a scheme's folder or id; Scheme.from_workbook and Catalogue.from_workbook read workbooks"
         raise SchemeError("missing_file", "there is no such folder", file=folder, fix=fix)
     return _load_folder(folder)
 
