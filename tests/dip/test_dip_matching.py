@@ -177,6 +177,7 @@ def test_primary_care_is_a_flag_beside_the_group():
     flags = [drgdip.group_one({"dx": "A41.900", "procs": procs}, small)[:4] for procs in ("", "11.0001")]
     assert flags == [("C1", "core", "conservative", True), ("C2", "core", "surgery", True)]
     assert drgdip.group_one({"dx": "K35.801", "procs": "47.0100"}, THREE).primary_care is True
+    assert drgdip.group_one({"dx": "M47.001+G99.2*", "procs": ""}, THREE).primary_care is True
     assert drgdip.group_one({"dx": "J96.001", "procs": "96.7201"}, THREE).primary_care is False
     assert drgdip.group_one({"dx": "Y99", "procs": ""}, THREE).primary_care is None
 

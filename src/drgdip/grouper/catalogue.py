@@ -44,6 +44,8 @@ __all__ = [
     "Group",
     "Matching",
     "Term",
+    "catalogue_of",
+    "counts_of",
     "list_catalogues",
     "load_any",
     "load_catalogue",
@@ -254,6 +256,11 @@ class Matching:
         """Whether the total cost of a case matters."""
         return _NEAREST in self.prefer
 
+    def without_cost(self) -> Matching:
+        """The same options for a catalogue that has no mean costs yet."""
+        prefer = tuple(name for name in self.prefer if name != _NEAREST)
+        return dataclasses.replace(self, prefer=prefer or ("order",))
+
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Catalogue:
@@ -325,6 +332,72 @@ class Catalogue:
         """What a procedure counts as, one of `TREATMENTS`; None where it has no type."""
         kind = self.types[procedure][0] if procedure in self.types else None
         return self.matching.interventional if kind == "interventional" else kind
+
+    @classmethod
+    def from_workbook(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        catalogue_id: str = "",
+        title: str = "",
+        issuer: str = "",
+        place: str = "",
+        published: str = "",
+        like: str | Catalogue = "nhsa-dip-3.0",
+    ) -> Catalogue:
+        """A catalogue from a workbook in the layout of DIP 3.0 (国家医保局《按病种分值（DIP）付费3.0版分组方案》).
+
+        Needs the extra ``excel``.
+
+        Parameters
+        ----------
+        path
+            The ``.xlsx`` file, with the ten sheets of that workbook (``docs/dip.md``).
+        catalogue_id, title, issuer, place, published
+            What a workbook does not say of itself; id and title are the name of the file if they are empty.
+        like
+            The catalogue whose options of matching, procedure types and code sets are to hold, which a workbook does
+            not state.
+
+        Returns
+        -------
+        The catalogue, checked as one from a folder. ``folder`` is the workbook, ``info.sha256`` its digest.
+
+        Raises
+        ------
+        SchemeError
+            The file is no workbook, lacks a sheet, or a sheet has a column, a note or a cell that is not understood:
+            the message has the sheet and the row.
+
+        Examples
+        --------
+        >>> Catalogue.from_workbook("my-catalogue.xlsx").to_folder("my-catalogue")  # doctest: +SKIP
+        """
+        from drgdip.grouper.dip_workbook import read_workbook
+
+        head = {"id": catalogue_id, "title": title, "issuer": issuer, "place": place, "published": published}
+        return read_workbook(Path(path), head, load_catalogue(like))
+
+    def to_folder(self, path: str | os.PathLike[str]) -> None:
+        """Write the catalogue as a folder in the format of ``docs/dip.md``.
+
+        Parameters
+        ----------
+        path
+            A new or empty folder.
+
+        Raises
+        ------
+        SchemeError
+            The folder has files already, or the files that the catalogue was read from have changed since.
+
+        Examples
+        --------
+        >>> load_catalogue("nhsa-dip-2.0").to_folder("my-place")  # doctest: +SKIP
+        """
+        from drgdip.grouper.folders import write_catalogue
+
+        write_catalogue(self, Path(path))
 
     def __repr__(self) -> str:
         kinds = Counter(group.kind for group in self.groups)
@@ -400,7 +473,7 @@ def load_catalogue(catalogue: str | os.PathLike[str] | Catalogue, **matching: An
     else:
         folder = Path(catalogue)
         if not folder.is_dir():
-            fix = "Give a catalogue's folder or id"
+            fix = "Give a catalogue's folder or id; Catalogue.from_workbook reads a workbook"
             raise SchemeError("missing_file", "there is no such folder", file=folder, fix=fix)
         loaded = _load_folder(folder)
     if not matching:
@@ -474,25 +547,31 @@ def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Catalogue:
     tables, digest = read_folder(folder, CATALOGUE)
     head_path = folder / CATALOGUE.head
     head = read_toml(head_path)
-    check_head(head_path, head, "matching")
     if expected is not None and expected.sha256 != digest:
         what = f"the digest of the files is {digest}, the index says {expected.sha256}"
         fix = "Install the package anew; a published catalogue is never edited, a correction is a new revision"
         raise SchemeError("wrong_digest", what, file=folder, fix=fix)
+    return catalogue_of(head_path, head, tables, sha256=digest, folder=folder)
 
+
+def catalogue_of(
+    path: Path, head: Mapping[str, Any], tables: Mapping[str, Table], *, sha256: str, folder: Path
+) -> Catalogue:
+    """A catalogue from its head, which errors call ``path``, and its tables as read."""
+    check_head(path, head, "matching")
     statistics = tables.get("statistics.csv")
-    matching = _matching(head_path, head["matching"], statistics)
+    matching = _matching(path, head["matching"], statistics)
     sets = grouped_codes(tables["sets.csv"]) if "sets.csv" in tables else _EMPTY
     groups = _groups(tables["groups.csv"], matching, sets)
     catalogue = Catalogue(
-        info=dataclasses.replace(info_of(head), sha256=digest),
+        info=dataclasses.replace(info_of(head), sha256=sha256),
         matching=matching,
         groups=groups,
         primary_care=_primary_care(tables.get("primary_care.csv"), matching),
         excluded_dx=_codes(tables.get("excluded_diagnoses.csv")),
         excluded_procs=_excluded_procs(tables.get("excluded_procedures.csv")),
         ignored_procs=_codes(tables.get("ignored_procedures.csv")),
-        types=_types(tables.get("procedure_types.csv"), matching, head_path),
+        types=_types(tables.get("procedure_types.csv"), matching, path),
         sets=sets,
         notes=MappingProxyType(head.get("notes", {})),
         names=MappingProxyType({group.code: group.name for group in groups if group.name}),
@@ -501,7 +580,7 @@ def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Catalogue:
         folder=folder,
         **_by_stages(groups, matching),
     )
-    _check_counts(head_path, catalogue)
+    _check_counts(path, catalogue)
     return catalogue
 
 
@@ -732,7 +811,7 @@ def _primary_care(table: Table | None, matching: Matching) -> tuple[Group, ...]:
     ]
     columns = [list(column) for column in zip(*rows, strict=True)]
     names = CATALOGUE.columns["groups.csv"]
-    stand_in = Table(table.path, dict(zip(names, columns, strict=True)))
+    stand_in = Table(table.path, dict(zip(names, columns, strict=True)), table.lines, table.paths)
     return _groups(stand_in, dataclasses.replace(matching, stages=("core",)), _EMPTY)
 
 
@@ -790,6 +869,12 @@ def _typed(table: Table) -> dict[str, tuple[str, str]]:
             raise table.error("unknown_value", index, f"type {kind!r} of {code}", f"The types are {', '.join(_TYPES)}")
         types[normalise_code(code)] = (kind, tier)
     return types
+
+
+def counts_of(catalogue: Catalogue) -> dict[str, int]:
+    """What the tables of a catalogue have, for its [counts]."""
+    counts = {name: count(catalogue) for name, count in _COUNTS.items()}
+    return {name: count for name, count in counts.items() if count}
 
 
 def _check_counts(path: Path, catalogue: Catalogue) -> None:

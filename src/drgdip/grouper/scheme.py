@@ -288,7 +288,7 @@ class Scheme:
         --------
         >>> Scheme.from_workbook("my-scheme.xlsx").to_folder("my-scheme")  # doctest: +SKIP
         """
-        from drgdip.grouper.workbook import read_workbook
+        from drgdip.grouper.drg_workbook import read_workbook
 
         head = {"id": scheme_id, "title": title, "issuer": issuer, "place": place, "published": published}
         return read_workbook(Path(path), head, load_scheme(like))
@@ -310,7 +310,7 @@ class Scheme:
         --------
         >>> load_scheme("chs-drg-2.0").to_folder("my-place")  # doctest: +SKIP
         """
-        from drgdip.grouper.workbook import write_folder
+        from drgdip.grouper.folders import write_folder
 
         write_folder(self, Path(path))
 
@@ -388,7 +388,8 @@ def load_scheme(scheme: str | os.PathLike[str] | Scheme) -> Scheme:
         return _load_packaged(scheme)
     folder = Path(scheme)
     if not folder.is_dir():
-        raise SchemeError("missing_file", "there is no such folder", file=folder, fix="Give a scheme's folder or id")
+        fix = "Give a scheme's folder or id; Scheme.from_workbook and Catalogue.from_workbook read workbooks"
+        raise SchemeError("missing_file", "there is no such folder", file=folder, fix=fix)
     return _load_folder(folder)
 
 
