@@ -185,8 +185,8 @@ def test_primary_care_is_a_flag_beside_the_group():
 @pytest.mark.parametrize(
     ("prefer", "expected"),
     [
-        ("national", "C3"),
-        ("jingzhou", "C3"),
+        (["most_terms", "longest_dx"], "C3"),
+        (["no_unmatched"], "C3"),
         (["order"], "C2"),
         (["highest_score"], "C3"),
         (["fewest_alternatives"], "C2"),
@@ -264,7 +264,7 @@ def test_a_trace_has_every_group_tried():
     text = trace.text()
     assert text.startswith("case 7 · nhsa-dip-3.0 · grouped\ngroup: BX-619\n")
     assert "merge BX-620: related procedure 00.5902: no" in text
-    assert "(fits, but another is preferred)" in text
+    assert "(fits, but another is preferred: most_terms)" in text
     assert "符合，但另有优先病种" in trace.text("zh")
     assert "✗ merge BX-620: 相关手术操作 00.5902: 否" in trace.text("zh")
     assert trace.to_dict()["result"]["kind"] == "merge"
