@@ -328,11 +328,6 @@ class Catalogue:
         """The catalogue's id, for example ``nhsa-dip-2.0``."""
         return self.info.id
 
-    def treatment_of(self, procedure: str) -> str | None:
-        """What a procedure counts as, one of `TREATMENTS`; None where it has no type."""
-        kind = self.types[procedure][0] if procedure in self.types else None
-        return self.matching.interventional if kind == "interventional" else kind
-
     @classmethod
     def from_workbook(
         cls,
@@ -398,6 +393,11 @@ class Catalogue:
         from drgdip.grouper.folders import write_catalogue
 
         write_catalogue(self, Path(path))
+
+    def treatment_of(self, procedure: str) -> str | None:
+        """What a procedure counts as, one of `TREATMENTS`; None where it has no type."""
+        kind = self.types[procedure][0] if procedure in self.types else None
+        return self.matching.interventional if kind == "interventional" else kind
 
     def __repr__(self) -> str:
         kinds = Counter(group.kind for group in self.groups)
