@@ -93,6 +93,7 @@ FAULTS = [
     ("bad_value", "groups.csv", 6, ("B20-B24", "B24-B20"), "ends before it begins"),
     ("bad_value", "groups.csv", 4, ("A41.9,11.0001,,", "A41.9,11.0001+12.0001,,"), "more than one principal procedure"),
     ("bad_value", "groups.csv", 4, ("A41.9,11.0001,,", "A41.9,11.0001|,,"), "an empty code"),
+    ("bad_value", "groups.csv", 5, ("12.0001", "+".join(f"12.{n:04}" for n in range(17))), "C3 asks for more than 16"),
     ("bad_number", "groups.csv", 3, (",100,1", ",1e2,1"), "score '1e2' of C1 is no number"),
     ("bad_rule", "groups.csv", 2, ("XSRTL < 29", "XSRTL << 29"), "the condition of P1 cannot be read"),
     ("bad_rule", "groups.csv", 6, ("ZYZD in WHOLE", "ZYSS in WHOLE"), "more than diagnoses and values"),

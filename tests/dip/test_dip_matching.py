@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from random import Random
 
 import pytest
@@ -109,6 +110,47 @@ def test_all_of_and_any_of_over_all_procedures():
     assert answer({"dx": "N20.000", "procs": "56.0x02|57.3200x001"}, one) == "N20.0_56.0x02+56.3100/57.3200x001"
     assert answer({"dx": "N20.000", "procs": "56.0x02"}, one) == "N20.0_56.0x02"
     assert answer({"dx": "C20.x00", "procs": "48.5100"}, one) == "C20.x_48.5100"
+
+
+@pytest.mark.parametrize(
+    ("procs", "expected"),
+    [
+        ("06.4x00|40.4000|40.4000x003", "C73.x_06.4x00+40.4000+40.4000/40.4000x003"),
+        ("40.4000|40.4000|06.4x00", "C73.x_06.4x00+40.4000+40.4000/40.4000x003"),  # twice, for two terms
+        ("06.4x00|40.4000", "C73.x_06.4x00+40.4000"),
+        (
+            "06.4x00|06.4x00|40.4000",
+            "C73.x_06.4x00+40.4000",
+        ),  # three, but 40.4000 does for one term
+        ("06.4x00|40.4000x003|40.4000x003", "C73.x_06.4x00+40.4000/40.4000x003"),
+    ],
+)
+def test_a_procedure_does_for_one_term_only(procs, expected):
+    for engine in ("reference", "columnar"):
+        case = {"dx": "C73.x00", "procs": procs}
+        assert drgdip.group([case], "nhsa-dip-1.0", engine=engine)[0]["group"] == expected
+
+
+@pytest.mark.parametrize("name", ["nhsa-dip-1.0", "dip-guiyang-2023"])
+def test_terms_that_share_procedures_hold_if_each_can_have_its_own(name):
+    """Against trying every way to give each term procedures of its own."""
+    catalogue, random = drgdip.load_catalogue(name), Random(f"shared {name}")
+    sharing = [group for group in catalogue.groups if group.shared[0] and group.terms <= 6]
+    seen = set()
+    for group in sharing:
+        codes = sorted({code for term in group.procedures for code in term.codes})
+        slots = [set(term.codes) for term in group.procedures for _ in range(term.times)]
+        for _ in range(60):
+            procs = random.choices(codes, k=random.randint(len(slots) - 1, len(slots) + 1))
+            expected = any(
+                all(code in slot for code, slot in zip(way, slots, strict=True))
+                for way in set(itertools.permutations(procs, len(slots)))
+            )
+            situation = situation_of([group.dx[0]], procs, {}, catalogue)
+            assert fits(group, situation, catalogue) is expected, (group.code, procs)
+            seen.add(expected)
+    assert sharing
+    assert seen == {True, False}
 
 
 def test_the_order_of_equal_combinations_is_that_of_the_principal_procedure():

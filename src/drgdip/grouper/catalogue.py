@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import itertools
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -105,6 +104,8 @@ _FLAGS = {"": False, "0": False, "1": True}
 _ANYWHERE = ("", "dx", "procedures")
 _RANGE = re.compile(r"([A-Z])(\d\d)-([A-Z])(\d\d)")
 _PATTERN = re.compile(r"[A-Z](\d(\d(\.\S+|[A-Z0-9]\S*)?)?)?")
+#: How many terms a group may have; the longest published one has 13.
+_MOST_TERMS = 16
 #: Characters of a procedure that is short: with ``short_codes`` it stands for all that begin so.
 _SHORT = range(4, 7)
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -142,6 +143,8 @@ class Group:
         Terms that must hold, together; () for conservative treatment; None where procedures do not matter.
     related
         Terms that must hold of the procedures other than the principal one.
+    shared
+        Of ``procedures`` and of ``related``: the terms that must hold besides, since a procedure does for one only.
     other_dx
         Prefixes, one of which an other diagnosis must have; () for no such condition.
     anywhere
@@ -166,6 +169,7 @@ class Group:
     ranged: frozenset[str]
     procedures: tuple[Term, ...] | None
     related: tuple[Term, ...]
+    shared: tuple[tuple[Term, ...], tuple[Term, ...]]
     other_dx: tuple[str, ...]
     anywhere: str
     condition: Rule
@@ -181,24 +185,9 @@ class Group:
         return sum(term.times for term in (*(self.procedures or ()), *self.related))
 
     @property
-    def overlapping(self) -> tuple[bool, bool]:
-        """Whether one procedure could do for two terms of ``procedures``, and of ``related``."""
-        both = []
-        for terms in (self.procedures or (), self.related):
-            codes = [code for term in terms for code in set(term.codes)]
-            short = len(terms) > 1 and any(_begun(one, other) for one, other in itertools.permutations(terms, 2))
-            both.append(short or len(set(codes)) < len(codes))
-        return both[0], both[1]
-
-    @property
     def alternatives(self) -> int:
         """How many procedures would do, of all terms together."""
         return sum(len(term.codes) for term in (*(self.procedures or ()), *self.related))
-
-
-def _begun(one: Term, other: Term) -> bool:
-    """Whether a short code of one term begins a code of the other."""
-    return bool(one.short) and any(code.startswith(one.short) for code in other.codes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -703,6 +692,35 @@ def _ranged(prefixes: tuple[str, ...], text: str) -> frozenset[str]:
     return frozenset(prefixes).difference(map(normalise_code, text.split("|"))) if "-" in text else frozenset()
 
 
+def _shared(terms: tuple[Term, ...]) -> tuple[Term, ...]:
+    """What terms ask for together, where one procedure could do for two of them.
+
+    Each can have procedures of its own if, and only if, for any of them together as many are there as they ask for
+    (Hall's theorem); it is enough to look at those that hang together.
+    """
+    places = range(len(terms))
+    beside = [[other for other in places if other != one and _meet(terms[one], terms[other])] for one in places]
+    found: set[frozenset[int]] = set()
+    growing = {frozenset((one, other)) for one in places for other in beside[one]}
+    while growing:
+        found |= growing
+        growing = {some | {other} for some in growing for one in some for other in beside[one]} - found
+    return tuple([_together([terms[place] for place in some]) for some in sorted(map(sorted, found))])
+
+
+def _meet(one: Term, other: Term) -> bool:
+    """Whether both name some procedure, perhaps by a short code."""
+    return any(code in one.codes or code.startswith(one.short) for code in other.codes) or any(
+        code.startswith(other.short) for code in one.codes
+    )
+
+
+def _together(terms: list[Term]) -> Term:
+    codes = dict.fromkeys(code for term in terms for code in term.codes)
+    short = dict.fromkeys(code for term in terms for code in term.short)
+    return Term(tuple(codes), sum(term.times for term in terms), tuple(short))
+
+
 def _groups(table: Table, matching: Matching, sets: Mapping[str, frozenset[str]]) -> tuple[Group, ...]:
     groups = []
     seen: dict[tuple[Any, ...], str] = {}
@@ -735,6 +753,10 @@ def _groups(table: Table, matching: Matching, sets: Mapping[str, frozenset[str]]
         if dx not in prefixes:
             prefixes[dx] = _dx(table, index, dx)
         asked = None if procedures == "*" else terms[procedures]
+        others = _terms(table, index, related)
+        if max(len(asked or ()), len(others)) > _MOST_TERMS:
+            what = f"{code} asks for more than {_MOST_TERMS} different procedures"
+            raise table.error("bad_value", index, what, "Ask for those that tell the group from others")
         group = Group(
             code=code,
             name=name,
@@ -743,7 +765,8 @@ def _groups(table: Table, matching: Matching, sets: Mapping[str, frozenset[str]]
             dx=prefixes[dx],
             ranged=_ranged(prefixes[dx], dx),
             procedures=asked,
-            related=_terms(table, index, related),
+            related=others,
+            shared=(_shared(asked or ()), _shared(others)),
             other_dx=_dx(table, index, other_dx),
             anywhere=anywhere,
             condition=rules[condition],

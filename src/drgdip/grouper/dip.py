@@ -312,6 +312,8 @@ def _rows(
         principal = catalogue.matching.procedures == "principal" and group.anywhere != "procedures"
         asked = [(term, kernels.PRINCIPAL if principal else kernels.ALL) for term in group.procedures or ()]
         asked += [(term, kernels.OTHERS) for term in group.related]
+        asked += [(term, kernels.ALL) for term in group.shared[0]]
+        asked += [(term, kernels.OTHERS) for term in group.shared[1]]
         for term, scope in asked:
             scopes.append(scope)
             times.append(term.times)
@@ -335,7 +337,6 @@ def _rows(
         "row_care": np.array([group.primary_care for group in rows], dtype=bool),
         "row_term": np.array(row_term, dtype=np.int32),
         "row_procedures": np.array([len(group.procedures or ()) for group in rows], dtype=np.int32),
-        "row_overlaps": np.array([one + 2 * other for one, other in (g.overlapping for g in rows)], dtype=np.uint8),
         "row_mean": np.array([catalogue.means.get(group.code, np.nan) for group in rows], dtype=np.float64),
         "row_naming": np.array([mixed_first and group.kind in NAMING for group in rows], dtype=bool),
         "term_scope": np.array(scopes, dtype=np.int8),

@@ -62,7 +62,6 @@ class Tables(NamedTuple):
     row_care: np.ndarray
     row_term: np.ndarray
     row_procedures: np.ndarray
-    row_overlaps: np.ndarray
     row_mean: np.ndarray
     row_naming: np.ndarray
     term_scope: np.ndarray
@@ -242,23 +241,6 @@ def match_rows(
                 if times < t.term_times[term] or (scope == PRINCIPAL and conservative):
                     held = False
                     break
-            if held and t.row_overlaps[group] != 0:
-                # A procedure does for one term only: where it could do for two, there must be as many as are asked for.
-                for part in range(2):
-                    if t.row_overlaps[group] >> part & 1 == 0:
-                        continue
-                    middle = t.row_term[group] + t.row_procedures[group]
-                    term_first = t.row_term[group] if part == 0 else middle
-                    term_last = middle if part == 0 else t.row_term[group + 1]
-                    needed = 0
-                    for term in range(term_first, term_last):
-                        needed += t.term_times[term]
-                    for at in range(first if part == 0 else first + 1, last):
-                        for place in range(t.term_code[term_first], t.term_code[term_last]):
-                            if t.codes[place] == kept[at]:
-                                needed -= 1
-                                break
-                    held = held and needed <= 0
             if not held:
                 continue
             if this >= care_from:

@@ -234,7 +234,7 @@ _ASKED = {
     "diagnosis": "主要诊断",
     "principal procedure": "主要手术操作",
     "related procedure": "相关手术操作",
-    "of these procedures at least": "上述手术操作至少",
+    "a procedure for each": "各需一项手术操作",
     "procedure": "手术操作",
     "conservative treatment": "保守治疗",
     "treatment": "治疗方式",

@@ -283,13 +283,9 @@ def questions(group: Group, situation: Situation, catalogue: Catalogue) -> Itera
             yield _term("procedure", term, situation.procs, catalogue)
     for term in group.related:
         yield _term("related procedure", term, situation.others, catalogue)
-    # A procedure does for one term only: where it could do for two, there must be as many as are asked for.
-    parts = ((group.procedures or (), situation.procs), (group.related, situation.others))
-    for overlaps, (terms, given) in zip(group.overlapping, parts, strict=True):
-        if overlaps:
-            found = _named(terms, given, catalogue)
-            asked = sum(term.times for term in terms)
-            yield Asked("of these procedures at least", asked, len(found) >= asked, found)
+    for shared, given in zip(group.shared, (situation.procs, situation.others), strict=True):
+        for term in shared:
+            yield _term("a procedure for each", term, given, catalogue)
     if group.condition != ALWAYS:
         codes = {"ZYZD": all_dx[:1], "QTZD": situation.other_dx}
         held = holds(group.condition, Facts(codes, dict(situation.values), {}), catalogue)
