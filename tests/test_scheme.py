@@ -242,7 +242,7 @@ def test_an_id_like_no_other_still_says_where_to_look():
 
 
 def test_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(SchemeError, match="there is no such folder. Give a scheme's folder or id") as caught:
+    with pytest.raises(SchemeError, match="there is no such folder. Give the path of a folder or an id") as caught:
         load_scheme(tmp_path / "nothing")
     assert (caught.value.problem, caught.value.row) == ("missing_file", None)
 
@@ -374,7 +374,7 @@ def test_every_bad_fixture_is_tested():
 @pytest.mark.parametrize("name", ["scheme.toml", "mdc.csv", "adrg.csv", "drg.csv", "sets.csv", "severity.csv"])
 def test_a_file_that_is_missing(name, small_folder):
     (small_folder / name).unlink()
-    with pytest.raises(SchemeError, match="the file is missing. A scheme folder holds scheme.toml, mdc.csv") as caught:
+    with pytest.raises(SchemeError, match="the file is missing. The folder holds scheme.toml, mdc.csv") as caught:
         load_scheme(small_folder)
     assert caught.value.problem == "missing_file"
     assert Path(caught.value.file) == small_folder / name

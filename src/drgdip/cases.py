@@ -52,6 +52,7 @@ __all__ = [
     "clean_codes",
     "marked",
     "read_amounts",
+    "read_wholes",
     "resolve_columns",
     "to_cases",
     "with_newborn_weight",
@@ -151,7 +152,7 @@ def case_schema() -> pa.Schema:
     return pa.schema([pa.field(name, kind, metadata=described[name]) for name, kind in _TYPES.items()])
 
 
-def to_cases(data: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
+def to_cases(data: Any, columns: Mapping[str, str] | None = None, *, need_dx: bool = True) -> pa.Table:
     """Any table of cases as Arrow under canonical names.
 
     Parameters
@@ -161,6 +162,8 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
         (``docs/cases.md``), codes as lists, as text joined by ``|`` or in numbered columns.
     columns
         Name in the table by case column, for names that are no alias.
+    need_dx
+        Whether a table without diagnoses is an error.
 
     Returns
     -------
@@ -173,7 +176,7 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
         No table; two columns for one; a column of ``columns`` that is not there; no diagnoses.
     """
     names = names_of(data)
-    resolved = resolve_columns(names, columns or {})
+    resolved = resolve_columns(names, columns or {}, need_dx=need_dx)
     wide = [name for parts in resolved.wide.values() for name in parts.names]
     marked = [UNREADABLE] if UNREADABLE in names else []
     table = to_arrow(data, [*resolved.single.values(), *wide, *marked])
@@ -203,15 +206,17 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
     return pa.table(result)
 
 
-def case_columns(names: list[str], columns: Mapping[str, str] | None = None) -> dict[str, tuple[str, ...]]:
+def case_columns(
+    names: list[str], columns: Mapping[str, str] | None = None, *, need_dx: bool = True
+) -> dict[str, tuple[str, ...]]:
     """The names in a table that hold each case column (and ``unreadable``), as `to_cases` finds them."""
-    resolved = resolve_columns(names, columns or {})
+    resolved = resolve_columns(names, columns or {}, need_dx=need_dx)
     found: dict[str, tuple[str, ...]] = {column: (name,) for column, name in resolved.single.items()}
     found |= {column: parts.names for column, parts in resolved.wide.items()}
     return found | ({UNREADABLE: (UNREADABLE,)} if UNREADABLE in names else {})
 
 
-def resolve_columns(names: list[str], columns: Mapping[str, str]) -> Resolved:
+def resolve_columns(names: list[str], columns: Mapping[str, str], *, need_dx: bool = True) -> Resolved:
     """Which names of a table hold which case column, those that the caller names before all others."""
     for column, name in columns.items():
         if column not in _TYPES:
@@ -222,7 +227,7 @@ def resolve_columns(names: list[str], columns: Mapping[str, str]) -> Resolved:
     found = resolve(tuple(name for name in names if name not in given and name not in columns))
     single = {**found.single, **columns}
     wide = {column: parts for column, parts in found.wide.items() if column not in columns}
-    if "dx" not in single and "dx" not in wide:
+    if need_dx and "dx" not in single and "dx" not in wide:
         raise CaseError(
             f"no column holds diagnoses; the columns are {', '.join(map(repr, names)) or 'none'}. Name it dx, use one "
             "of the aliases in docs/cases.md, or say which it is with columns={'dx': ...} (--columns dx=NAME on the "
@@ -318,6 +323,12 @@ def read_amounts(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
         amounts = filled(read, np.nan)
     endless = np.isinf(amounts)
     return np.where(endless, np.nan, amounts), bad | endless
+
+
+def read_wholes(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Whole numbers, NaN for missing ones, and which rows hold something that is none."""
+    read, bad = _read_distinct(column, fields.read_whole, pa.int64())
+    return filled(read, np.nan), bad
 
 
 def _read_column(column: pa.Array, name: str) -> tuple[pa.Array, np.ndarray]:

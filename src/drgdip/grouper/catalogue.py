@@ -19,9 +19,13 @@ from drgdip.grouper.scheme import (
     DATA,
     Scheme,
     SchemeInfo,
+    check_counts,
+    check_digest,
     check_head,
+    folder_of,
     grouped_codes,
     info_of,
+    is_path,
     load_once,
     load_scheme,
     scheme_index,
@@ -46,6 +50,7 @@ __all__ = [
     "load_any",
     "load_catalogue",
     "newborn_weight_of",
+    "prefixes_of",
 ]
 
 #: The stage that refuses cases by the exclusion lists (排除列表).
@@ -339,14 +344,10 @@ def load_catalogue(catalogue: str | os.PathLike[str] | Catalogue, **matching: An
     """
     if isinstance(catalogue, Catalogue):
         loaded = catalogue
-    elif isinstance(catalogue, str) and not _is_path(catalogue):
+    elif isinstance(catalogue, str) and not is_path(catalogue):
         loaded = _load_packaged(catalogue)
     else:
-        folder = Path(catalogue)
-        if not folder.is_dir():
-            fix = "Give a catalogue's folder or id"
-            raise SchemeError("missing_file", "there is no such folder", file=folder, fix=fix)
-        loaded = _load_folder(folder)
+        loaded = _load_folder(folder_of(catalogue))
     if not matching:
         return loaded
     known = [field.name for field in dataclasses.fields(Matching)]
@@ -365,7 +366,7 @@ def load_any(scheme: str | os.PathLike[str] | Scheme | Catalogue) -> Scheme | Ca
     """A DRG scheme or a DIP catalogue by its id, or from a folder: what it is is told by the id or by the folder."""
     if isinstance(scheme, Scheme | Catalogue):
         return scheme
-    if isinstance(scheme, str) and not _is_path(scheme):
+    if isinstance(scheme, str) and not is_path(scheme):
         known = _index()
         if scheme in known or scheme in scheme_index():
             return _load_packaged(scheme) if scheme in known else load_scheme(scheme)
@@ -377,10 +378,6 @@ def load_any(scheme: str | os.PathLike[str] | Scheme | Catalogue) -> Scheme | Ca
 def newborn_weight_of(scheme: Scheme | Catalogue) -> str:
     """Which weight of a newborn counts where ``newborn_weight`` is not given: birth, admission or "" for neither."""
     return scheme.matching.newborn_weight if isinstance(scheme, Catalogue) else scheme.evaluation.newborn_weight
-
-
-def _is_path(text: str) -> bool:
-    return any(sign in text for sign in "/\\")
 
 
 _loaded: dict[str, Catalogue] = {}
@@ -407,11 +404,7 @@ def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Catalogue:
     head_path = folder / CATALOGUE.head
     head = read_toml(head_path)
     check_head(head_path, head, "matching")
-    if expected is not None and expected.sha256 != digest:
-        what = f"the digest of the files is {digest}, the index says {expected.sha256}"
-        fix = "Install the package anew; a published catalogue is never edited, a correction is a new revision"
-        raise SchemeError("wrong_digest", what, file=folder, fix=fix)
-
+    check_digest(folder, digest, expected)
     matching = _matching(head_path, head["matching"])
     sets = grouped_codes(tables["sets.csv"]) if "sets.csv" in tables else _EMPTY
     groups = _groups(tables["groups.csv"], matching, sets)
@@ -437,7 +430,7 @@ def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Catalogue:
         annexes=MappingProxyType({name: tables[name] for name in tables if name != "groups.csv"}),
         folder=folder,
     )
-    _check_counts(head_path, catalogue)
+    check_counts(head_path, catalogue.info.counts, _COUNTS, catalogue)
     return catalogue
 
 
@@ -480,7 +473,7 @@ def _codes(table: Table | None) -> frozenset[str]:
     return frozenset() if table is None else frozenset(map(normalise_code, table.columns["code"]))
 
 
-def _dx(table: Table, index: int, text: str) -> tuple[str, ...]:
+def prefixes_of(table: Table, index: int, text: str) -> tuple[str, ...]:
     """Prefixes of diagnoses: ``|`` separates, ``A15-A16`` is a range of categories, ``*`` any (no prefix)."""
     if text in {"", "*"}:
         return ()
@@ -541,7 +534,7 @@ def _groups(table: Table, matching: Matching, sets: Mapping[str, frozenset[str]]
         if procedures not in terms:
             terms[procedures] = _terms(table, index, procedures)
         if dx not in prefixes:
-            prefixes[dx] = _dx(table, index, dx)
+            prefixes[dx] = prefixes_of(table, index, dx)
         asked = None if procedures == "*" else terms[procedures]
         group = Group(
             code=code,
@@ -551,7 +544,7 @@ def _groups(table: Table, matching: Matching, sets: Mapping[str, frozenset[str]]
             dx=prefixes[dx],
             procedures=asked,
             related=_terms(table, index, related),
-            other_dx=_dx(table, index, other_dx),
+            other_dx=prefixes_of(table, index, other_dx),
             anywhere=anywhere,
             condition=rules[condition],
             treatment=treatment,
@@ -630,7 +623,7 @@ def _excluded_procs(table: Table | None) -> Mapping[str, tuple[str, tuple[str, .
         if treatment not in {"conservative", "not-principal"}:
             what = f"treatment {treatment!r} of {code}"
             raise table.error("unknown_value", index, what, "Give conservative or not-principal")
-        excluded[normalise_code(code)] = (treatment, _dx(table, index, allowed))
+        excluded[normalise_code(code)] = (treatment, prefixes_of(table, index, allowed))
     return MappingProxyType(excluded)
 
 
@@ -676,15 +669,3 @@ def _typed(table: Table) -> dict[str, tuple[str, str]]:
             raise table.error("unknown_value", index, f"type {kind!r} of {code}", f"The types are {', '.join(_TYPES)}")
         types[normalise_code(code)] = (kind, tier)
     return types
-
-
-def _check_counts(path: Path, catalogue: Catalogue) -> None:
-    for name, stated in catalogue.info.counts.items():
-        if name not in _COUNTS:
-            fix = f"The counts are {', '.join(_COUNTS)}"
-            raise SchemeError("unknown_key", f"unknown count {name!r} in [counts]", file=path, fix=fix)
-        found = _COUNTS[name](catalogue)
-        if found != stated:
-            what = f"[counts] says {name} = {stated}, the tables have {found}"
-            fix = "Restore the lost or added rows, or mend the count"
-            raise SchemeError("wrong_count", what, file=path, fix=fix)
