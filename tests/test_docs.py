@@ -22,7 +22,7 @@ import pytest
 from drgdip import REASONS, STATUSES, SchemeError, __all__, case_schema, list_schemes, load_auxiliary, load_scheme
 from drgdip.cli import _parser, main
 from drgdip.grouper.auxiliary_rules import DIAGNOSES, NUMBERS
-from drgdip.grouper.diff import CHANGES
+from drgdip.grouper.changes import CHANGES
 from drgdip.grouper.grammar import CODE_VARIABLES, VALUE_VARIABLES
 from drgdip.grouper.scheme import _COUNTS, KINDS, Evaluation
 from drgdip.grouper.tables import AUXILIARY_COLUMNS, COLUMNS

@@ -261,14 +261,23 @@ def as_lists(column: pa.Array) -> pa.Array:
             return column
         return column.cast((pa.large_list if pa.types.is_large_list(kind) else pa.list_)(pa.string()))
     # What is seldom: views, of which casts lose slices, and codes that are no texts.
-    return from_lists([[] if row is None else read_codes(row) for row in column.to_pylist()])
+    return from_lists([[] if row is None else read_codes(row) for row in _as_python(column)])
+
+
+def _as_python(values: pa.Array) -> list[Any]:
+    """The values of a column; as texts where there are dates that Python has none for."""
+    try:
+        found: list[Any] = values.to_pylist()
+    except (OverflowError, ValueError):
+        found = values.cast(pa.string()).to_pylist()
+    return found
 
 
 def _texts(column: pa.Array) -> pa.Array:
     """A column of single codes as texts."""
     if _is_text(column.type) or pa.types.is_integer(column.type):
         return column.cast(pa.string())
-    return from_list([None if is_missing(value) else text_of(value) for value in column.to_pylist()], pa.string())
+    return from_list([None if is_missing(value) else text_of(value) for value in _as_python(column)], pa.string())
 
 
 def _gather(table: pa.Table, wide: Wide, companion: Wide | None = None) -> pa.Array:
@@ -351,7 +360,7 @@ def _read_distinct(column: pa.Array, read: Callable[[object], Any], wanted: pa.D
         column = column.cast(pa.string())
     try:
         encoded = column.dictionary_encode()
-        distinct, where = encoded.dictionary.to_pylist(), encoded.indices
+        distinct, where = _as_python(encoded.dictionary), encoded.indices
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
         distinct, where = column.to_pylist(), from_numpy(np.arange(len(column)))
     values, failed = [], []

@@ -10,9 +10,8 @@ import csv
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -26,18 +25,19 @@ from drgdip.crosswalks import map_cases
 from drgdip.derive import days_of, whole_years
 from drgdip.errors import CaseError
 from drgdip.fields import FAULTS, UNREADABLE
+from drgdip.grouper.catalogue import Catalogue, load_any, newborn_weight_of
 from drgdip.grouper.grammar import ALWAYS, VALUE_VARIABLES, Compare, In
+from drgdip.grouper.group import required_of
 from drgdip.grouper.reference import OPERATORS
 from drgdip.grouper.result import REASONS
-from drgdip.grouper.scheme import load_scheme
+from drgdip.grouper.scheme import DATA, Scheme
 from drgdip.grouper.ways import alternatives
-
-if TYPE_CHECKING:
-    from drgdip.grouper.scheme import Scheme
 
 __all__ = ["LEVELS", "Check", "check_cases", "list_checks"]
 
-_DATA = Path(__file__).parent / "data" / "checks"
+_CHECKS_FILE = DATA / "checks" / "checks.csv"
+#: Diagnoses that may not be principal ones where a scheme does not say: the list of the national specification of DIP.
+_NOT_PRINCIPAL_FILE = DATA / "dip" / "nhsa-dip-3.0" / "excluded_diagnoses.csv"
 #: How grave a finding is: an error is to be mended before the case is sent, a warning is to be looked at.
 LEVELS = ("error", "warning")
 #: Columns that limits may be given for.
@@ -75,7 +75,7 @@ def list_checks() -> Mapping[str, Check]:
     >>> list_checks()["grey_principal_diagnosis"].level
     'error'
     """
-    with (_DATA / "checks.csv").open(encoding="utf-8", newline="") as file:
+    with _CHECKS_FILE.open(encoding="utf-8", newline="") as file:
         checks = [Check(**row) for row in csv.DictReader(file)]
     # The words of a reason for an invalid status stand with the reasons.
     words = (
@@ -87,7 +87,7 @@ def list_checks() -> Mapping[str, Check]:
 
 def check_cases(
     data: Any,
-    scheme: str | Scheme,
+    scheme: str | Scheme | Catalogue,
     *,
     columns: Mapping[str, str] | None = None,
     codes: str | None = None,
@@ -101,7 +101,8 @@ def check_cases(
         A table of cases of any kind, as for `drgdip.group`; best what `drgdip.read_cases` gives. A check whose columns
         are not there is left out, but columns that the scheme requires are missed.
     scheme
-        The scheme that the cases are to be grouped under, or its id: it says what is required, and names codes.
+        The scheme or DIP catalogue that the cases are to be grouped under, or its id: it says what is required, and
+        names codes.
     columns, codes
         As for `drgdip.group`.
     limits
@@ -129,7 +130,7 @@ def check_cases(
     >>> [(finding["rule"], finding["value"]) for finding in check_cases(cases, "chs-drg-2.0")]
     [('sex_conflict', 'O80.000'), ('duplicate_diagnosis', 'O80.000')]
     """
-    scheme = load_scheme(scheme)
+    scheme = load_any(scheme)
     for column in limits or {}:
         if column not in _LIMITED:
             raise CaseError(f"limits are given for {column!r}; they can be for {', '.join(_LIMITED)}")
@@ -140,7 +141,7 @@ def check_cases(
     if codes is not None:
         cases = map_cases(cases, walks_to(codes, scheme))
     faults = one_chunk(table[FAULTS].cast(pa.string())) if _has_faults(table) else None
-    view = _View(with_newborn_weight(cases, scheme.evaluation.newborn_weight), scheme, limits or {}, faults)
+    view = _View(with_newborn_weight(cases, newborn_weight_of(scheme)), scheme, limits or {}, faults)
     found = [finding for check in _CHECKS for finding in check(view)]
     return to_kind(_table(found, view), data)
 
@@ -165,7 +166,7 @@ class _View:
     """Cases as the checks see them; columns are made ready when a check first asks for them."""
 
     cases: pa.Table
-    scheme: Scheme
+    scheme: Scheme | Catalogue
     limits: Limits
     faults: pa.Array | None
 
@@ -227,24 +228,24 @@ def _of_codes(rule: str, broken: np.ndarray, codes: Codes) -> _Finding:
 
 def _required(view: _View) -> Iterator[_Finding]:
     """What the scheme requires, by the names of the reasons for which it would refuse a case."""
-    evaluation, rows = view.scheme.evaluation, len(view.cases)
+    required, rows = required_of(view.scheme), len(view.cases)
     used = [column for variable, column in VALUE_VARIABLES.items() if variable in view.scheme.variables]
     for column in ("row", *used):
         if f"unreadable_{column}" in REASONS:
             yield _at(f"unreadable_{column}", view.bad(column))
     newborn = view.numbers("age_days") <= _NEWBORN
-    due = {VALUE_VARIABLES[name]: np.full(rows, True) for name in evaluation.required if name in VALUE_VARIABLES}
+    due = {VALUE_VARIABLES[name]: np.full(rows, True) for name in required if name in VALUE_VARIABLES}
     for column, when in (("age_days", view.numbers("age") == 0), ("newborn_weight", newborn)):
         if column in used:
             due.setdefault(column, when)
     for column, when in due.items():
         yield _at(f"missing_{column}", when & ~valid(view.column(column)) & ~view.bad(column))
-    if "ZYZD" in evaluation.required:
+    if "ZYZD" in required:
         yield _at("missing_principal_diagnosis", _without_principal(view, view.dx))
-    if "ZYSS" in evaluation.required:
+    if "ZYSS" in required:
         yield _at("missing_principal_procedure", _without_principal(view, view.procs))
     sex = view.numbers("sex")
-    if "XB" in evaluation.required:
+    if "XB" in required:
         yield _at("invalid_sex", ~np.isnan(sex) & (sex != 1) & (sex != 2), view.column("sex"))
     if view.has("discharge"):
         mode = view.numbers("discharge")
@@ -271,17 +272,24 @@ def _against_code_sets(view: _View) -> Iterator[_Finding]:
         grey = codes.among(grey_codes(code_set))
         yield _of_codes(f"grey_principal_{word}", grey & principal, codes)
         yield _of_codes(f"grey_other_{word}", grey & ~principal, codes)
-    yield _of_codes("not_principal", view.dx.among(_not_principal()) & (view.dx.place == 0), view.dx)
+    listed = view.scheme.excluded_dx if isinstance(view.scheme, Catalogue) else frozenset()
+    barred = view.dx.among(listed or _not_principal()) & (view.dx.place == 0)
+    yield _of_codes("not_principal", barred, view.dx)
 
 
-def _codes_of(scheme: Scheme) -> frozenset[str]:
-    """Every code that a scheme names: some are newer than the code set."""
-    return frozenset().union(scheme.severity, *scheme.sets.values(), *scheme.exclusions.values())
+def _codes_of(scheme: Scheme | Catalogue) -> frozenset[str]:
+    """Every code that a scheme or a catalogue names: some are newer than the code set. A prefix is no code."""
+    if isinstance(scheme, Scheme):
+        return frozenset().union(scheme.severity, *scheme.sets.values(), *scheme.exclusions.values())
+    groups = (*scheme.groups, *scheme.primary_care)
+    terms = {term.codes for group in groups for term in (*(group.procedures or ()), *group.related)}
+    listed = (scheme.types, scheme.excluded_procs, scheme.ignored_procs, scheme.excluded_dx)
+    return frozenset().union(*terms, *listed, *scheme.sets.values())
 
 
 @cache
 def _not_principal() -> frozenset[str]:
-    lines = (_DATA / "not_principal.csv").read_text(encoding="utf-8").splitlines()
+    lines = _NOT_PRINCIPAL_FILE.read_text(encoding="utf-8").splitlines()
     return frozenset(lines[1:])
 
 
@@ -289,8 +297,10 @@ def _against_mdcs(view: _View) -> Iterator[_Finding]:
     """Principal diagnoses that MDCs take only at another sex or another age than the case has.
 
     Conditions of an MDC on other diagnoses and on procedures count as met: only sex and age are in question. A missing
-    value is another finding: it conflicts with nothing.
+    value is another finding: it conflicts with nothing. A catalogue has no MDCs.
     """
+    if isinstance(view.scheme, Catalogue):
+        return
     entrances = list(_entrances(view.scheme))
     free = frozenset().union(*(codes for codes, comparisons in entrances if codes is not None and not comparisons))
     bound = (view.dx.place == 0) & view.dx.known & ~view.dx.among(free)

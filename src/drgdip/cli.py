@@ -29,6 +29,11 @@ _BAR = 30
 #: Case numbers are compared among so many cases, so that a file of any size takes the same memory.
 _COMPARED = 2_000_000
 _SHOWN = 5
+#: Tables of a difference whose rows are read by eye; of the others, which are lists of codes, there is the number.
+_BY_EYE = ("evaluation", "mdc", "adrg", "drg", "matching", "groups", "primary_care")
+#: How wide a line of a difference has its change and its code at least, and how much of a name or rule it has room for.
+_WIDTHS = {"change": 8, "code": 6}
+_ROOM = 120
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,9 +86,7 @@ def _parser() -> argparse.ArgumentParser:
 
     group = commands.add_parser("group", help="group a file of cases", description="Group a file of cases.")
     group.add_argument("file", metavar="FILE", type=Path, help=_FILE)
-    group.add_argument(
-        "--scheme", required=True, metavar="ID", help="a scheme's or catalogue's id, or the path of its folder"
-    )
+    group.add_argument("--scheme", required=True, metavar="ID", help=_SCHEME)
     group.add_argument(
         "-o", "--output", metavar="OUT", help="where to write the cases with their groups; - for the screen"
     )
@@ -100,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Check the cases of a file before they are sent or grouped.",
     )
     check.add_argument("file", metavar="FILE", type=Path, help=_FILE)
-    check.add_argument("--scheme", required=True, metavar="ID", help="a scheme's id, or the path of its folder")
+    check.add_argument("--scheme", required=True, metavar="ID", help=_SCHEME)
     check.add_argument("-o", "--output", metavar="OUT", help="where to write the findings; - for the screen")
     check.add_argument(
         "--format", choices=("csv", "json", "jsonl", "parquet"), help="format of OUT, else by its ending"
@@ -122,9 +125,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Say why a case is in its group: a case of a file by its number, or one from the options.",
     )
     explain.add_argument("file", metavar="FILE", type=Path, nargs="?", help="the file that has the case")
-    explain.add_argument(
-        "--scheme", required=True, metavar="ID", help="a scheme's or catalogue's id, or the path of its folder"
-    )
+    explain.add_argument("--scheme", required=True, metavar="ID", help=_SCHEME)
     explain.add_argument("--case", metavar="CASE_ID", help="the number of the case in FILE")
     for name, text in _CASE_OPTIONS.items():
         explain.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="VALUE", help=text)
@@ -140,18 +141,21 @@ def _parser() -> argparse.ArgumentParser:
     schemes.add_argument("--place", metavar="PLACE", help="schemes of a place: its name, English name or code")
     schemes.set_defaults(run=_schemes)
     show = schemes.add_subparsers(metavar="show").add_parser("show", help="show one with its notes")
-    show.add_argument("scheme", metavar="ID", help="a scheme's or catalogue's id, or the path of its folder")
+    show.add_argument("scheme", metavar="ID", help=_SCHEME)
     show.set_defaults(run=_show_scheme)
 
     diff = commands.add_parser(
         "diff",
-        help="say what changed between two schemes",
-        description="Say what changed between two schemes or, with FILE, which of its cases change their group.",
+        help="say what changed between two schemes or catalogues",
+        description="Say what changed between two schemes or two catalogues or, with FILE, which of its cases change "
+        "their group; with FILE, BEFORE may be a scheme and AFTER a catalogue.",
     )
-    diff.add_argument("before", metavar="BEFORE", help="a scheme's id, or the path of its folder")
+    diff.add_argument("before", metavar="BEFORE", help=_SCHEME)
     diff.add_argument("after", metavar="AFTER", help="another one")
-    diff.add_argument("file", metavar="FILE", type=Path, nargs="?", help="cases: CSV, JSON, JSON lines or Parquet")
-    diff.add_argument("--limit", type=int, default=20, metavar="N", help="show so many rows of each kind (default: 20)")
+    diff.add_argument("file", metavar="FILE", type=Path, nargs="?", help=f"cases: {_FILE}")
+    diff.add_argument(
+        "--limit", type=int, default=20, metavar="N", help="show so many rows of each table (default: 20)"
+    )
     diff.add_argument("-o", "--output", metavar="OUT", help="where to write every row; - for the screen")
     diff.add_argument("--format", choices=("csv", "json", "jsonl", "parquet"), help="format of OUT, else by its ending")
     _add_reading(diff)
@@ -162,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
         help="compile the kernels now, when an image is built",
         description="Compile the kernels and prepare schemes, so that no process waits for it later.",
     )
-    warmup.add_argument("scheme", nargs="*", metavar="ID", help="schemes to prepare")
+    warmup.add_argument("scheme", nargs="*", metavar="ID", help="schemes and catalogues to prepare")
     warmup.set_defaults(run=_warmup)
 
     _add_settling(commands)
@@ -206,6 +210,7 @@ def _add_settling(commands: Any) -> None:
 
 
 _FILE = "CSV, Excel, JSON, JSON lines or Parquet"
+_SCHEME = "a scheme's or catalogue's id, or the path of its folder"
 _SETTLE_TABLES = {
     "deductions": "audit deductions by hospital, pool and month",
     "appraisal": "appraisal coefficients by hospital and pool",
@@ -596,10 +601,10 @@ def _show_scheme(options: argparse.Namespace) -> None:
 
 
 def _diff(options: argparse.Namespace) -> None:
+    from drgdip.grouper.catalogue import Catalogue, load_any
     from drgdip.grouper.diff import diff_cases, diff_schemes
-    from drgdip.grouper.scheme import load_scheme
 
-    before, after = load_scheme(options.before), load_scheme(options.after)
+    before, after = load_any(options.before), load_any(options.after)
     if options.file is None:
         table = diff_schemes(before, after)
         lines = _changes(table, options.limit)
@@ -607,8 +612,9 @@ def _diff(options: argparse.Namespace) -> None:
         from drgdip.readers import read_cases
 
         cases = read_cases(options.file, format=options.input_format, columns=_columns(options))
-        table = diff_cases(cases, before, after)
-        lines = _moves(table, options.limit)
+        table = diff_cases(cases, before, after, codes=options.codes)
+        alike = isinstance(before, Catalogue) is isinstance(after, Catalogue)
+        lines = _moves(table, options.limit, ("group", "moves") if alike else ("status", "pairs"))
     with _output(options) as writer:
         if writer is not None:
             writer.write(table)
@@ -629,27 +635,34 @@ def _changes(table: pa.Table, limit: int) -> Iterator[str]:
         here = [row for row in rows if row["table"] == name]
         counts = Counter(row["change"] for row in here)
         yield f"{name}: " + ", ".join(f"{change} {number:,}" for change, number in counts.items())
-        if name in {"sets", "severity", "exclusions"}:
+        if name not in _BY_EYE:
             continue
-        for row in here[:limit]:
-            sides = [text or "(none)" for text in (row["before"], row["after"]) if text is not None]
-            yield f"  {row['change']:<8} {row['code']:<6} {' -> '.join(sides)}"
+        shown = here[:limit]
+        change_width, code_width = (max([least, *(len(row[part]) for row in shown)]) for part, least in _WIDTHS.items())
+        for row in shown:
+            sides = {"added": ("after",), "gone": ("before",)}.get(row["change"], ("before", "after"))
+            texts = " -> ".join(_short(row[side] or "(none)") for side in sides)
+            yield f"  {row['change']:<{change_width}} {row['code']:<{code_width}} {texts}"
         if len(here) > limit:
             yield f"  ... and {len(here) - limit:,} more"
 
 
-def _moves(table: pa.Table, limit: int) -> Iterator[str]:
-    """How many cases moved, and the commonest moves."""
+def _short(text: str) -> str:
+    return text if len(text) <= _ROOM else text[: _ROOM - 1] + "…"
+
+
+def _moves(table: pa.Table, limit: int, words: tuple[str, str]) -> Iterator[str]:
+    """How many cases moved, and the commonest moves; the words are for what they change and for what is shown."""
     rows = table.to_pylist()
     total = sum(row["cases"] for row in rows)
-    moves = [row for row in rows if row["moved"]]
-    moved = sum(row["cases"] for row in moves)
-    yield f"{total:,} cases: {moved:,} change their group ({moved / max(total, 1):.2%})"
+    moves = [row for row in rows if row["moved"] is not False]
+    moved = sum(row["cases"] for row in moves if row["moved"])
+    yield f"{_several(total, 'case')}: {moved:,} change their {words[0]} ({moved / max(total, 1):.2%})"
     for row in moves[:limit]:
         sides = (f"{row[side] or row[f'{side}_status']} {row[f'{side}_name'] or ''}" for side in ("before", "after"))
-        yield f"  {row['cases']:>8,}  " + " -> ".join(map(str.strip, sides))
+        yield f"  {row['cases']:>8,} of {row['before_cases']:,}  " + " -> ".join(map(str.strip, sides))
     if len(moves) > limit:
-        yield f"  ... and {len(moves) - limit:,} more moves"
+        yield f"  ... and {len(moves) - limit:,} more {words[1]}"
 
 
 def _warmup(options: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from auxiliary_twin import AMOUNTS, WHOLE, types_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import drgdip
@@ -226,6 +226,11 @@ def test_three_times_and_half_are_met_exactly():
         assert one(TUMOR | costs(2 * total, standard, drugs=(3 * fen - 1) / 100), "tumor") == "other"
 
 
+def test_a_ratio_may_be_of_any_size():
+    assert one(TUMOR | costs(1e307, 1e-9, treatment=1e307), "tumor") == "treatment"
+    assert one(TUMOR | costs(1e-9, 1e307, treatment=1e-9), "tumor") == "other"
+
+
 def test_a_case_may_have_a_type_of_every_catalogue():
     case = TUMOR | {"dx": ["C34.900", "C78.000"], "los": 40, "age": 66, "icu_days": 31}
     found = types([case])[0]
@@ -433,6 +438,14 @@ def test_empty_tables():
     assert found.schema.field("auxiliary_reason").type == pa.string()
 
 
+def test_dates_that_python_has_none_for_are_no_numbers():
+    beyond = pa.array([-719_163, 9_999_999], pa.int32()).view(pa.date32())
+    for cells in (beyond, beyond.cast(pa.timestamp("s"))):
+        found = types(pa.table({"icu_days": cells}), "icu")
+        assert found["auxiliary_reason"].to_pylist() == ["cannot be used: icu_days"] * 2
+        assert types(pa.table({"dx": cells}), "cci")["auxiliary_types"].to_pylist() == [[], []]
+
+
 @pytest.mark.parametrize("kind", [pa.int32(), pa.float64(), pa.decimal128(18, 2), pa.string(), pa.large_string()])
 def test_numbers_in_every_layout(kind):
     values = {"total_cost": 30_000, "standard": 10_000, "treatment_cost": 100, "drug_cost": 15_000, "icu_days": 8}
@@ -575,6 +588,7 @@ SCALARS = st.one_of(
 COLUMN = st.lists(SCALARS, min_size=3, max_size=3) | st.sampled_from([[1, 2, 3], ["5", None, "x"], [1.5, 4.0, None]])
 
 
+@settings(max_examples=400)
 @given(columns=st.fixed_dictionaries(dict.fromkeys((*WHOLE, *AMOUNTS, "dx"), COLUMN)))
 def test_whatever_stands_in_a_table_every_row_has_an_answer_or_the_table_an_error(columns):
     cases = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

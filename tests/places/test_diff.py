@@ -10,7 +10,7 @@ import pytest
 from conftest import DATA, SCHEMES, SMALL
 
 from drgdip import CaseError, UnknownNameError, diff_cases, diff_schemes, group_one, load_scheme, sample_cases
-from drgdip.grouper.diff import CHANGES
+from drgdip.grouper.changes import CHANGES
 
 LOCAL = DATA / "schemes" / "local"
 
@@ -138,9 +138,11 @@ def test_cases_that_are_no_group():
             "before": None,
             "before_status": "invalid",
             "before_name": None,
+            "before_cases": 1,
             "after": None,
             "after_status": "invalid",
             "after_name": None,
+            "after_cases": 1,
             "cases": 1,
             "moved": False,
         }

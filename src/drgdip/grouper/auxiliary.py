@@ -343,9 +343,10 @@ class _Facts:
             return np.where(values[1] >= 1, np.nan, values[0])
         if len(values) == 1:
             return values[0]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.round(values[0] / values[1], _DECIMALS)
-        return np.where(np.isfinite(ratio), ratio, np.nan)
+        with np.errstate(all="ignore"):
+            ratio = values[0] / np.where(values[1] == 0, np.nan, values[1])
+            rounded = np.round(ratio, _DECIMALS)
+        return np.where(np.isfinite(rounded), rounded, ratio)  # a ratio too great to be rounded needs none
 
     @cached_property
     def _dx(self) -> Codes:

@@ -1,83 +1,95 @@
-"""What changed between two schemes: in their tables, and for cases."""
+"""What changed between two schemes or two catalogues: in their tables, and for cases."""
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections import Counter, defaultdict
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from drgdip._arrow import from_list, kind_of, to_arrow
+from drgdip.errors import DrgdipError
+from drgdip.grouper.catalogue import Catalogue, load_any
+from drgdip.grouper.changes import (
+    Change,
+    code_changes,
+    displaced,
+    option_changes,
+    renamed_sets,
+    set_changes,
+    with_names,
+)
+from drgdip.grouper.dip_diff import asks_of, catalogue_changes
 from drgdip.grouper.group import results_of
-from drgdip.grouper.scheme import Adrg, Drg, load_scheme
+from drgdip.grouper.scheme import Adrg, Drg, Scheme
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from drgdip.grouper.grammar import Rule
-    from drgdip.grouper.scheme import Mdc, Scheme
+    from drgdip.grouper.dip_diff import Asks
+    from drgdip.grouper.scheme import Mdc
 
     _Rows = Mapping[tuple[str, str], Mdc | Adrg | Drg]
+    _Answer = tuple[str | None, str]
 
-__all__ = ["CHANGES", "Change", "diff_cases", "diff_schemes"]
+__all__ = ["diff_cases", "diff_schemes"]
 
-#: What may have happened to a row, with its meaning.
-CHANGES = {
-    "added": "only the second scheme has it",
-    "gone": "only the first scheme has it",
-    "renamed": "it has another name; a set, another name and the same codes",
-    "rule": "it has another rule",
-    "kind": "an ADRG is of another kind",
-    "parent": "it stands under another parent",
-    "order": "it stands before or behind others that it stood behind or before",
-    "moved": "a code left one set (or exclusion table) and came into another",
-    "level": "a diagnosis is MCC instead of CC or the other way round",
-    "exclusion": "an MCC or CC names another exclusion table",
-    "option": "an option of the evaluation has another value",
-}
+#: What is told of a group, behind the name of the side.
+_PARTS = ("", "_status", "_name", "_cases")
+#: Cases that moved stand first, then those of which no one can say, then those that stayed.
+_FIRST = (True, None, False)
 
 
-class Change(NamedTuple):
-    """One row of `diff_schemes`."""
-
-    table: str
-    change: str
-    parent: str | None
-    code: str
-    before: str | None
-    after: str | None
-
-
-def diff_schemes(before: str | Scheme, after: str | Scheme) -> pa.Table:
-    """What changed from one scheme to another, row by row.
+def diff_schemes(before: str | Scheme | Catalogue, after: str | Scheme | Catalogue) -> pa.Table:
+    """What changed from one scheme to another, or from one catalogue to another, row by row.
 
     Parameters
     ----------
     before, after
-        Schemes or ids of them.
+        Two schemes, two DIP catalogues, or ids of them.
 
     Returns
     -------
-    A pyarrow Table of text: ``table`` (evaluation, mdc, adrg, drg, sets, severity, exclusions), ``change`` (one of
-    `CHANGES`), ``parent`` (MDC of an ADRG, ADRG of a DRG; else null), ``code`` (of the row; the option of the
-    evaluation), ``before`` and ``after``: the names, rules, kinds, parents, sets or levels; null where there is none. A
-    row that is ``order`` has its places.
+    A pyarrow Table of text: ``table`` (of schemes evaluation, mdc, adrg, drg, sets, severity, exclusions; of catalogues
+    matching, groups, primary_care, excluded_diagnoses, excluded_procedures, ignored_procedures, procedure_types, sets),
+    ``change`` (one of `drgdip.grouper.changes.CHANGES`), ``parent`` (MDC of an ADRG, ADRG of a DRG; else null),
+    ``code`` (of the row; the option), ``before`` and ``after``: the names, rules, kinds, parents, sets or levels; null
+    where there is none. A row that is ``order`` has its places. A group that is added or gone and has no name is shown
+    by what it asks for.
 
     Raises
     ------
     UnknownNameError
-        There is no such scheme.
+        There is no such scheme or catalogue.
+    DrgdipError
+        One is a scheme and the other a catalogue: they share no table.
+
+    Notes
+    -----
+    Ids of a catalogue's groups mean nothing in another edition: a group is the one that asks for the same, and only
+    where none does the one with the same id. What is asked for is compared as far as both catalogues tell it apart:
+    where one of them takes procedures in any order, so are both; the first procedure counts where both prefer by it.
 
     Examples
     --------
     >>> changes = diff_schemes("chs-drg-2.0", "chs-drg-2.0-liaocheng-2025").to_pylist()
     >>> [(row["code"], row["before"], row["after"]) for row in changes if row["change"] == "order"]
     [('ID1', '2', '8'), ('ID2', '3', '9')]
+    >>> changes = diff_schemes("nhsa-dip-2.0", "nhsa-dip-3.0").to_pylist()
+    >>> [(row["before"], row["after"]) for row in changes if row["change"] == "id"][:2]
+    [('DIP1213', 'BX-309'), ('DIP1546', 'BX-409')]
     """
-    changes = list(_changes(load_scheme(before), load_scheme(after)))
+    one, other = load_any(before), load_any(after)
+    if isinstance(one, Scheme) and isinstance(other, Scheme):
+        changes = list(_scheme_changes(one, other))
+    elif isinstance(one, Catalogue) and isinstance(other, Catalogue):
+        changes = list(catalogue_changes(one, other))
+    else:
+        scheme, catalogue = (one.id, other.id) if isinstance(one, Scheme) else (other.id, one.id)
+        raise DrgdipError(
+            f"{scheme} is a DRG scheme and {catalogue} a DIP catalogue: they have no table in common. Compare them on "
+            "cases: diff_cases(cases, before, after), or drgdip diff BEFORE AFTER FILE on the command line"
+        )
     columns = zip(*changes, strict=True) if changes else [()] * len(Change._fields)
     return pa.table(
         {name: from_list(values, pa.string()) for name, values in zip(Change._fields, columns, strict=True)}
@@ -85,22 +97,35 @@ def diff_schemes(before: str | Scheme, after: str | Scheme) -> pa.Table:
 
 
 def diff_cases(
-    data: Any, before: str | Scheme, after: str | Scheme, *, columns: Mapping[str, str] | None = None
+    data: Any,
+    before: str | Scheme | Catalogue,
+    after: str | Scheme | Catalogue,
+    *,
+    columns: Mapping[str, str] | None = None,
+    codes: str | None = None,
 ) -> pa.Table:
-    """How cases move from the groups of one scheme to those of another.
+    """How cases move from the groups of one scheme or catalogue to those of another.
 
     Parameters
     ----------
     data, columns
         As for `drgdip.group`; no stream, since the cases are grouped twice.
     before, after
-        Schemes or ids of them.
+        Schemes or DIP catalogues, also one of each, or ids of them.
+    codes
+        As for `drgdip.group`; the cases' codes are mapped to those of each of the two.
 
     Returns
     -------
     A pyarrow Table with one row for each pair of groups that some case has: ``before, before_status, before_name,
-    after, after_status, after_name, cases, moved``. A case has moved if its group code or its status is another; the
-    name may differ all the same. Those that moved stand first, the commonest first.
+    before_cases`` (all cases with this group and status), the same for ``after``, ``cases`` and ``moved``. Those that
+    moved stand first, the commonest first. A case has moved if its status is another or
+
+    - between two schemes, its group code is another; the name may differ all the same;
+    - between two catalogues, its group asks for something else than the one before (`diff_schemes`): one that is only
+      numbered otherwise is the same;
+    - between a scheme and a catalogue: groups of the two cannot be told to be the same, so that ``moved`` is null where
+      both have one.
 
     Raises
     ------
@@ -113,64 +138,54 @@ def diff_cases(
     >>> moves = diff_cases(cases, "chs-drg-1.1", "chs-drg-2.0")
     >>> [(row["before"], row["after"], row["cases"]) for row in moves.to_pylist()]
     [('BR23', 'BR23', 3)]
+    >>> moves = diff_cases(cases, "chs-drg-2.0", "nhsa-dip-2.0")
+    >>> [(row["before"], row["after"], row["cases"], row["moved"]) for row in moves.to_pylist()]
+    [('BR23', 'DIP3437', 3, None)]
     """
     if kind_of(data) == "lazy":
         data = data.collect()
     table = to_arrow(data)
-    schemes = load_scheme(before), load_scheme(after)
-    results = [results_of(table, scheme, columns).select(["group", "status"]) for scheme in schemes]
-    pairs = zip(*(column.to_pylist() for result in results for column in result.columns), strict=True)
-    counts = Counter(pairs)
-    rows = [
-        {
-            "before": was,
-            "before_status": was_status,
-            "before_name": schemes[0].names.get(was),
-            "after": now,
-            "after_status": now_status,
-            "after_name": schemes[1].names.get(now),
-            "cases": cases,
-            "moved": (was, was_status) != (now, now_status),
-        }
-        for (was, was_status, now, now_status), cases in counts.items()
-    ]
-    rows.sort(key=lambda row: (not row["moved"], -row["cases"], row["before"] or "", row["after"] or ""))
-    types = {"cases": pa.int64(), "moved": pa.bool_()}
-    names = [f"{side}{part}" for side in ("before", "after") for part in ("", "_status", "_name")] + list(types)
+    sides = load_any(before), load_any(after)
+    results = [results_of(table, side, columns, codes).select(["group", "status"]) for side in sides]
+    answers = [list(zip(*(column.to_pylist() for column in result.columns), strict=True)) for result in results]
+    totals = [Counter(side) for side in answers]
+    moved = _moved(*sides)
+    rows = []
+    for pair, cases in Counter(zip(*answers, strict=True)).items():
+        row: dict[str, Any] = {}
+        for name, answer, side, total in zip(("before", "after"), pair, sides, totals, strict=True):
+            parts = (*answer, side.names.get(answer[0]), total[answer])
+            row |= {f"{name}{part}": value for part, value in zip(_PARTS, parts, strict=True)}
+        rows.append(row | {"cases": cases, "moved": moved(*pair)})
+    texts = [f"{name}{part}" for name in ("before", "after") for part in ("", "_status")]
+    rows.sort(key=lambda row: (_FIRST.index(row["moved"]), -row["cases"], *(row[name] or "" for name in texts)))
+    types = {"before_cases": pa.int64(), "after_cases": pa.int64(), "cases": pa.int64(), "moved": pa.bool_()}
+    names = [*(f"{name}{part}" for name in ("before", "after") for part in _PARTS), "cases", "moved"]
     return pa.table({name: from_list([row[name] for row in rows], types.get(name, pa.string())) for name in names})
 
 
-def _changes(before: Scheme, after: Scheme) -> Iterator[Change]:
-    old, new = asdict(before.evaluation), asdict(after.evaluation)
-    for option in old:
-        if old[option] != new[option]:
-            yield Change("evaluation", "option", None, option, _shown(old[option]), _shown(new[option]))
-    renamed = _renamed_sets(before.sets, after.sets)
+def _moved(before: Scheme | Catalogue, after: Scheme | Catalogue) -> Callable[[_Answer, _Answer], bool | None]:
+    """A function that says of two answers, each a group and a status, whether the case has moved; None: no one can."""
+    if isinstance(before, Catalogue) and isinstance(after, Catalogue):
+        asks = asks_of(before, after)
+        asked: list[dict[str | None, Asks]]
+        asked = [{group.code: asks(group) for group in side.groups} for side in (before, after)]
+        return lambda was, now: was[1] != now[1] or asked[0].get(was[0]) != asked[1].get(now[0])
+    if isinstance(before, Scheme) and isinstance(after, Scheme):
+        return lambda was, now: was != now
+    return lambda was, now: was[1] != now[1] or (None if was[0] is not None and now[0] is not None else False)
+
+
+def _scheme_changes(before: Scheme, after: Scheme) -> Iterator[Change]:
+    yield from option_changes("evaluation", before.evaluation, after.evaluation)
+    renamed = renamed_sets(before.sets, after.sets)
     mdcs = [{("", mdc.code): mdc for mdc in scheme.mdcs} for scheme in (before, after)]
     yield from _rows("mdc", mdcs[0], mdcs[1], renamed)
     yield from _rows("adrg", _adrgs(before), _adrgs(after), renamed)
     yield from _rows("drg", _drgs(before), _drgs(after), renamed)
-    yield from (Change("sets", "renamed", None, now, was, now) for was, now in renamed.items())
-    yield from _codes("sets", {renamed.get(name, name): codes for name, codes in before.sets.items()}, after.sets)
+    yield from set_changes(before.sets, after.sets)
     yield from _severity(before, after)
-    yield from _codes("exclusions", before.exclusions, after.exclusions)
-
-
-def _shown(value: object) -> str:
-    return (
-        ", ".join(value) if isinstance(value, tuple) else str(value).lower() if isinstance(value, bool) else str(value)
-    )
-
-
-def _renamed_sets(old: Mapping[str, frozenset[str]], new: Mapping[str, frozenset[str]]) -> dict[str, str]:
-    """Sets that have another name and the same codes: the new name by the old one."""
-    names = {new[name]: name for name in sorted(new.keys() - old.keys(), reverse=True)}
-    found = {old[name]: name for name in sorted(old.keys() - new.keys(), reverse=True) if old[name] in names}
-    return {was: names[codes] for codes, was in sorted(found.items(), key=lambda item: item[1])}
-
-
-def _with_names(rule: Rule, renamed: Mapping[str, str]) -> str:
-    return re.sub(r"\w+", lambda word: renamed.get(word[0], word[0]), str(rule))
+    yield from code_changes("exclusions", before.exclusions, after.exclusions)
 
 
 def _adrgs(scheme: Scheme) -> _Rows:
@@ -197,53 +212,19 @@ def _rows(table: str, old: _Rows, new: _Rows, renamed: Mapping[str, str]) -> Ite
         if key not in moved:
             yield Change(table, "added", key[0] or None, key[1], None, new[key].name)
     pairs = {key: (moved[key], key[1]) if key in moved else key for key in new if key in old or key in moved}
-    displaced = _displaced(old, new)
+    places = displaced(old, new)
     for key, earlier in pairs.items():
         was, now = old[earlier], new[key]
         found = [("parent", earlier[0], key[0])] if key in moved else []
         found += [("renamed", was.name, now.name)] if was.name != now.name else []
-        if was.rule != now.rule and _with_names(was.rule, renamed) != str(now.rule):
+        if was.rule != now.rule and with_names(was.rule, renamed) != str(now.rule):
             found.append(("rule", str(was.rule), str(now.rule)))
         if isinstance(was, Adrg) and isinstance(now, Adrg) and was.kind != now.kind:
             found.append(("kind", was.kind, now.kind))
-        if key in displaced:
+        if key in places:
             found.append(("order", str(was.order), str(now.order)))
         for change, one, other in found:
             yield Change(table, change, key[0] or None, key[1], one, other)
-
-
-def _displaced(old: _Rows, new: _Rows) -> set[tuple[str, str]]:
-    """The rows of both that stand in another order among the rows of both under their parent."""
-    siblings: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
-    for place, rows in enumerate((old, new)):
-        for key, row in sorted(rows.items(), key=lambda item: item[1].order):
-            if key in old and key in new:
-                siblings[key[0]][place].append(row.code)
-    displaced = set()
-    for parent, (was, now) in siblings.items():
-        if was != now:
-            blocks = difflib.SequenceMatcher(None, was, now, autojunk=False).get_matching_blocks()
-            kept = {code for block in blocks for code in was[block.a : block.a + block.size]}
-            displaced |= {(parent, code) for code in was if code not in kept}
-    return displaced
-
-
-def _codes(table: str, old: Mapping[str, frozenset[str]], new: Mapping[str, frozenset[str]]) -> Iterator[Change]:
-    """Codes that came into sets (or exclusion tables) or left them; one that did both once has moved."""
-    left: dict[str, list[str]] = defaultdict(list)
-    came: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(old.keys() | new.keys()):
-        was, now = old.get(name, frozenset()), new.get(name, frozenset())
-        for code in was - now:
-            left[code].append(name)
-        for code in now - was:
-            came[code].append(name)
-    for code in sorted(left.keys() | came.keys()):
-        if len(left[code]) == len(came[code]) == 1:
-            yield Change(table, "moved", None, code, left[code][0], came[code][0])
-        else:
-            yield from (Change(table, "gone", None, code, name, None) for name in left[code])
-            yield from (Change(table, "added", None, code, None, name) for name in came[code])
 
 
 def _severity(before: Scheme, after: Scheme) -> Iterator[Change]:

@@ -21,12 +21,22 @@ from drgdip.grouper.reference import group_one
 from drgdip.grouper.result import DipResult, GroupResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from drgdip.grouper.drg import Encoded
     from drgdip.grouper.scheme import Scheme
 
-__all__ = ["encode", "group", "group_batches", "result_fields", "result_names", "results_of", "taken_names", "warmup"]
+__all__ = [
+    "encode",
+    "group",
+    "group_batches",
+    "required_of",
+    "result_fields",
+    "result_names",
+    "results_of",
+    "taken_names",
+    "warmup",
+]
 
 #: Rows that one thread reads, numbers and groups at a time.
 CHUNK = 131_072
@@ -254,10 +264,17 @@ def warmup(*schemes: str | Scheme | Catalogue) -> None:
         group([{"sex": 1, "age": 50, "dx": ["A00"], "procs": []}], scheme, engine="columnar", threads=1)
 
 
-def results_of(table: pa.Table, scheme: Scheme, columns: Mapping[str, str] | None) -> pa.Table:
+def results_of(
+    table: pa.Table, scheme: Scheme | Catalogue, columns: Mapping[str, str] | None, codes: str | None = None
+) -> pa.Table:
     """The result columns of a table of cases, without the table."""
     needed = table.select(_needed(table.column_names, scheme, columns))
-    return _group_table(needed, scheme, columns, None, "auto", _workers(None))
+    return _group_table(needed, scheme, columns, codes, "auto", _workers(None))
+
+
+def required_of(scheme: Scheme | Catalogue) -> Collection[str]:
+    """The variables without which no case is grouped."""
+    return ("ZYZD",) if isinstance(scheme, Catalogue) else scheme.evaluation.required
 
 
 def _workers(threads: int | None) -> int:
@@ -291,8 +308,7 @@ def _check_names(names: list[str], scheme: Scheme | Catalogue, prefix: str) -> N
 def _needed(names: list[str], scheme: Scheme | Catalogue, columns: Mapping[str, str] | None) -> list[str]:
     """The columns of a table that grouping reads. Those that the scheme cannot do without must be there."""
     found = case_columns(names, columns)
-    required = () if isinstance(scheme, Catalogue) else scheme.evaluation.required
-    wanted = ["dx", "procs", *(VALUE_VARIABLES[v] for v in required if v in VALUE_VARIABLES)]
+    wanted = ["dx", "procs", *(VALUE_VARIABLES[v] for v in required_of(scheme) if v in VALUE_VARIABLES)]
     absent = [column for column in wanted if column not in found]
     if absent:
         raise CaseError(
