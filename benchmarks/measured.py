@@ -188,6 +188,14 @@ def first_batch(path, cache_folder):
     return fresh(_LOAD.format(path=str(path)), _GROUP, NUMBA_CACHE_DIR=str(cache_folder))
 
 
+#: Bytes that a process has, and from now on has had at most (``ru_maxrss`` would have that of the parent).
+_STATUS = """
+        def status(name):
+            return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith(name))
+        open("/proc/self/clear_refs", "w").write("5")
+        held = status("VmRSS")"""
+
+
 def memory(rows, threads=2):
     """Bytes a case that grouping takes above its input, in a fresh process.
 
@@ -200,15 +208,32 @@ def memory(rows, threads=2):
         import json
         {_LOAD.format(path=path)}
         import pandas, polars
-        def status(name):
-            return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith(name))
         drgdip.warmup({SCHEME!r})
         drgdip.group(cases.slice(0, 1000), {SCHEME!r}, engine="columnar", threads={threads})
-        open("/proc/self/clear_refs", "w").write("5")  # the peak starts anew; ru_maxrss would have that of the parent
-        held, allocated = status("VmRSS"), pyarrow.total_allocated_bytes()
+        {_STATUS}
+        allocated = pyarrow.total_allocated_bytes()
         grouped = drgdip.group(cases, {SCHEME!r}, engine="columnar", threads={threads})
         result, peak = pyarrow.total_allocated_bytes() - allocated, status("VmHWM") - held
         print(json.dumps({{"result": result / {rows}, "peak": peak / {rows}}}))
+    """)
+    return json.loads(_run(code, {}).splitlines()[-1])
+
+
+def building(rows, base="nhsa-dip-2.0"):
+    """Seconds that building a catalogue takes in a fresh process (`clock`, `processor`), `peak` as of `memory`."""
+    path = str(ipc(drgdip.sample_cases(rows, base, seed=1)))
+    code = dedent(f"""
+        import json, tempfile, time
+        {_LOAD.format(path=path)}
+        drgdip.warmup({base!r})
+        drgdip.group(cases.slice(0, 1000), {base!r}, engine="columnar")
+        {_STATUS}
+        started = time.perf_counter(), time.process_time()
+        with tempfile.TemporaryDirectory() as folder:
+            drgdip.build_catalogue(cases, folder, base={base!r}, threshold=15)
+        clock, processor = time.perf_counter() - started[0], time.process_time() - started[1]
+        peak = (status("VmHWM") - held) / {rows}
+        print(json.dumps({{"clock": clock, "processor": processor, "peak": peak}}))
     """)
     return json.loads(_run(code, {}).splitlines()[-1])
 

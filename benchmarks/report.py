@@ -107,10 +107,12 @@ def main():
 
     bytes_ = measured.memory(rows)
     table(["memory a case above the input", "bytes"], [[name, f"{value:.0f}"] for name, value in bytes_.items()])
+    table(["a catalogue from history", *_BUILDING], [_building(size) for size in sizes])
     table(["start, fresh interpreters", "best", "median"], [_start(*row) for row in _starts(few)])
     print(f"load at the end {_load()}")
 
 
+_BUILDING = ("time", "processor time", "cases/s", "bytes a case above the input")
 _ENGINES = ("reference", "columnar")
 _COMPARED = ("time", "processor time", "cases/s", "to index_in on 2 threads")
 
@@ -131,6 +133,14 @@ def _compare(cases, scheme, rounds):
 def _by_size(size, rounds):
     rounds = rounds if size > 100_000 else 3 * rounds
     return [f"{size:,}", *_compare(measured.cases(size), measured.SCHEME, 3 if size > 1_000_000 else rounds)]
+
+
+def _building(size):
+    """The best of three fresh processes."""
+    found = [measured.building(size) for _ in range(3)]
+    best = {name: min(one[name] for one in found) for name in found[0]}
+    times = (milliseconds(best[name]) for name in ("clock", "processor"))
+    return [f"{size:,} cases", *times, rate(size, best["clock"]), f"{best['peak']:.0f}"]
 
 
 def _by_scheme(scheme):

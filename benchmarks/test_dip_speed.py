@@ -1,4 +1,4 @@
-"""Speed of DIP catalogues: end to end, as a multiple of looking up the same codes in the same run."""
+"""Speed of DIP catalogues: end to end, as a multiple of looking up the same codes in the same run; building one."""
 
 from __future__ import annotations
 
@@ -23,3 +23,13 @@ def test_dip(benchmark, catalogue, what):
     codes = [cases[name].combine_chunks().flatten() for name in ("dx", "procs")]
     tables = [pc.unique(column) for column in codes]
     benchmark(lambda: [pc.index_in(column, pa.array(table)) for column, table in zip(codes, tables, strict=True)])
+
+
+def test_build_catalogue(benchmark, tmp_path_factory):
+    """A place's own catalogue from its history."""
+    cases = drgdip.sample_cases(ROWS if benchmark.enabled else 1_000, "nhsa-dip-2.0", seed=1)
+    drgdip.warmup("nhsa-dip-2.0")
+    benchmark.group = "build_catalogue"
+    benchmark.pedantic(
+        lambda: drgdip.build_catalogue(cases, tmp_path_factory.mktemp("built"), threshold=15), rounds=3, warmup_rounds=1
+    )

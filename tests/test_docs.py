@@ -21,12 +21,13 @@ import pytest
 
 from drgdip import REASONS, STATUSES, SchemeError, __all__, case_schema, list_schemes, load_auxiliary, load_scheme
 from drgdip.cli import _parser, main
+from drgdip.grouper import dip_workbook as dip
 from drgdip.grouper.auxiliary_rules import DIAGNOSES, NUMBERS
 from drgdip.grouper.changes import CHANGES
+from drgdip.grouper.drg_workbook import SHEETS
 from drgdip.grouper.grammar import CODE_VARIABLES, VALUE_VARIABLES
 from drgdip.grouper.scheme import _COUNTS, KINDS, Evaluation
 from drgdip.grouper.tables import AUXILIARY_COLUMNS, COLUMNS
-from drgdip.grouper.workbook import SHEETS
 
 ROOT = Path(__file__).parent.parent
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
@@ -368,6 +369,18 @@ def test_the_tables_of_changes_and_sheets_equal_the_code():
             ),
         )
         for title, start, places in SHEETS.values()
+    ]
+
+
+def test_the_table_of_sheets_of_a_catalogue_equals_the_code():
+    sheets = table_of(ROOT / "docs" / "dip.md", "sheet", "becomes", "columns that must be there")
+    assert sheets == [
+        (
+            f"`{sheet}`",
+            f"groups of kind `{kind}`" if kind else f"`{name}`",
+            ", ".join(dip.COLUMNS[n][0] for n in needed),
+        )
+        for sheet, (name, kind, needed) in dip.SHEETS.items()
     ]
 
 

@@ -203,6 +203,21 @@ def test_result_columns_are_dictionaries_and_the_schema_says_what_made_them(case
     assert "synthetic" in metadata, "what the caller's schema said is kept"
 
 
+@pytest.mark.parametrize("scheme", ["chs-drg-1.1", "chs-drg-2.0", "chs-drg-3.0", "nhsa-dip-3.0", "dip-yunfu-2023"])
+def test_the_dictionaries_are_those_of_the_scheme_whatever_the_cases(scheme):
+    """So that pandas has the same categories for few cases and for many, and tables of parts can be joined."""
+    few, many = drgdip.sample_cases(3, scheme, seed=1), drgdip.sample_cases(500, scheme, seed=2)
+    results = [
+        drgdip.group(cases, scheme, engine=engine) for cases in (few, many) for engine in ("reference", "columnar")
+    ]
+    for field in drgdip.result_fields(scheme=scheme):
+        if field.type == pa.string():
+            dictionaries = [table[field.name].chunk(0).dictionary for table in results]
+            assert all(dictionary.equals(dictionaries[0]) for dictionary in dictionaries)
+    frames = [table.select(["group"]).to_pandas() for table in results]
+    assert str(pd.concat(frames)["group"].dtype) == "category"
+
+
 def test_a_saved_result_can_be_proved_again(cases, tmp_path):
     pq.write_table(drgdip.group(cases, SCHEME), tmp_path / "grouped.parquet")
     saved = pq.read_table(tmp_path / "grouped.parquet")

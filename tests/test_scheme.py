@@ -242,7 +242,7 @@ def test_an_id_like_no_other_still_says_where_to_look():
 
 
 def test_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(SchemeError, match="there is no such folder. Give the path of a folder or an id") as caught:
+    with pytest.raises(SchemeError, match="there is no such folder. Give a scheme's folder or id") as caught:
         load_scheme(tmp_path / "nothing")
     assert (caught.value.problem, caught.value.row) == ("missing_file", None)
 

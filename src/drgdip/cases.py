@@ -55,6 +55,7 @@ __all__ = [
     "read_wholes",
     "resolve_columns",
     "to_cases",
+    "with_fen",
     "with_newborn_weight",
 ]
 
@@ -85,6 +86,10 @@ _TYPES: dict[str, pa.DataType] = {
 
 Whole = Annotated[int | None, BeforeValidator(fields.read_whole)]
 Codes = Annotated[list[str | None], BeforeValidator(fields.read_codes)]
+
+
+#: Fen below which two amounts in floats differ.
+_EXACT = 1e15
 
 
 class Case(BaseModel):
@@ -404,6 +409,35 @@ def with_newborn_weight(cases: pa.Table, kind: str) -> pa.Table:
         marks = _unreadable(marks, [("newborn_weight", failed)])
         cases = cases.set_column(cases.column_names.index(UNREADABLE), UNREADABLE, marks)
     return cases
+
+
+def with_fen(cases: pa.Table) -> pa.Table:
+    """Cases whose total cost is in whole fen, as floats; rows in which it cannot be read are marked for it."""
+    if "total_cost" not in cases.column_names:
+        return cases
+    fen, failed = _read_fen(one_chunk(cases["total_cost"]))
+    cases = cases.set_column(cases.column_names.index("total_cost"), "total_cost", from_numpy(fen, ~np.isnan(fen)))
+    if failed.any():
+        marks = _unreadable(one_chunk(cases[UNREADABLE]), [("total_cost", failed)])
+        cases = cases.set_column(cases.column_names.index(UNREADABLE), UNREADABLE, marks)
+    return cases
+
+
+def _read_fen(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """`drgdip.fields.read_fen` over a column, NaN for missing, and which rows cannot be read."""
+    if not pa.types.is_float64(column.type):
+        read, failed = _read_distinct(column, fields.read_fen, pa.int64())
+        return filled(read.cast(pa.float64()), np.nan), failed
+    yuan = filled(column, np.nan)
+    with np.errstate(over="ignore"):
+        fen = np.rint(yuan * 100)
+    # A float is the decimal that it prints as: where that has two places, the nearest fen gives it back.
+    odd = ~np.isnan(yuan) & ~((fen / 100 == yuan) & (np.abs(fen) < _EXACT))
+    failed = np.zeros(len(yuan), dtype=bool)
+    if odd.any():
+        read, failed[odd] = _read_distinct(from_numpy(yuan[odd]), fields.read_fen, pa.int64())
+        fen[odd] = filled(read.cast(pa.float64()), np.nan)
+    return fen, failed
 
 
 def marked(marks: pa.Array, column: str) -> np.ndarray:

@@ -456,7 +456,7 @@ def _money(view: _View) -> Iterator[_Finding]:
         if view.has(name):
             amounts[name], bad = read_amounts(view.column(name))
             texts = _as_text(view.column(name))
-            yield _at("unreadable_cost", bad, texts, name)
+            yield _at(f"unreadable_{name}", bad, texts)
             yield _at("negative_cost", amounts[name] < 0, texts, name)
     if len(amounts) > 1:
         wrong = np.abs(amounts["total_cost"] - amounts["items_cost"]) > _TOLERANCE

@@ -395,14 +395,9 @@ class _Summary:
         """Count a part."""
         import pyarrow.compute as pc
 
-        from drgdip.grouper.catalogue import newborn_weight_of
-        from drgdip.grouper.grammar import VALUE_VARIABLES
+        from drgdip.grouper.catalogue import newborn_weight_of, value_columns
 
-        wanted = [
-            "dx",
-            "procs",
-            *(VALUE_VARIABLES[name] for name in VALUE_VARIABLES if name in self.scheme.variables),
-        ]
+        wanted = ["dx", "procs", *value_columns(self.scheme)]
         self.absent = [column for column in wanted if column not in cases.column_names]
         if f"{newborn_weight_of(self.scheme)}_weight" in cases.column_names and "newborn_weight" in self.absent:
             self.absent.remove("newborn_weight")

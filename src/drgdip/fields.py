@@ -11,7 +11,7 @@ import datetime
 import math
 import re
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -33,6 +33,7 @@ __all__ = [
     "Unreadable",
     "Wide",
     "read_day",
+    "read_fen",
     "read_moment",
     "read_record",
     "resolve",
@@ -55,6 +56,7 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 _DAY = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?=$|[ T])|(\d{2})(\d{2})(?=$|[ T]|\d{6}$))", re.ASCII)
 _CLOCK = re.compile(r"[ T](\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
 _LARGEST = 2**63 - 1  # Arrow's int64
+_DEAREST = 10**13  # yuan, not reached: fen below are exact in floats
 _LONGEST = 1000  # digits, zeros in front included; Python reads no more than 4,300
 _SEXES = {"1": 1, "2": 2, "男": 1, "女": 2, "M": 1, "F": 2, "m": 1, "f": 2, "男性": 1, "女性": 2}
 
@@ -130,6 +132,21 @@ def read_number(value: object) -> float | None:
     return number
 
 
+def read_fen(value: object) -> int | None:
+    """An amount in yuan, or text of one without exponent, as fen; more than two decimals are rounded (四舍五入)."""
+    if is_missing(value):
+        return None
+    value = fold_width(value) if isinstance(value, str) else _plain(value)
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+        raise Unreadable("not an amount")
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        raise Unreadable("not an amount")
+    amount = Decimal(repr(value) if isinstance(value, float) else value)  # a float is the decimal that it prints as
+    if not -_DEAREST < amount < _DEAREST:
+        raise Unreadable("an amount without measure")
+    return int(amount.quantize(Decimal("0.01"), ROUND_HALF_UP).scaleb(2))
+
+
 def read_sex(value: object) -> int | None:
     """1 male, 2 female, from 1/2, 男/女 or M/F; other whole numbers (0 unknown, 9 not stated) stay as they are."""
     if isinstance(value, str):
@@ -189,6 +206,7 @@ READERS: dict[str, Callable[[object], Any]] = {
     "procs": read_codes,
 }
 GROUPING_COLUMNS = tuple(READERS)
+_READERS_AND_COST = READERS | {"total_cost": read_fen}
 
 
 class Wide(NamedTuple):
@@ -284,16 +302,16 @@ def _aliases() -> tuple[dict[str, str], list[tuple[re.Pattern[str], str]]]:
     return plain, numbered
 
 
-def read_record(record: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
+def read_record(record: Mapping[str, Any], *, cost: bool = False) -> tuple[dict[str, Any], frozenset[str]]:
     """The values of one record by column, and the columns whose value cannot be read (null in the values).
 
-    Names that are no case column are passed over.
+    Names that are no case column are passed over. The total cost, in fen, is read where it is asked for.
     """
     resolved = resolve(tuple(name for name in record if isinstance(name, str)))
     values: dict[str, Any] = {}
     marks = record.get(UNREADABLE)
     unreadable = set(marks.split()) if isinstance(marks, str) else set()
-    for column, read in READERS.items():
+    for column, read in (_READERS_AND_COST if cost else READERS).items():
         name = resolved.single.get(column)
         if name is not None:
             value = record[name]

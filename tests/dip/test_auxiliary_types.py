@@ -269,6 +269,7 @@ def test_parameters_are_the_places():
         ({"age": "old", "dx": None}, ["icu 2-7"], None),
         ({"unreadable": "row"}, [], "cannot be used: row"),
         ({"unreadable": "los sex"}, ["icu 2-7"], "cannot be used: los"),
+        ({"unreadable": "total_cost", "total_cost": None}, ["icu 2-7"], "cannot be used: total_cost"),
         ({"dx": []}, ["icu 2-7"], None),
         ({"dx": [None, "C34.900"]}, ["icu 2-7"], None),
         ({"dx": " Ｃ34.900|c78.000"}, ["tumor other", "icu 2-7"], None),

@@ -57,8 +57,8 @@ def test_a_repeated_term_is_asked_for_twice():
 
 
 def test_options_may_be_had_otherwise():
-    loaded = drgdip.load_catalogue(SMALL, prefer="jingzhou", interventional="therapeutic")
-    assert loaded.matching.prefer == STRATEGIES["jingzhou"]
+    loaded = drgdip.load_catalogue(SMALL, strategy="jingzhou", interventional="therapeutic")
+    assert loaded.matching.prefer == STRATEGIES["jingzhou"]["prefer"]
     assert drgdip.load_catalogue(loaded, prefer=["order"]).matching.interventional == "therapeutic"
     with pytest.raises(drgdip.UnknownNameError, match="interventional"):
         drgdip.load_catalogue(SMALL, interventionel="surgery")
@@ -69,7 +69,9 @@ def test_options_may_be_had_otherwise():
 
 def test_every_choice_is_a_field_and_every_strategy_ends_in_the_order():
     assert set(_CHOICES) <= set(Matching.__slots__)
-    assert all(set(names) <= set(PREFERENCES) and names[-1] == "order" for names in STRATEGIES.values())
+    assert all(set(options) < set(Matching.__slots__) for options in STRATEGIES.values())
+    preferred = [options["prefer"] for options in STRATEGIES.values()]
+    assert all(set(names) <= set(PREFERENCES) and names[-1] == "order" for names in preferred)
 
 
 @pytest.mark.parametrize(("name", "nearest"), [("nhsa-dip-2", "nhsa-dip-2.0"), ("dip-yunfu", "dip-yunfu-2023")])
@@ -113,7 +115,7 @@ FAULTS = [
     ("missing_key", "catalogue.toml", None, ("[matching]", "[evaluation]"), "'matching' is missing"),
     ("missing_key", "catalogue.toml", None, ('procedures = "principal"\n', ""), "'procedures' is missing"),
     ("bad_value", "catalogue.toml", None, ('"most_terms"', '"most"'), "prefer in [matching]"),
-    ("bad_value", "catalogue.toml", None, ('["most_terms", "longest_dx", "order"]', '"best"'), "Give national"),
+    ("bad_value", "catalogue.toml", None, ('["most_terms", "longest_dx", "order"]', '"best"'), "Give a list"),
     ("bad_value", "catalogue.toml", None, ('["most_terms", "longest_dx", "order"]', "3"), "Give a list"),
     ("bad_value", "catalogue.toml", None, ('"principal"', '"first"'), "Give principal or any"),
     ("bad_value", "catalogue.toml", None, ('"principal"', "1"), "Give a text"),

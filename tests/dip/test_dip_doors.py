@@ -69,9 +69,9 @@ def test_the_engines_agree(name):
 @pytest.mark.parametrize(
     "options",
     [
-        {"prefer": "hubei"},
-        {"prefer": "jingzhou"},
-        {"prefer": "jining"},
+        {"prefer": ["most_terms", "most_matched", "order"]},
+        {"prefer": ["no_unmatched", "highest_score"]},
+        {"prefer": ["principal_first", "most_matched"]},
         {"untyped": "ignore"},
         {"untiered": "2", "interventional": "therapeutic"},
     ],

@@ -177,6 +177,7 @@ def test_primary_care_is_a_flag_beside_the_group():
     flags = [drgdip.group_one({"dx": "A41.900", "procs": procs}, small)[:4] for procs in ("", "11.0001")]
     assert flags == [("C1", "core", "conservative", True), ("C2", "core", "surgery", True)]
     assert drgdip.group_one({"dx": "K35.801", "procs": "47.0100"}, THREE).primary_care is True
+    assert drgdip.group_one({"dx": "M47.001+G99.2*", "procs": ""}, THREE).primary_care is True
     assert drgdip.group_one({"dx": "J96.001", "procs": "96.7201"}, THREE).primary_care is False
     assert drgdip.group_one({"dx": "Y99", "procs": ""}, THREE).primary_care is None
 
@@ -184,8 +185,8 @@ def test_primary_care_is_a_flag_beside_the_group():
 @pytest.mark.parametrize(
     ("prefer", "expected"),
     [
-        ("national", "C3"),
-        ("jingzhou", "C3"),
+        (["most_terms", "longest_dx"], "C3"),
+        (["no_unmatched"], "C3"),
         (["order"], "C2"),
         (["highest_score"], "C3"),
         (["fewest_alternatives"], "C2"),
@@ -263,7 +264,7 @@ def test_a_trace_has_every_group_tried():
     text = trace.text()
     assert text.startswith("case 7 · nhsa-dip-3.0 · grouped\ngroup: BX-619\n")
     assert "merge BX-620: related procedure 00.5902: no" in text
-    assert "(fits, but another is preferred)" in text
+    assert "(fits, but another is preferred: most_terms)" in text
     assert "符合，但另有优先病种" in trace.text("zh")
     assert "✗ merge BX-620: 相关手术操作 00.5902: 否" in trace.text("zh")
     assert trace.to_dict()["result"]["kind"] == "merge"

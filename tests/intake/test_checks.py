@@ -186,7 +186,7 @@ def slow_check(row, scheme):  # noqa: PLR0915 - one statement after the other is
         amount, wrong = amount_of(row[name])
         amounts.append(amount)
         if wrong:
-            yield "unreadable_cost", row[name]
+            yield f"unreadable_{name}", row[name]
         if amount is not None and amount < 0:
             yield "negative_cost", row[name]
     if None not in amounts and abs(amounts[0] - amounts[1]) > 0.005:

@@ -328,7 +328,7 @@ class _Facts:
                 cells = self._cases[name] if name in self._cases.column_names else self._table[self._place[name][0]]
                 values, bad = read_amounts(one_chunk(cells))
                 # No cost is negative, and what costs are measured by is above 0.
-                bad = bad | (values <= 0 if name == "standard" else values < 0)
+                bad = bad | (values <= 0 if name == "standard" else values < 0) | marked(self._marks, name)
             self._read[name] = values, bad
             self._bad[name] = bad
         return self._read[name]

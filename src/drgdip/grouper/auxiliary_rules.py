@@ -209,7 +209,7 @@ def load_auxiliary(rules: str | os.PathLike[str] | AuxiliaryRules, **parameters:
     elif isinstance(rules, str) and not is_path(rules):
         loaded = _load_packaged(rules)
     else:
-        loaded = _load_folder(folder_of(rules))
+        loaded = _load_folder(folder_of(rules, "Give a folder of auxiliary types or an id"))
     for name in parameters:
         if name not in loaded.parameters:
             hint = f"The parameters are {', '.join(loaded.parameters)}."

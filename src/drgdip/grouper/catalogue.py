@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from drgdip.codes import normalise_code
 from drgdip.errors import RuleError, SchemeError, UnknownNameError
-from drgdip.grouper.grammar import ALWAYS, Compare, Count, In, Rule, Severity, parse, walk
+from drgdip.fields import Unreadable, read_fen
+from drgdip.grouper.grammar import ALWAYS, VALUE_VARIABLES, Compare, Count, In, Rule, Severity, parse, walk
 from drgdip.grouper.scheme import (
     DATA,
     Scheme,
@@ -34,7 +36,7 @@ from drgdip.grouper.tables import CATALOGUE, Table, read_folder, read_table, rea
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
 __all__ = [
     "EXCLUDED",
@@ -46,17 +48,20 @@ __all__ = [
     "Group",
     "Matching",
     "Term",
+    "catalogue_of",
+    "counts_of",
     "list_catalogues",
     "load_any",
     "load_catalogue",
     "newborn_weight_of",
     "prefixes_of",
+    "value_columns",
 ]
 
 #: The stage that refuses cases by the exclusion lists (排除列表).
 EXCLUDED = "excluded"
 #: Stages of matching; all but the first are kinds of group.
-STAGES = (EXCLUDED, "pre", "merge", "burn", "tumor", "tb", "core", "mixed")
+STAGES = (EXCLUDED, "pre", "merge", "burn", "tumor", "tb", "core", "primary-care", "mixed", "blank")
 #: Kinds of treatment, the one that decides first. A case with none of them is conservative.
 TREATMENTS = ("surgery", "therapeutic", "diagnostic", "other-procedure", "conservative")
 #: What makes one of several groups that match the better one.
@@ -67,38 +72,56 @@ PREFERENCES = {
     "no_unmatched": "every procedure of the case is asked for",
     "most_matched": "more of the case's procedures are asked for",
     "fewest_alternatives": "fewer procedures would do as well",
+    "full_codes": "no procedure asked for is a short code",
     "highest_score": "the score is higher",
+    "nearest_mean": "the mean cost is nearer to the total cost of the case",
+    "gravest_treatment": "the procedures asked for come to the graver treatment, surgery first and conservative last",
+    "core_first": "it is no primary-care group",
     "order": "it stands earlier in the catalogue",
 }
-#: Preferences by the places whose services choose so (one implementer's reading each). Where a service goes on to the
-#: nearest mean cost, which no published catalogue gives, the order decides here.
-STRATEGIES = {
-    "national": ("most_terms", "longest_dx", "order"),
-    "hubei": ("most_terms", "most_matched", "order"),
-    "jingzhou": ("no_unmatched", "highest_score", "order"),
-    "jining": ("principal_first", "most_matched", "order"),
+_NEAREST = "nearest_mean"
+_HUBEI = ("most_terms", "most_matched", _NEAREST, "gravest_treatment", "core_first", "order")
+_JINING = ("principal_first", "most_matched", _NEAREST, "order")
+#: Options by the places whose services choose so, one implementer's reading each; ``national`` is the national text.
+STRATEGIES: dict[str, dict[str, Any]] = {
+    "national": {"prefer": ("most_terms", "longest_dx", "order")},
+    "hubei": {"prefer": _HUBEI},
+    "jingzhou": {"prefer": ("no_unmatched", "highest_score", "order")},
+    "jining": {"prefer": _JINING},
+    "taian": {"prefer": _JINING},
+    "yichang": {"prefer": _HUBEI, "unnamed_surgery": "mixed"},
+    "xiangyang": {"prefer": ("full_codes", *_HUBEI), "short_codes": "prefix"},
+    "jingmen": {"prefer": ("full_codes", *_HUBEI), "short_codes": "prefix"},
+    "xiaogan": {"stages": STAGES, "prefer": ("core_first", *(name for name in _HUBEI if name != "core_first"))},
 }
 _CHOICES = {
+    "strategy": ("", *STRATEGIES),
     "procedures": ("principal", "any"),
     "interventional": ("surgery", "therapeutic"),
     "untyped": ("count", "ignore"),
     "not_principal": ("excluded", "conservative", "next"),
+    "unnamed_surgery": ("core", "mixed"),
+    "short_codes": ("whole", "prefix"),
     "newborn_weight": ("", "birth", "admission"),
 }
+_LISTED: dict[str, Collection[str]] = {"stages": STAGES, "prefer": PREFERENCES}
 _TYPES = (*TREATMENTS[:4], "interventional")
 _FLAGS = {"": False, "0": False, "1": True}
 _ANYWHERE = ("", "dx", "procedures")
 _RANGE = re.compile(r"([A-Z])(\d\d)-([A-Z])(\d\d)")
-_PATTERN = re.compile(r"[A-Z](\d\d(\.\S+|[A-Z0-9]\S*)?)?")
+_PATTERN = re.compile(r"[A-Z](\d(\d(\.\S+|[A-Z0-9]\S*)?)?)?")
+#: Characters of a procedure that is short: with ``short_codes`` it stands for all that begin so.
+_SHORT = range(4, 7)
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Procedures of which one must be there, and how often."""
+    """Procedures of which one must be there, and how often; ``short`` are those of its codes that are short."""
 
     codes: tuple[str, ...]
     times: int
+    short: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return "+".join(["|".join(self.codes)] * self.times)
@@ -118,6 +141,8 @@ class Group:
         Its place in the catalogue, from 0.
     dx
         Prefixes of the principal diagnosis, any of which will do; () for every diagnosis.
+    ranged
+        Those of ``dx`` that only a range of categories gives.
     procedures
         Terms that must hold, together; () for conservative treatment; None where procedures do not matter.
     related
@@ -143,6 +168,7 @@ class Group:
     kind: str
     order: int
     dx: tuple[str, ...]
+    ranged: frozenset[str]
     procedures: tuple[Term, ...] | None
     related: tuple[Term, ...]
     other_dx: tuple[str, ...]
@@ -165,7 +191,8 @@ class Group:
         both = []
         for terms in (self.procedures or (), self.related):
             codes = [code for term in terms for code in set(term.codes)]
-            both.append(len(set(codes)) < len(codes))
+            short = len(terms) > 1 and any(_begun(one, other) for one, other in itertools.permutations(terms, 2))
+            both.append(short or len(set(codes)) < len(codes))
         return both[0], both[1]
 
     @property
@@ -174,12 +201,19 @@ class Group:
         return sum(len(term.codes) for term in (*(self.procedures or ()), *self.related))
 
 
-@dataclass(frozen=True, slots=True)
+def _begun(one: Term, other: Term) -> bool:
+    """Whether a short code of one term begins a code of the other."""
+    return bool(one.short) and any(code.startswith(one.short) for code in other.codes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Matching:
     """How a catalogue's groups are matched: its ``[matching]`` table.
 
     Attributes
     ----------
+    strategy
+        The one of `STRATEGIES` that gives the options that are not given by themselves, "" for none.
     stages
         The stages in order, of `STAGES`; within a stage the preferred group wins.
     procedures
@@ -199,10 +233,17 @@ class Matching:
     not_principal
         A procedure that may not be the principal one: ``excluded`` refuses the case, ``conservative`` takes it as
         conservative treatment, ``next`` goes on to the next procedure.
+    unnamed_surgery
+        Where a core or primary-care group would be taken that does not name some surgery procedure of the case:
+        ``core`` takes it, ``mixed`` rather a mixed group of surgery, if one fits.
+    short_codes
+        What a procedure of four to six characters means in a group: ``whole``, a code like others, or ``prefix``, every
+        procedure that begins so.
     newborn_weight
         Which weight XSRTZ is where none is given as such: ``birth`` or ``admission``, "" for neither.
     """
 
+    strategy: str = ""
     stages: tuple[str, ...]
     procedures: str
     prefer: tuple[str, ...]
@@ -211,7 +252,14 @@ class Matching:
     untyped: str = "count"
     untiered: str = ""
     not_principal: str = "excluded"
+    unnamed_surgery: str = "core"
+    short_codes: str = "whole"
     newborn_weight: str = ""
+
+    @property
+    def reads_cost(self) -> bool:
+        """Whether the total cost of a case matters."""
+        return _NEAREST in self.prefer
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -249,6 +297,8 @@ class Catalogue:
         The lengths of those prefixes, descending.
     variables
         The variables that conditions read.
+    means
+        Mean cost by group in fen, where preferences ask for it.
     annexes
         The other tables of the folder.
     folder
@@ -269,6 +319,7 @@ class Catalogue:
     by_dx: Mapping[str, tuple[Group, ...]]
     lengths: tuple[int, ...]
     variables: frozenset[str]
+    means: Mapping[str, int]
     annexes: Mapping[str, Table]
     folder: Path
 
@@ -276,6 +327,77 @@ class Catalogue:
     def id(self) -> str:
         """The catalogue's id, for example ``nhsa-dip-2.0``."""
         return self.info.id
+
+    @classmethod
+    def from_workbook(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        catalogue_id: str = "",
+        title: str = "",
+        issuer: str = "",
+        place: str = "",
+        published: str = "",
+        like: str | Catalogue = "nhsa-dip-3.0",
+    ) -> Catalogue:
+        """A catalogue from a workbook in the layout of DIP 3.0 (国家医保局《按病种分值（DIP）付费3.0版分组方案》).
+
+        Needs the extra ``excel``.
+
+        Parameters
+        ----------
+        path
+            The ``.xlsx`` file, with the ten sheets of that workbook (``docs/dip.md``).
+        catalogue_id, title, issuer, place, published
+            What a workbook does not say of itself; id and title are the name of the file if they are empty.
+        like
+            The catalogue whose options of matching, procedure types and code sets are to hold, which a workbook does
+            not state.
+
+        Returns
+        -------
+        The catalogue, checked as one from a folder. ``folder`` is the workbook, ``info.sha256`` its digest.
+
+        Raises
+        ------
+        SchemeError
+            The file is no workbook, lacks a sheet, or a sheet has a column, a note or a cell that is not understood:
+            the message has the sheet and the row.
+
+        Examples
+        --------
+        >>> Catalogue.from_workbook("my-catalogue.xlsx").to_folder("my-catalogue")  # doctest: +SKIP
+        """
+        from drgdip.grouper.dip_workbook import read_workbook
+
+        head = {"id": catalogue_id, "title": title, "issuer": issuer, "place": place, "published": published}
+        return read_workbook(Path(path), head, load_catalogue(like))
+
+    def to_folder(self, path: str | os.PathLike[str]) -> None:
+        """Write the catalogue as a folder in the format of ``docs/dip.md``.
+
+        Parameters
+        ----------
+        path
+            A new or empty folder.
+
+        Raises
+        ------
+        SchemeError
+            The folder has files already, or the files that the catalogue was read from have changed since.
+
+        Examples
+        --------
+        >>> load_catalogue("nhsa-dip-2.0").to_folder("my-place")  # doctest: +SKIP
+        """
+        from drgdip.grouper.folders import write_catalogue
+
+        write_catalogue(self, Path(path))
+
+    def treatment_of(self, procedure: str) -> str | None:
+        """What a procedure counts as, one of `TREATMENTS`; None where it has no type."""
+        kind = self.types[procedure][0] if procedure in self.types else None
+        return self.matching.interventional if kind == "interventional" else kind
 
     def __repr__(self) -> str:
         kinds = Counter(group.kind for group in self.groups)
@@ -321,8 +443,8 @@ def load_catalogue(catalogue: str | os.PathLike[str] | Catalogue, **matching: An
         format of ``docs/dip.md`` (a text with a path separator, or a path object); or a `Catalogue`.
     matching
         Options of the catalogue's ``[matching]`` table to have otherwise (``docs/dip.md``), such as
-        ``interventional="therapeutic"``. ``prefer`` may be the name of a strategy: ``national``, ``hubei``,
-        ``jingzhou``, ``jining``.
+        ``interventional="therapeutic"``. ``strategy`` names a set of them: ``national``, ``hubei``, ``jingzhou``,
+        ``jining``, ``taian``, ``yichang``, ``xiangyang``, ``jingmen``, ``xiaogan``; those beside it go first.
 
     Returns
     -------
@@ -341,25 +463,35 @@ def load_catalogue(catalogue: str | os.PathLike[str] | Catalogue, **matching: An
     <Catalogue nhsa-dip-2.0 revision 1: 9520 core>
     >>> load_catalogue("dip-hainan-2023", interventional="therapeutic").matching.interventional
     'therapeutic'
+    >>> load_catalogue("nhsa-dip-2.0", strategy="jingzhou").matching.prefer
+    ('no_unmatched', 'highest_score', 'order')
     """
     if isinstance(catalogue, Catalogue):
         loaded = catalogue
     elif isinstance(catalogue, str) and not is_path(catalogue):
         loaded = _load_packaged(catalogue)
     else:
-        loaded = _load_folder(folder_of(catalogue))
+        loaded = _load_folder(
+            folder_of(catalogue, "Give a catalogue's folder or id; Catalogue.from_workbook reads a workbook")
+        )
     if not matching:
         return loaded
     known = [field.name for field in dataclasses.fields(Matching)]
     for name in matching:
         if name not in known:
             raise UnknownNameError("option of [matching]", name, known, hint=f"The options are {', '.join(known)}.")
-    options = dataclasses.asdict(loaded.matching) | matching
-    changed = _matching(loaded.folder / CATALOGUE.head, options)
+    head, statistics = loaded.folder / CATALOGUE.head, loaded.annexes.get("statistics.csv")
+    changed = _matching(head, matching, statistics, dataclasses.asdict(loaded.matching))
     types = loaded.types
     if changed.procedure_types != loaded.matching.procedure_types:
-        types = _types(loaded.annexes.get("procedure_types.csv"), changed, loaded.folder / CATALOGUE.head)
-    return dataclasses.replace(loaded, matching=changed, types=types)
+        types = _types(loaded.annexes.get("procedure_types.csv"), changed, head)
+    return dataclasses.replace(
+        loaded,
+        matching=changed,
+        types=types,
+        means=_means(statistics, changed, loaded.groups),
+        **_by_stages(loaded.groups, changed),
+    )
 
 
 def load_any(scheme: str | os.PathLike[str] | Scheme | Catalogue) -> Scheme | Catalogue:
@@ -378,6 +510,12 @@ def load_any(scheme: str | os.PathLike[str] | Scheme | Catalogue) -> Scheme | Ca
 def newborn_weight_of(scheme: Scheme | Catalogue) -> str:
     """Which weight of a newborn counts where ``newborn_weight`` is not given: birth, admission or "" for neither."""
     return scheme.matching.newborn_weight if isinstance(scheme, Catalogue) else scheme.evaluation.newborn_weight
+
+
+def value_columns(scheme: Scheme | Catalogue) -> tuple[str, ...]:
+    """The columns of a case beside its codes that grouping reads."""
+    columns = tuple(column for variable, column in VALUE_VARIABLES.items() if variable in scheme.variables)
+    return (*columns, "total_cost") if isinstance(scheme, Catalogue) and scheme.matching.reads_cost else columns
 
 
 _loaded: dict[str, Catalogue] = {}
@@ -403,44 +541,64 @@ def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Catalogue:
     tables, digest = read_folder(folder, CATALOGUE)
     head_path = folder / CATALOGUE.head
     head = read_toml(head_path)
-    check_head(head_path, head, "matching")
     check_digest(folder, digest, expected)
-    matching = _matching(head_path, head["matching"])
+    return catalogue_of(head_path, head, tables, sha256=digest, folder=folder)
+
+
+def catalogue_of(
+    path: Path, head: Mapping[str, Any], tables: Mapping[str, Table], *, sha256: str, folder: Path
+) -> Catalogue:
+    """A catalogue from its head, which errors call ``path``, and its tables as read."""
+    check_head(path, head, "matching")
+    statistics = tables.get("statistics.csv")
+    matching = _matching(path, head["matching"], statistics)
     sets = grouped_codes(tables["sets.csv"]) if "sets.csv" in tables else _EMPTY
     groups = _groups(tables["groups.csv"], matching, sets)
-    by_dx: dict[str, list[Group]] = defaultdict(list)
-    for group in groups:
-        for prefix in group.dx if group.anywhere != "dx" and group.dx else ("",):
-            by_dx[prefix].append(group)
     catalogue = Catalogue(
-        info=dataclasses.replace(info_of(head), sha256=digest),
+        info=dataclasses.replace(info_of(head), sha256=sha256),
         matching=matching,
         groups=groups,
         primary_care=_primary_care(tables.get("primary_care.csv"), matching),
         excluded_dx=_codes(tables.get("excluded_diagnoses.csv")),
         excluded_procs=_excluded_procs(tables.get("excluded_procedures.csv")),
         ignored_procs=_codes(tables.get("ignored_procedures.csv")),
-        types=_types(tables.get("procedure_types.csv"), matching, head_path),
+        types=_types(tables.get("procedure_types.csv"), matching, path),
         sets=sets,
         notes=MappingProxyType(head.get("notes", {})),
         names=MappingProxyType({group.code: group.name for group in groups if group.name}),
-        by_dx=MappingProxyType({prefix: tuple(found) for prefix, found in by_dx.items()}),
-        lengths=tuple(sorted({len(prefix) for prefix in by_dx}, reverse=True)),
-        variables=_variables(groups),
+        means=_means(statistics, matching, groups),
         annexes=MappingProxyType({name: tables[name] for name in tables if name != "groups.csv"}),
         folder=folder,
+        **_by_stages(groups, matching),
     )
-    check_counts(head_path, catalogue.info.counts, _COUNTS, catalogue)
+    check_counts(path, catalogue.info.counts, _COUNTS, catalogue)
     return catalogue
 
 
-def _matching(path: Path, options: Mapping[str, Any]) -> Matching:
+def _by_stages(groups: tuple[Group, ...], matching: Matching) -> dict[str, Any]:
+    """What of a catalogue is about the groups of its stages: ``by_dx``, ``lengths``, ``variables``."""
+    staged = [group for group in groups if group.kind in matching.stages]
+    by_dx: dict[str, list[Group]] = defaultdict(list)
+    for group in staged:
+        for prefix in group.dx if group.anywhere != "dx" and group.dx else ("",):
+            by_dx[prefix].append(group)
+    return {
+        "by_dx": MappingProxyType({prefix: tuple(found) for prefix, found in by_dx.items()}),
+        "lengths": tuple(sorted({len(prefix) for prefix in by_dx}, reverse=True)),
+        "variables": _variables(staged),
+    }
+
+
+def _matching(
+    path: Path, options: Mapping[str, Any], statistics: Table | None, before: Mapping[str, Any] = _EMPTY
+) -> Matching:
+    """Options, checked; under them those of the strategy that they name, under these what there was before."""
     defaults = {field.name: field.default for field in dataclasses.fields(Matching)}
     for key, value in options.items():
         if key not in defaults:
             fix = f"The options are {', '.join(defaults)}"
             raise SchemeError("unknown_key", f"unknown option {key!r} in [matching]", file=path, fix=fix)
-        kinds = (list, tuple, str) if key == "prefer" else (list, tuple) if key == "stages" else str
+        kinds = (list, tuple) if key in _LISTED else str
         if not isinstance(value, kinds):
             fix = "Give a text in quotes" if kinds is str else "Give a list of texts"
             raise SchemeError("bad_value", f"{key} in [matching] is {value!r}", file=path, fix=fix)
@@ -448,25 +606,46 @@ def _matching(path: Path, options: Mapping[str, Any]) -> Matching:
         if wanted is not None and value not in wanted:
             what = f"{key} in [matching] is {value!r}"
             raise SchemeError("bad_value", what, file=path, fix=f"Give {' or '.join(filter(None, wanted))}")
+    named = dict(STRATEGIES.get(options.get("strategy", ""), {}))
+    if statistics is None and "prefer" in named:  # a strategy does without mean costs where there are none
+        named["prefer"] = tuple(name for name in named["prefer"] if name != _NEAREST)
+    values = {**before, **named, **options}
     for key, default in defaults.items():
-        if default is dataclasses.MISSING and key not in options:
+        if default is dataclasses.MISSING and key not in values:
             raise SchemeError("missing_key", f"{key!r} is missing in [matching]", file=path, fix="Add it")
-    prefer = options["prefer"]
-    if isinstance(prefer, str):
-        if prefer not in STRATEGIES:
-            fix = f"Give {', '.join(STRATEGIES)}, or a list of {', '.join(PREFERENCES)}"
-            raise SchemeError("bad_value", f"prefer in [matching] is {prefer!r}", file=path, fix=fix)
-        prefer = STRATEGIES[prefer]
-    for key, names, known in (("stages", options["stages"], STAGES), ("prefer", prefer, PREFERENCES)):
-        odd = [name for name in names if name not in known]
+    for key, known in _LISTED.items():
+        names = values[key] = tuple(values[key])
+        odd = [name for name in names if not isinstance(name, str) or name not in known]
         if odd or len(set(names)) != len(names) or not names:
             what = f"{key} in [matching] is {list(names)!r}"
             raise SchemeError("bad_value", what, file=path, fix=f"Give each once, of {', '.join(known)}")
-    if EXCLUDED in options["stages"][1:]:
+    if EXCLUDED in values["stages"][1:]:
         what = f"{EXCLUDED!r} is not the first of the stages in [matching]"
         raise SchemeError("bad_value", what, file=path, fix="Put it first: what is excluded is not matched")
-    values = dict(options) | {"stages": tuple(options["stages"]), "prefer": tuple(prefer)}
+    if statistics is None and _NEAREST in values["prefer"]:
+        what = f"prefer in [matching] has {_NEAREST}, and no mean costs are there to compare with"
+        fix = f"Add statistics.csv with the means, or leave {_NEAREST} out"
+        raise SchemeError("missing_file", what, file=path.parent / "statistics.csv", fix=fix)
     return Matching(**values)
+
+
+def _means(table: Table | None, matching: Matching, groups: Iterable[Group]) -> Mapping[str, int]:
+    """Mean costs in fen (四舍五入), if the preferences ask for them."""
+    if table is None or not matching.reads_cost:
+        return _EMPTY
+    known = {group.code for group in groups}
+    means = {}
+    for index, (code, mean) in enumerate(zip(table.columns["group"], table.columns["mean"], strict=True)):
+        if code not in known:
+            raise table.error("unknown_value", index, f"{code!r} is no group of groups.csv", "Mend or drop the row")
+        try:
+            fen = read_fen(mean) if _is_number(mean) else None
+        except Unreadable:
+            fen = None
+        if fen is None:
+            raise table.error("bad_number", index, f"mean {mean!r} of {code} is no amount", "Write yuan, as 12345.67")
+        means[code] = fen
+    return MappingProxyType(means)
 
 
 def _codes(table: Table | None) -> frozenset[str]:
@@ -483,7 +662,9 @@ def prefixes_of(table: Table, index: int, text: str) -> tuple[str, ...]:
         if span is None:
             if not _PATTERN.fullmatch(part):
                 what = f"{part!r} is no prefix of a diagnosis"
-                raise table.error("bad_value", index, what, "Write A41.9, A46.x, A41, A, or a range such as A15-A16")
+                raise table.error(
+                    "bad_value", index, what, "Write A41.9, A46.x, A41, A4, A, or a range such as A15-A16"
+                )
             prefixes.append(normalise_code(part))
             continue
         first, last = (100 * ord(span[at]) + int(span[at + 1]) for at in (1, 3))
@@ -501,7 +682,16 @@ def _terms(table: Table, index: int, text: str) -> tuple[Term, ...]:
     terms = [tuple([normalise_code(code) for code in part.split("|")]) for part in text.split("+")]
     if any("" in codes for codes in terms):
         raise table.error("bad_value", index, f"an empty code in {text!r}", "Drop the sign that joins nothing")
-    return tuple([Term(codes, terms.count(codes)) for codes in dict.fromkeys(terms)])
+    return tuple([Term(codes, terms.count(codes), _short(codes)) for codes in dict.fromkeys(terms)])
+
+
+def _short(codes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple([code for code in codes if len(code) in _SHORT])
+
+
+def _ranged(prefixes: tuple[str, ...], text: str) -> frozenset[str]:
+    """The prefixes that stand in the text by a range alone."""
+    return frozenset(prefixes).difference(map(normalise_code, text.split("|"))) if "-" in text else frozenset()
 
 
 def _groups(table: Table, matching: Matching, sets: Mapping[str, frozenset[str]]) -> tuple[Group, ...]:
@@ -542,6 +732,7 @@ def _groups(table: Table, matching: Matching, sets: Mapping[str, frozenset[str]]
             kind=kind,
             order=index,
             dx=prefixes[dx],
+            ranged=_ranged(prefixes[dx], dx),
             procedures=asked,
             related=_terms(table, index, related),
             other_dx=prefixes_of(table, index, other_dx),
@@ -550,7 +741,7 @@ def _groups(table: Table, matching: Matching, sets: Mapping[str, frozenset[str]]
             treatment=treatment,
             tier=tier,
             score=score,
-            primary_care=_FLAGS[primary],
+            primary_care=kind == "primary-care" or _FLAGS[primary],
             dx_text=dx,
         )
         principal = matching.procedures == "principal" and anywhere != "procedures"
@@ -611,7 +802,7 @@ def _primary_care(table: Table | None, matching: Matching) -> tuple[Group, ...]:
     ]
     columns = [list(column) for column in zip(*rows, strict=True)]
     names = CATALOGUE.columns["groups.csv"]
-    stand_in = Table(table.path, dict(zip(names, columns, strict=True)))
+    stand_in = Table(table.path, dict(zip(names, columns, strict=True)), table.lines, table.paths)
     return _groups(stand_in, dataclasses.replace(matching, stages=("core",)), _EMPTY)
 
 
@@ -669,3 +860,9 @@ def _typed(table: Table) -> dict[str, tuple[str, str]]:
             raise table.error("unknown_value", index, f"type {kind!r} of {code}", f"The types are {', '.join(_TYPES)}")
         types[normalise_code(code)] = (kind, tier)
     return types
+
+
+def counts_of(catalogue: Catalogue) -> dict[str, int]:
+    """What the tables of a catalogue have, for its [counts]."""
+    counts = {name: count(catalogue) for name, count in _COUNTS.items()}
+    return {name: count for name, count in counts.items() if count}

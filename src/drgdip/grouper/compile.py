@@ -19,14 +19,15 @@ from typing import TYPE_CHECKING, TypeGuard, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import from_list, from_numpy
+from drgdip._arrow import from_list
 from drgdip._locks import ForkSafeLock
 from drgdip.codes import known_codes, normalise_code
 from drgdip.fields import MISSING
 from drgdip.grouper import kernels
+from drgdip.grouper.columns import result_texts
 from drgdip.grouper.grammar import ALWAYS, LEVELS, VALUE_VARIABLES, Compare, Count, In, Severity, walk
 from drgdip.grouper.kernels import Tables
-from drgdip.grouper.result import REASONS, STATUSES, GroupResult
+from drgdip.grouper.result import REASONS, GroupResult
 from drgdip.grouper.ways import Literal, alternatives
 
 if TYPE_CHECKING:
@@ -379,24 +380,11 @@ def _classes(member: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _result_columns(outcomes: Sequence[GroupResult], scheme: Scheme, dx: Numbering) -> dict[str, pa.DictionaryArray]:
     """By column, the value of each outcome; for the severity columns, the value of each number in the kernel."""
-    dictionaries: dict[str, list[str]] = {
-        "mdc": sorted({result.mdc for result in outcomes if result.mdc}),
-        "adrg": sorted({result.adrg for result in outcomes if result.adrg}),
-        "group": sorted({result.group for result in outcomes if result.group}),
-        "status": list(STATUSES),
-        "reason": list(REASONS),
-    }
+    texts = result_texts(scheme)
     columns = {
-        name: _encoded([getattr(result, name) for result in outcomes], values) for name, values in dictionaries.items()
+        name: texts[name].column([getattr(result, name) for result in outcomes]) for name in GroupResult._fields[:5]
     }
-    columns["severity"] = _encoded([None, *reversed(LEVELS)], list(LEVELS))
-    codes = sorted(scheme.severity)
+    columns["severity"] = texts["severity"].column([None, *reversed(LEVELS)])
     known = [code if code in scheme.severity else None for code in dx.codes]
-    columns["severity_code"] = _encoded([None] * dx.first + known + [None], codes)
+    columns["severity_code"] = texts["severity_code"].column([None] * dx.first + known + [None])
     return columns
-
-
-def _encoded(values: Sequence[str | None], dictionary: list[str]) -> pa.DictionaryArray:
-    place = {value: index for index, value in enumerate(dictionary)}
-    numbers = np.array([-1 if value is None else place[value] for value in values], dtype=np.int32)
-    return pa.DictionaryArray.from_arrays(from_numpy(numbers, numbers >= 0), from_list(dictionary, pa.string()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import weakref
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,24 +13,25 @@ import pyarrow as pa
 
 from drgdip._arrow import from_list, from_numpy
 from drgdip._locks import ForkSafeLock
-from drgdip.cases import with_newborn_weight
+from drgdip.cases import with_fen, with_newborn_weight
 from drgdip.codes import normalise_code
 from drgdip.errors import DrgdipError
 from drgdip.fields import MISSING
 from drgdip.grouper import dip_kernels as kernels
-from drgdip.grouper.catalogue import EXCLUDED, STAGES, TREATMENTS
+from drgdip.grouper.catalogue import EXCLUDED, STAGES, TREATMENTS, value_columns
+from drgdip.grouper.columns import result_texts
 from drgdip.grouper.compile import numbering
 from drgdip.grouper.dip_kernels import Tables, dx_bits_of_rows, match_rows
 from drgdip.grouper.drg import encode_columns, refusal_reasons
 from drgdip.grouper.grammar import ALWAYS, VALUE_VARIABLES, And, Compare, In, Not, Or
-from drgdip.grouper.match import MEASURES
+from drgdip.grouper.match import LAST, MEASURES, NAMING, closeness
 from drgdip.grouper.reference import OPERATORS
 from drgdip.grouper.result import REASONS, STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from drgdip.grouper.catalogue import Catalogue, Group
+    from drgdip.grouper.catalogue import Catalogue, Group, Term
     from drgdip.grouper.compile import Numbering
     from drgdip.grouper.drg import Encoded
     from drgdip.grouper.grammar import Rule
@@ -38,7 +40,7 @@ __all__ = ["Compiled", "PrefixNumbering", "compile_catalogue", "encode_for", "ma
 
 #: Reasons by their numbers in the kernel, then those that are found over columns.
 _REASONS = (*kernels.NO_GROUP, *kernels.DROPPED)
-_DYNAMIC = ("principal_first", "no_unmatched", "most_matched")
+_DYNAMIC = ("principal_first", "no_unmatched", "most_matched", "nearest_mean")
 #: Before a code that is meant whole; a prefix has none.
 _WHOLE = "="
 #: How many diagnoses are remembered with their number; the code sets have some 35,000.
@@ -50,7 +52,8 @@ _NOT_PRINCIPAL = ("excluded", "conservative", "next")
 class PrefixNumbering:
     """The numbers of diagnoses: that of the longest prefix a catalogue names, or of a code that it names whole.
 
-    Diagnoses that were seen are remembered, so that each is cut into prefixes once.
+    Diagnoses that were seen are remembered, so that each is cut into prefixes once. Procedures are numbered so where
+    short ones are prefixes.
     """
 
     missing = 0
@@ -76,6 +79,11 @@ class PrefixNumbering:
     def table(self) -> tuple[pa.Array, pa.Array, np.ndarray]:
         """The diagnoses that are known, as texts and as large texts, and their numbers."""
         return self._arrays
+
+    def beginning(self, prefix: str) -> list[int]:
+        """The numbers of prefixes and whole codes that begin so."""
+        bounds = [bisect_left(self.codes, sign + prefix + end) for sign in ("", _WHOLE) for end in ("", LAST)]
+        return [self.first + place for place in (*range(*bounds[:2]), *range(*bounds[2:]))]
 
     def look(self, codes: Sequence[str]) -> list[int]:
         """The numbers of diagnoses that the table has not; it has them from now on."""
@@ -111,13 +119,12 @@ class Compiled:
     """
 
     dx: PrefixNumbering
-    procs: Numbering
+    procs: Numbering | PrefixNumbering
     codes_sha256: str
     tables: Tables
     conditions: tuple[Rule, ...]
     set_bit: dict[str, int]
     whole_case: bool
-    groups: pa.Array
     kinds: np.ndarray
 
 
@@ -150,12 +157,7 @@ def _compile(catalogue: Catalogue) -> Compiled:
     prefixes.update(prefix for group in allowed for prefix in group)
     whole = set(catalogue.excluded_dx if excluding else ()).union(*sets.values())
     dx = PrefixNumbering(prefixes, whole)
-    procs = numbering(
-        {code for group in rows for term in (*(group.procedures or ()), *group.related) for code in term.codes}
-        | catalogue.types.keys()
-        | catalogue.excluded_procs.keys()
-        | catalogue.ignored_procs
-    )
+    procs = _procedure_numbers(catalogue, rows)
     conditions = tuple(dict.fromkeys(group.condition for group in rows if group.condition != ALWAYS))
     if max(len(allowed), len(conditions)) > 64 or len(sets) + len(prefix_sets) > 64:
         what = f"{catalogue.id} asks for more than 64 conditions or sets of diagnoses"
@@ -163,7 +165,8 @@ def _compile(catalogue: Catalogue) -> Compiled:
     bits = {prefixes: bit for bit, prefixes in enumerate(prefix_sets)}
     set_bit = {name: bit for bit, name in enumerate(sets, start=len(bits))}
     texts = [None, *dx.codes, None]
-    digest = hashlib.sha256("\n".join((*dx.codes, "", *procs.codes)).encode())
+    asked = ("", "total_cost") if catalogue.matching.reads_cost else ()  # cases encoded without it will not do
+    digest = hashlib.sha256("\n".join((*dx.codes, "", *procs.codes, *asked)).encode())
     return Compiled(
         dx=dx,
         procs=procs,
@@ -179,9 +182,26 @@ def _compile(catalogue: Catalogue) -> Compiled:
         conditions=conditions,
         set_bit=set_bit,
         whole_case=bool(prefix_sets or sets),
-        groups=from_list([group.code for group in catalogue.groups], pa.string()),
         kinds=np.array([STAGES.index(group.kind) for group in catalogue.groups], dtype=np.int32),
     )
+
+
+def _procedure_numbers(catalogue: Catalogue, rows: Iterable[Group]) -> Numbering | PrefixNumbering:
+    terms = [term for group in rows for term in (*(group.procedures or ()), *group.related)]
+    codes = {code for term in terms for code in term.codes}
+    lists = catalogue.types.keys() | catalogue.excluded_procs.keys() | catalogue.ignored_procs
+    short = {code for term in terms for code in term.short}
+    if catalogue.matching.short_codes == "whole" or not short:
+        return numbering(codes | lists)
+    return PrefixNumbering(short, (codes - short) | lists)
+
+
+def _numbers_of(term: Term, procs: Numbering | PrefixNumbering) -> list[int]:
+    """The numbers of the procedures that a term names."""
+    if not isinstance(procs, PrefixNumbering):
+        return [procs.number_of[code] for code in term.codes]
+    whole = [procs.number_of[_WHOLE + code] for code in term.codes if code not in term.short]
+    return list(dict.fromkeys([*whole, *(number for code in term.short for number in procs.beginning(code))]))
 
 
 def _codes_of(catalogue: Catalogue, name: str) -> frozenset[str]:
@@ -211,13 +231,14 @@ def _bits(
 
 
 def _candidates(
-    catalogue: Catalogue, rows: tuple[Group, ...], texts: list[str | None], procs: Numbering
+    catalogue: Catalogue, rows: tuple[Group, ...], texts: list[str | None], procs: Numbering | PrefixNumbering
 ) -> dict[str, Any]:
     """By number of a diagnosis, the rows that it leaves, in the order in which they are preferred."""
     matching = catalogue.matching
     stages = {stage: place for place, stage in enumerate(matching.stages)}
     dynamic = [name for name in matching.prefer if name in _DYNAMIC]
     static = [name for name in matching.prefer if name not in _DYNAMIC]
+    measures = {name: [_static(name, group, catalogue) for group in catalogue.groups] for name in static}
     cand, measured, cand_first, cand_care = [], [], [0], []
     own, mixed = [], []
     care_by_dx: dict[str, list[int]] = {}
@@ -230,8 +251,8 @@ def _candidates(
         found = {group.order: group for cut in cuts for group in catalogue.by_dx.get(cut, ())}
         ranked = []
         for group in found.values():
-            length = max((len(prefix) for prefix in group.dx if plain.startswith(prefix)), default=0)
-            values = [length if name == "longest_dx" else _static(name, group) for name in static]
+            length = closeness(group, plain)
+            values = [length if name == "longest_dx" else measures[name][group.order] for name in static]
             ahead = [] if dynamic and group.kind != "mixed" else [-value for value in values]
             key = [-length] if group.kind == "mixed" else ahead
             ranked.append((stages[group.kind], key, group.order, values))
@@ -260,7 +281,7 @@ def _candidates(
     }
 
 
-def _sign(group: Group, procs: Numbering) -> int:
+def _sign(group: Group, procs: Numbering | PrefixNumbering) -> int:
     """The sign of a row (`drgdip.grouper.dip_kernels`)."""
     if group.treatment:
         return 1 << kernels.TREATMENT_BIT + TREATMENTS.index(group.treatment)
@@ -268,18 +289,20 @@ def _sign(group: Group, procs: Numbering) -> int:
         return 1 << kernels.CONSERVATIVE_BIT
     if group.procedures is None:
         return 0
-    bits = {procs.number_of[code] % kernels.CODE_BITS for code in group.procedures[0].codes}
+    bits = {number % kernels.CODE_BITS for number in _numbers_of(group.procedures[0], procs)}
     return sum(1 << bit for bit in bits)
 
 
-def _static(name: str, group: Group) -> float:
-    return MEASURES[name](group, None)  # type: ignore[arg-type]  # these do not look at the case
+def _static(name: str, group: Group, catalogue: Catalogue) -> float:
+    if name == "longest_dx":
+        return 0.0  # it goes by the diagnosis, and is none of the group's
+    return MEASURES[name](group, None, catalogue)  # type: ignore[arg-type]  # these do not look at the case
 
 
 def _rows(
     catalogue: Catalogue,
     rows: tuple[Group, ...],
-    procs: Numbering,
+    procs: Numbering | PrefixNumbering,
     bits: dict[tuple[str, ...], int],
     conditions: tuple[Rule, ...],
 ) -> dict[str, Any]:
@@ -292,13 +315,14 @@ def _rows(
         for term, scope in asked:
             scopes.append(scope)
             times.append(term.times)
-            codes += [procs.number_of[code] for code in term.codes]
+            codes += _numbers_of(term, procs)
             term_code.append(len(codes))
         row_term.append(len(scopes))
 
     def word(prefixes: tuple[str, ...]) -> int:
         return 1 << bits[prefixes] if prefixes else 0
 
+    mixed_first = catalogue.matching.unnamed_surgery == "mixed"
     condition = [-1 if group.condition == ALWAYS else conditions.index(group.condition) for group in rows]
     treatment = [TREATMENTS.index(group.treatment) if group.treatment else -1 for group in rows]
     return {
@@ -312,6 +336,8 @@ def _rows(
         "row_term": np.array(row_term, dtype=np.int32),
         "row_procedures": np.array([len(group.procedures or ()) for group in rows], dtype=np.int32),
         "row_overlaps": np.array([one + 2 * other for one, other in (g.overlapping for g in rows)], dtype=np.uint8),
+        "row_mean": np.array([catalogue.means.get(group.code, np.nan) for group in rows], dtype=np.float64),
+        "row_naming": np.array([mixed_first and group.kind in NAMING for group in rows], dtype=bool),
         "term_scope": np.array(scopes, dtype=np.int8),
         "term_times": np.array(times, dtype=np.int32),
         "term_code": np.array(term_code, dtype=np.int32),
@@ -325,25 +351,31 @@ def _tiers(catalogue: Catalogue) -> list[str]:
     return sorted({"", catalogue.matching.untiered, *named})
 
 
-def _procedures(catalogue: Catalogue, procs: Numbering, allowed: dict[tuple[str, ...], int]) -> dict[str, Any]:
+def _procedures(
+    catalogue: Catalogue, procs: Numbering | PrefixNumbering, allowed: dict[tuple[str, ...], int]
+) -> dict[str, Any]:
     """By number of a procedure: type, tier, whether it is dropped, and what it is as the principal one."""
     matching = catalogue.matching
     tiers = _tiers(catalogue)
     size = procs.size
     kind, tier = np.full(size, -1, dtype=np.int8), np.zeros(size, dtype=np.int32)
-    dropped, role = np.zeros(size, dtype=bool), np.zeros(size, dtype=np.uint8)
+    dropped, role = np.full(size, matching.untyped == "ignore"), np.zeros(size, dtype=np.uint8)
     allowed_bits = np.zeros(size, dtype=np.uint64)
-    for code, number in procs.number_of.items():
-        if code in catalogue.types:
-            named, own_tier = catalogue.types[code]
-            kind[number] = TREATMENTS.index(matching.interventional if named == "interventional" else named)
-            tier[number] = tiers.index(own_tier or matching.untiered)
-        dropped[number] = code in catalogue.ignored_procs or (matching.untyped == "ignore" and kind[number] < 0)
+    for text, number in procs.number_of.items():
+        code = text
+        if isinstance(procs, PrefixNumbering):
+            if text[0] != _WHOLE:  # it stands for codes that no list has
+                continue
+            code = text[1:]
+        treatment = catalogue.treatment_of(code)
+        if treatment is not None:
+            kind[number] = TREATMENTS.index(treatment)
+            tier[number] = tiers.index(catalogue.types[code][1] or matching.untiered)
+        dropped[number] = code in catalogue.ignored_procs or (matching.untyped == "ignore" and treatment is None)
         if code in catalogue.excluded_procs:
-            treatment, prefixes = catalogue.excluded_procs[code]
-            role[number] = kernels.CONSERVATIVE if treatment == "conservative" else kernels.NOT_PRINCIPAL
+            counts_as, prefixes = catalogue.excluded_procs[code]
+            role[number] = kernels.CONSERVATIVE if counts_as == "conservative" else kernels.NOT_PRINCIPAL
             allowed_bits[number] = 1 << allowed[prefixes] if prefixes else 0
-    dropped[procs.unknown] = matching.untyped == "ignore"
     return {
         "proc_type": kind,
         "proc_tier": tier,
@@ -357,7 +389,9 @@ def encode_for(cases: pa.Table, catalogue: Catalogue) -> Encoded:
     """Numbers for the codes of cases (`drgdip.cases.to_cases`), and the values that the catalogue reads."""
     compiled = compile_catalogue(catalogue)
     cases = with_newborn_weight(cases, catalogue.matching.newborn_weight)
-    return encode_columns(cases, compiled, catalogue.variables, has_dept=False, whole_case=compiled.whole_case)
+    if catalogue.matching.reads_cost:
+        cases = with_fen(cases)
+    return encode_columns(cases, compiled, value_columns(catalogue), has_dept=False, whole_case=compiled.whole_case)
 
 
 def match_encoded(encoded: Encoded, catalogue: Catalogue, compiled: Compiled) -> dict[str, pa.Array]:
@@ -369,7 +403,7 @@ def match_encoded(encoded: Encoded, catalogue: Catalogue, compiled: Compiled) ->
     status_reason = np.full(rows, -1, dtype=np.int32)
     reasons = list(REASONS)
     # The first reason is the one that counts, so that the last is written first.
-    found = refusal_reasons(encoded, ("ZYZD",), catalogue.variables, compiled)
+    found = refusal_reasons(encoded, ("ZYZD",), value_columns(catalogue), compiled)
     for reason, refused in reversed(list(found)):
         status_reason[refused] = reasons.index(reason)
     refused = status_reason >= 0
@@ -387,6 +421,7 @@ def match_encoded(encoded: Encoded, catalogue: Catalogue, compiled: Compiled) ->
         principal_bits,
         others_bits,
         _conditions(encoded, compiled, principal_bits, others_bits),
+        _costs(encoded, catalogue),
         encoded.procs,
         encoded.proc_offsets,
         taken,
@@ -403,20 +438,22 @@ def match_encoded(encoded: Encoded, catalogue: Catalogue, compiled: Compiled) ->
     status[left] = np.where(
         reason[left] < len(kernels.NO_GROUP), statuses.index("ungrouped"), statuses.index("excluded")
     )
-    kind = compiled.kinds[np.maximum(taken, 0)] if len(compiled.kinds) else taken
+    kind = np.where(grouped, compiled.kinds[np.maximum(taken, 0)], -1) if len(compiled.kinds) else taken
+    texts = result_texts(catalogue)
     return {
-        "group": _column(taken, grouped, compiled.groups),
-        "kind": _column(kind, grouped, list(STAGES)),
-        "treatment": _column(treatment.astype(np.int32), treatment >= 0, list(TREATMENTS)),
+        "group": texts["group"].numbered(taken),
+        "kind": texts["kind"].numbered(kind.astype(np.int32)),
+        "treatment": texts["treatment"].numbered(treatment.astype(np.int32)),
         "primary_care": from_numpy(care, grouped),
-        "status": _column(status, status >= 0, statuses),
-        "reason": _column(status_reason, status_reason >= 0, reasons),
+        "status": texts["status"].numbered(status),
+        "reason": texts["reason"].numbered(status_reason),
     }
 
 
-def _column(numbers: np.ndarray, known: np.ndarray, values: list[str] | pa.Array) -> pa.DictionaryArray:
-    dictionary = from_list(values, pa.string()) if isinstance(values, list) else values
-    return pa.DictionaryArray.from_arrays(from_numpy(numbers, known), dictionary)
+def _costs(encoded: Encoded, catalogue: Catalogue) -> np.ndarray:
+    """Total costs in fen, NaN for none; no values where nobody asks."""
+    rows = encoded.rows if catalogue.matching.reads_cost else 0
+    return encoded.values.get("total_cost", np.full(rows, np.nan))
 
 
 def _conditions(

@@ -20,7 +20,7 @@ CODE_BITS, TREATMENT_BIT, CONSERVATIVE_BIT = 56, 56, 63
 # Of which procedures a term is asked.
 PRINCIPAL, OTHERS, ALL = 0, 1, 2
 # Measures that depend on the case; all others are numbers by candidate.
-PRINCIPAL_FIRST, NO_UNMATCHED, MOST_MATCHED, STATIC = 0, 1, 2, 3
+PRINCIPAL_FIRST, NO_UNMATCHED, MOST_MATCHED, NEAREST_MEAN, STATIC = 0, 1, 2, 3, 4
 # Why a case has no group, in the order of `drgdip.grouper.dip.REASONS_HERE`.
 NO_GROUP = ("no_dx_group", "no_treatment_group", "no_tier_group", "untyped_procedure")
 DROPPED = ("excluded_diagnosis", "excluded_procedure")
@@ -33,7 +33,8 @@ class Tables(NamedTuple):
     ``cand_care`` those of the list of primary-care groups; ``cand_sign`` is the sign of each row, ``cand_measure`` what
     it measures up to. ``dx_bits`` says of which sets of diagnoses a number is; a row asks for bits of
     any diagnosis (``row_any``) or of an other one (``row_other``). Terms of a row lie from ``row_term`` on, codes of a
-    term from ``term_code`` on.
+    term from ``term_code`` on. ``row_mean`` is a mean cost in fen, NaN for none. Mixed rows go before a row of
+    ``row_naming`` that does not name every surgery procedure.
     """
 
     cand_first: np.ndarray
@@ -62,6 +63,8 @@ class Tables(NamedTuple):
     row_term: np.ndarray
     row_procedures: np.ndarray
     row_overlaps: np.ndarray
+    row_mean: np.ndarray
+    row_naming: np.ndarray
     term_scope: np.ndarray
     term_times: np.ndarray
     term_code: np.ndarray
@@ -93,6 +96,7 @@ def match_rows(
     principal_bits,
     others_bits,
     conditions,
+    costs,
     procs,
     offsets,
     taken,
@@ -102,6 +106,7 @@ def match_rows(
 ):
     """The row that takes each case (-1 for none), the reason if none does, its treatment and its primary-care flag.
 
+    Costs are whole fen, NaN for none; there are some if a measure asks for them.
     Reasons are numbers: first those of `NO_GROUP`, then those of `DROPPED`. Cases that are refused stay as they are.
     """
     longest = 1
@@ -180,6 +185,7 @@ def match_rows(
         # Groups first, by stage; when one is taken, the primary-care rows, unless its own flag says it.
         any_bits = principal_bits[row] | others_bits[row]
         best, best_candidate, stage = -1, -1, -1
+        decided = False
         care_from = t.cand_care[dx]
         candidate, end = t.cand_first[dx], t.cand_first[dx + 1]
         while candidate < end:
@@ -191,9 +197,24 @@ def match_rows(
             if asked != 0 and asked & sign == 0:
                 continue
             group = t.cand[this]
-            if this < care_from and best >= 0 and t.row_stage[group] != stage:
-                candidate = care_from
-                continue
+            if this < care_from and best >= 0 and (decided or t.row_stage[group] != stage):
+                # The stage is through. A mixed row that goes before what it gave is looked for, nothing else.
+                if not decided:
+                    decided = True
+                    unnamed = False
+                    if t.row_naming[best] and treatment == 0:
+                        code_first, code_last = t.term_code[t.row_term[best]], t.term_code[t.row_term[best + 1]]
+                        for at in range(first, last):
+                            if kept[at] >= 0 and t.proc_type[kept[at]] == 0:
+                                named_here = False
+                                for place in range(code_first, code_last):
+                                    named_here |= t.codes[place] == kept[at]
+                                unnamed |= not named_here
+                    if not unnamed:
+                        candidate = care_from
+                        continue
+                if t.row_stage[group] != mixed_stage:
+                    continue
             # Treatment, diagnoses, condition, then terms: nothing here calls another function, since a call with the
             # tables would count the references of each.
             if t.row_treatment[group] >= 0 and (
@@ -244,13 +265,19 @@ def match_rows(
                 care[row] = True
                 break
 
-            better = best < 0
+            better = best < 0 or decided
             if not better:
                 for number in range(len(t.measures)):
                     measure = t.measures[number]
                     if measure >= STATIC:
                         mine = t.cand_measure[measure - STATIC, this]
                         other = t.cand_measure[measure - STATIC, best_candidate]
+                    elif measure == NEAREST_MEAN:
+                        mine, other = 0.0, 0.0
+                        if not np.isnan(costs[row]):
+                            mine, other = -abs(costs[row] - t.row_mean[group]), -abs(costs[row] - t.row_mean[best])
+                            mine = -np.inf if np.isnan(mine) else mine
+                            other = -np.inf if np.isnan(other) else other
                     else:
                         mine, other = 0.0, 0.0
                         for which in range(2):
@@ -280,7 +307,7 @@ def match_rows(
             if better:
                 best, best_candidate, stage = group, this, t.row_stage[group]
                 care[row] = t.row_care[group]
-            if stage == mixed_stage or len(t.measures) == 0:
+            if stage == mixed_stage or (len(t.measures) == 0 and not t.row_naming[best]):
                 candidate = care_from
         taken[row] = best
         if best >= 0:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
 
-    from drgdip.grouper.catalogue import Catalogue, Group
+    from drgdip.grouper.catalogue import Catalogue, Group, Term
 
 __all__ = ["dip_near_misses", "dip_witness"]
 
@@ -40,15 +40,23 @@ def _plain_case(group: Group, catalogue: Catalogue, random: Random) -> dict[str,
         dx.insert(0, "I10.x00x002")
     if group.other_dx:
         dx.append(_code(random.choice(group.other_dx), catalogue, random))
-    procs = [random.choice(term.codes) for term in group.procedures or () for _ in range(term.times)]
+    procs = [_procedure(term, catalogue, random) for term in group.procedures or () for _ in range(term.times)]
     if catalogue.matching.procedures == "any" or group.anywhere == "procedures":
         random.shuffle(procs)
-    related = [random.choice(term.codes) for term in group.related for _ in range(term.times)]
+    related = [_procedure(term, catalogue, random) for term in group.related for _ in range(term.times)]
     random.shuffle(related)
     if group.treatment not in {"", TREATMENTS[-1]}:
         procs = _typed(group, catalogue, random)
     plain: dict[str, Any] = dict.fromkeys(VALUE_VARIABLES.values())
     return plain | {"dx": dx, "procs": procs + related}
+
+
+def _procedure(term: Term, catalogue: Catalogue, random: Random) -> str:
+    """A procedure that a term names; of a short code mostly a longer one that begins so."""
+    code = random.choice(term.codes)
+    if catalogue.matching.short_codes == "prefix" and code in term.short:
+        code += random.choice(("", "00", "01", "00x001"))
+    return code
 
 
 def _typed(group: Group, catalogue: Catalogue, random: Random) -> list[str]:
@@ -59,11 +67,11 @@ def _typed(group: Group, catalogue: Catalogue, random: Random) -> list[str]:
 
 @lru_cache(maxsize=4)
 def _by_treatment(catalogue: Catalogue) -> dict[str, list[tuple[str, str]]]:
-    matching = catalogue.matching
     typed: dict[str, list[tuple[str, str]]] = {treatment: [] for treatment in TREATMENTS}
-    for code, (kind, tier) in catalogue.types.items():
-        treatment = matching.interventional if kind == "interventional" else kind
-        typed[treatment].append((tier or matching.untiered, code))
+    for code, (_, tier) in catalogue.types.items():
+        treatment = catalogue.treatment_of(code)
+        assert treatment is not None  # it has a type
+        typed[treatment].append((tier or catalogue.matching.untiered, code))
     return typed
 
 
@@ -79,7 +87,7 @@ def _excluded(catalogue: Catalogue) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _code(prefix: str, catalogue: Catalogue, random: Random) -> str:
     """A whole code with the prefix, none that may not be principal where there is another."""
-    middle = "" if len(prefix) > 3 else f".{random.randrange(10)}" if len(prefix) == 3 else "10.x"
+    middle = f".{random.randrange(10)}" if len(prefix) == 3 else {1: "10.x", 2: "0.x"}.get(len(prefix), "")
     codes = [f"{prefix}{middle}{ending}" for ending in _ENDINGS]
     return next((code for code in codes if code not in catalogue.excluded_dx), codes[0])
 

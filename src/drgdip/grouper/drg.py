@@ -16,13 +16,14 @@ from drgdip._arrow import filled, flags, from_list, from_numpy, one_chunk, valid
 from drgdip.cases import with_newborn_weight
 from drgdip.errors import CaseError
 from drgdip.fields import UNREADABLE
+from drgdip.grouper.catalogue import value_columns
 from drgdip.grouper.compile import compile_scheme
 from drgdip.grouper.grammar import VALUE_VARIABLES
 from drgdip.grouper.kernels import group_rows
 from drgdip.grouper.result import GroupResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from drgdip.grouper.compile import Compiled, Numbering
     from drgdip.grouper.dip import PrefixNumbering
@@ -39,7 +40,7 @@ class HasNumbers(Protocol):
         """Those of diagnoses."""
 
     @property
-    def procs(self) -> Numbering:
+    def procs(self) -> Numbering | PrefixNumbering:
         """Those of procedures."""
 
     @property
@@ -97,16 +98,16 @@ def encode_cases(cases: pa.Table, scheme: Scheme) -> Encoded:
     """Numbers for the codes of cases (`drgdip.cases.to_cases`), and the values that the scheme reads as floats."""
     compiled = compile_scheme(scheme)
     cases = with_newborn_weight(cases, scheme.evaluation.newborn_weight)
-    return encode_columns(cases, compiled, scheme.variables, has_dept=bool(compiled.words))
+    return encode_columns(cases, compiled, value_columns(scheme), has_dept=bool(compiled.words))
 
 
 def encode_columns(
-    cases: pa.Table, compiled: HasNumbers, variables: frozenset[str], *, has_dept: bool, whole_case: bool = True
+    cases: pa.Table, compiled: HasNumbers, columns: Iterable[str], *, has_dept: bool, whole_case: bool = True
 ) -> Encoded:
     """Numbers and values of cases; of a case that does not matter as a whole, the principal diagnosis alone."""
     values = {}
-    for variable, column in VALUE_VARIABLES.items():
-        if column != "dept" and column in cases.column_names and variable in variables:
+    for column in columns:
+        if column != "dept" and column in cases.column_names:
             numbers = one_chunk(cases[column])
             values[column] = filled(numbers.cast(pa.float64(), safe=False), np.nan)
     dept = one_chunk(cases["dept"]) if "dept" in cases.column_names and has_dept else None
@@ -215,9 +216,9 @@ def _refusals(encoded: Encoded, scheme: Scheme, compiled: Compiled) -> np.ndarra
     """The outcome of cases that the scheme cannot take, -1 for all others (`drgdip.grouper.reference.refusal`)."""
     outcome = np.full(encoded.rows, -1, dtype=np.int32)
     # The first reason is the one that counts, so that the last is written first.
-    evaluation = scheme.evaluation
+    evaluation, columns = scheme.evaluation, value_columns(scheme)
     found = refusal_reasons(
-        encoded, evaluation.required, scheme.variables, compiled, blank_principal=evaluation.blank_principal_diagnosis
+        encoded, evaluation.required, columns, compiled, blank_principal=evaluation.blank_principal_diagnosis
     )
     for reason, refused in reversed(list(found)):
         outcome[refused] = compiled.refusals[reason]
@@ -227,7 +228,7 @@ def _refusals(encoded: Encoded, scheme: Scheme, compiled: Compiled) -> np.ndarra
 def refusal_reasons(
     encoded: Encoded,
     required: tuple[str, ...],
-    variables: frozenset[str],
+    columns: Iterable[str],
     compiled: HasNumbers,
     *,
     blank_principal: bool = False,
@@ -245,8 +246,7 @@ def refusal_reasons(
 
     if encoded.unreadable.null_count < encoded.rows:
         words = [(text or "").split() for text in encoded.unreadable.to_pylist()]
-        used = (column for variable, column in VALUE_VARIABLES.items() if variable in variables)
-        for column in ("row", *used):
+        for column in ("row", *columns):
             yield f"unreadable_{column}", np.array([column in row for row in words])
     for variable in required:
         if variable in VALUE_VARIABLES:

@@ -6,6 +6,7 @@ import dataclasses
 import html
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from drgdip.errors import UnknownNameError
@@ -67,7 +68,8 @@ class Condition:
 class Step:
     """A rule that was tried: of an MDC, an ADRG or a DRG (``level``), or a group of a catalogue (its kind).
 
-    ``holds`` says of a group of a catalogue that it was taken: one that fits may give way to another.
+    ``holds`` says of a group of a catalogue that it was taken: one that fits may give way to another, and ``behind``
+    is the preference or option that put it behind; None of all others.
     """
 
     level: str
@@ -76,6 +78,7 @@ class Step:
     rule: str
     holds: bool
     conditions: tuple[Condition, ...]
+    behind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,15 +176,17 @@ class Explanation:
             if language == "en" and step.level == "mdc":
                 name = mdc_names().get(step.code, name)
             decided = "; ".join(_describe(condition, words) for condition in step.conditions)
-            if dip and not step.holds and all(condition.holds for condition in step.conditions):
-                decided += f" ({words['passed']})"
+            if step.behind:
+                decided += f" ({words['passed']}: {step.behind})"
             title = f"{step.code} {name}" if not dip else f"{step.level} {step.code} {name}".rstrip()
             lines.append((depth, f"{'✓' if step.holds else '✗'} {title}: {decided or words['always']}"))
         return lines
 
     def _codes(self) -> list[tuple[str, str]]:
         lists = [(column, self.case.get(column) or []) for column in ("dx", "procs")]
-        return [(column, " | ".join(code or "–" for code in codes)) for column, codes in lists if codes]
+        shown = [(column, " | ".join(code or "–" for code in codes)) for column, codes in lists if codes]
+        cost = self.case.get("total_cost")
+        return shown if cost is None else [*shown, ("total_cost", cost)]
 
 
 _WORDS = {
@@ -191,6 +196,7 @@ _WORDS = {
         "reason": "reason",
         "dx": "diagnoses",
         "procs": "procedures",
+        "total_cost": "total cost",
         "treatment": "treatment",
         "primary_care": "primary-care group",
         "passed": "fits, but another is preferred",
@@ -207,6 +213,7 @@ _WORDS = {
         "reason": "原因",
         "dx": "诊断",
         "procs": "手术操作",
+        "total_cost": "总费用",
         "treatment": "治疗方式",
         "primary_care": "基层病种",
         "passed": "符合，但另有优先病种",
@@ -331,6 +338,8 @@ def _record(case: Case | Mapping[str, Any], record: Mapping[str, Any]) -> dict[s
     name = resolve(tuple(name for name in given if isinstance(name, str))).single.get("case_id")
     shown: dict[str, Any] = {"case_id": None if name is None or is_missing(given[name]) else str(given[name])}
     shown |= {column: record[column] for column in VALUE_VARIABLES.values()}
+    if record.get("total_cost") is not None:
+        shown["total_cost"] = str(Decimal(record["total_cost"]).scaleb(-2))  # it is read in fen
     for column in ("dx", "procs"):
         codes = [*(record[column][:1] or (None,)), *(code for code in record[column][1:] if code is not None)]
         shown[column] = [] if codes == [None] else codes
@@ -342,9 +351,8 @@ def _trial_step(trial: Trial, situation: Situation, catalogue: Catalogue) -> Ste
     asked = list(questions(group, situation, catalogue))
     deciding = asked if trial.holds else [next(one for one in asked if not one.holds)]
     conditions = [Condition(one.text, one.holds, one.value is None, one.codes, one.value) for one in deciding]
-    return Step(
-        group.kind, group.code, group.name, "; ".join(one.text for one in asked), trial.preferred, tuple(conditions)
-    )
+    rule = "; ".join(one.text for one in asked)
+    return Step(group.kind, group.code, group.name, rule, trial.preferred, tuple(conditions), trial.behind)
 
 
 def _step(visit: Visit, scheme: Scheme) -> Step:

@@ -15,13 +15,14 @@ from drgdip._arrow import from_list, given_back, names_of, read_once, to_arrow, 
 from drgdip.cases import case_columns, to_cases
 from drgdip.codes import walks_to
 from drgdip.errors import CaseError
-from drgdip.grouper.catalogue import Catalogue, load_any, newborn_weight_of
+from drgdip.grouper.catalogue import Catalogue, load_any, newborn_weight_of, value_columns
+from drgdip.grouper.columns import result_texts
 from drgdip.grouper.grammar import VALUE_VARIABLES
 from drgdip.grouper.reference import group_one
 from drgdip.grouper.result import DipResult, GroupResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from drgdip.grouper.drg import Encoded
     from drgdip.grouper.scheme import Scheme
@@ -316,7 +317,7 @@ def _needed(names: list[str], scheme: Scheme | Catalogue, columns: Mapping[str, 
             f"{', '.join(map(repr, names))}. Use a name of docs/cases.md, say columns={{{absent[0]!r}: ...}} "
             "(--columns on the command line), or, where every value is missing, add a column of nulls"
         )
-    read = {*wanted, *(VALUE_VARIABLES[v] for v in scheme.variables if v in VALUE_VARIABLES), "unreadable"}
+    read = {*wanted, *value_columns(scheme), "unreadable"}
     if "newborn_weight" in read and (kind := newborn_weight_of(scheme)):
         read.add(f"{kind}_weight")
     return list(dict.fromkeys(name for column in found for name in found[column] if column in read))
@@ -383,12 +384,13 @@ def _group_with_reference(cases: pa.Table, scheme: Scheme | Catalogue, codes: st
     results = [group_one(case, scheme, codes=codes) for batch in cases.to_batches(10_000) for case in batch.to_pylist()]
     names = result_names(scheme)
     columns = zip(*results, strict=True) if results else [()] * len(names)
-    named = zip(names, columns, strict=True)
-    return pa.table({name: _as_column(name, values) for name, values in named})
-
-
-def _as_column(name: str, values: Sequence[Any]) -> pa.Array:
-    return from_list(values, pa.bool_()) if name in _FLAGS else from_list(values, pa.string()).dictionary_encode()
+    texts = result_texts(scheme)
+    return pa.table(
+        {
+            name: from_list(values, pa.bool_()) if name in _FLAGS else texts[name].column(values)
+            for name, values in zip(names, columns, strict=True)
+        }
+    )
 
 
 def _group_encoded(encoded: Encoded, scheme: Scheme | Catalogue, prefix: str, workers: int) -> pa.Table:

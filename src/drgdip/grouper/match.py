@@ -5,20 +5,28 @@ It is what `group_one` and `explain` run for catalogues, and the twin that the c
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from drgdip.grouper.catalogue import EXCLUDED, TREATMENTS
+from drgdip.grouper.catalogue import EXCLUDED, TREATMENTS, value_columns
 from drgdip.grouper.grammar import ALWAYS
 from drgdip.grouper.reference import Facts, holds, record_of, unreadable_reason, values_of
 from drgdip.grouper.result import DipResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from drgdip.cases import Case
     from drgdip.grouper.catalogue import Catalogue, Group, Term
 
-__all__ = ["Asked", "Situation", "Trial", "fits", "match", "match_case", "questions", "situation_of"]
+__all__ = ["Asked", "Situation", "Trial", "closeness", "fits", "match", "match_case", "questions", "situation_of"]
+
+#: The stages whose groups a mixed group of surgery may go before (`drgdip.grouper.catalogue.Matching`).
+NAMING = ("core", "primary-care")
+#: Behind every character of a code.
+LAST = "\U0010ffff"
 
 
 class Situation(NamedTuple):
@@ -41,6 +49,8 @@ class Situation(NamedTuple):
         Why the exclusion lists refuse the case, None if they do not.
     values
         Values by variable.
+    cost
+        Total cost in fen, None where it is missing or not asked for.
     """
 
     dx: str | None
@@ -53,6 +63,7 @@ class Situation(NamedTuple):
     tier: str
     excluded: str | None
     values: Mapping[str, Any]
+    cost: int | None = None
 
 
 class Asked(NamedTuple):
@@ -71,11 +82,15 @@ class Asked(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """A group that was tried, for a trace; ``preferred`` if it was taken."""
+    """A group that was tried, for a trace; ``preferred`` if it was taken.
+
+    ``behind`` has, of one that fits and was not taken, the preference or option that put it behind.
+    """
 
     group: Group
     holds: bool
     preferred: bool
+    behind: str | None = None
 
 
 def match_case(case: Case | Mapping[str, Any], catalogue: Catalogue, codes: str | None = None) -> DipResult:
@@ -88,8 +103,9 @@ def match(
     record: Mapping[str, Any], unreadable: frozenset[str], catalogue: Catalogue, log: list[Trial] | None = None
 ) -> tuple[DipResult, Situation]:
     """The result of a case that has been read, and how the catalogue sees it; groups tried go into the log."""
-    situation = situation_of(record["dx"], record["procs"], values_of(record), catalogue)
-    reason = unreadable_reason(unreadable, catalogue.variables) if unreadable else None
+    cost = record.get("total_cost")
+    situation = situation_of(record["dx"], record["procs"], values_of(record), catalogue, cost)
+    reason = unreadable_reason(unreadable, value_columns(catalogue)) if unreadable else None
     if reason is None and situation.dx is None:
         reason = "missing_principal_diagnosis"
     if reason is not None:
@@ -102,12 +118,12 @@ def match(
     for group in candidates:
         by_stage.setdefault(group.kind, []).append(group)
     for stage in catalogue.matching.stages:
-        fitting = [group for group in by_stage.get(stage, ()) if _tried(group, situation, catalogue, log)]
-        if fitting:
-            taken = max(fitting, key=_preference(stage, situation, catalogue))
+        taken = _preferred(by_stage, stage, situation, catalogue, log)
+        if taken is not None:
+            if stage in NAMING and _leaves_surgery(taken, situation, catalogue):
+                taken = _preferred(by_stage, "mixed", situation, catalogue, log) or taken
             if log is not None:
-                at = next(place for place, trial in enumerate(log) if trial.group is taken)
-                log[at] = log[at]._replace(preferred=True)
+                _mark(log, taken, situation, catalogue)
             dx = situation.dx or ""
             listed = (row for row in catalogue.primary_care if not row.dx or dx.startswith(row.dx))
             primary = taken.primary_care or any(fits(row, situation, catalogue) for row in listed)
@@ -116,7 +132,11 @@ def match(
 
 
 def situation_of(
-    dx: Sequence[str | None], procs: Sequence[str | None], values: Mapping[str, Any], catalogue: Catalogue
+    dx: Sequence[str | None],
+    procs: Sequence[str | None],
+    values: Mapping[str, Any],
+    catalogue: Catalogue,
+    cost: int | None = None,
 ) -> Situation:
     """A case as a catalogue sees it: what counts as the principal procedure, and what the procedures come to."""
     matching = catalogue.matching
@@ -144,6 +164,7 @@ def situation_of(
         tier=tier,
         excluded=excluded,
         values=values,
+        cost=cost,
     )
 
 
@@ -170,12 +191,8 @@ def _after_exclusion(
 
 def _treatment(procs: Sequence[str], catalogue: Catalogue) -> tuple[str | None, str]:
     """The first of `TREATMENTS` that a procedure has, and the highest tier of those that have it."""
-    matching = catalogue.matching
-    typed = []
-    for code in procs:
-        if code in catalogue.types:
-            kind, tier = catalogue.types[code]
-            typed.append((matching.interventional if kind == "interventional" else kind, tier or matching.untiered))
+    types, untiered = catalogue.types, catalogue.matching.untiered
+    typed = [(catalogue.treatment_of(code), types[code][1] or untiered) for code in procs if code in types]
     for treatment in TREATMENTS:
         tiers = [tier for kind, tier in typed if kind == treatment]
         if tiers:
@@ -191,9 +208,45 @@ def _candidates(situation: Situation, catalogue: Catalogue) -> list[Group]:
     return [found[order] for order in sorted(found)]
 
 
+def _preferred(
+    by_stage: Mapping[str, list[Group]],
+    stage: str,
+    situation: Situation,
+    catalogue: Catalogue,
+    log: list[Trial] | None,
+) -> Group | None:
+    """The group of a stage that is taken: of those that fit, the preferred one."""
+    fitting = [group for group in by_stage.get(stage, ()) if _tried(group, situation, catalogue, log)]
+    if len(fitting) < 2:
+        return fitting[0] if fitting else None
+    return max(fitting, key=lambda group: _standing(group, situation, catalogue))
+
+
+def _leaves_surgery(group: Group, situation: Situation, catalogue: Catalogue) -> bool:
+    """Whether a mixed group of surgery goes first, since the group does not name every surgery procedure."""
+    if catalogue.matching.unnamed_surgery != "mixed" or situation.treatment != TREATMENTS[0]:
+        return False
+    surgery = [code for code in situation.procs if catalogue.treatment_of(code) == TREATMENTS[0]]
+    return len(_named(_terms(group), surgery, catalogue)) < len(surgery)
+
+
+def _mark(log: list[Trial], taken: Group, situation: Situation, catalogue: Catalogue) -> None:
+    """Say of the groups that fit which was taken, and what put the others behind."""
+    best = _standing(taken, situation, catalogue)
+    for at, trial in enumerate(log):
+        group = trial.group
+        if group is taken:
+            log[at] = trial._replace(preferred=True)
+        elif trial.holds and group.kind != taken.kind:
+            log[at] = trial._replace(behind="unnamed_surgery")
+        elif trial.holds:
+            told = zip(_preferences(group, catalogue), best, _standing(group, situation, catalogue), strict=True)
+            log[at] = trial._replace(behind=next(name for name, mine, other in told if mine != other))
+
+
 def _tried(group: Group, situation: Situation, catalogue: Catalogue, log: list[Trial] | None) -> bool:
     # Most groups ask for a procedure that the case has not: where nobody listens, that is all one need know of them.
-    if log is None and group.procedures and not any(code in situation.procs for code in group.procedures[0].codes):
+    if log is None and group.procedures and not _names(group.procedures[0], situation.procs, catalogue):
         return False
     fitting = fits(group, situation, catalogue)
     if log is not None:
@@ -224,16 +277,17 @@ def questions(group: Group, situation: Situation, catalogue: Catalogue) -> Itera
         yield Asked("conservative treatment", "", situation.conservative, situation.procs)
     for term in group.procedures or ():
         if catalogue.matching.procedures == "principal" and group.anywhere != "procedures":
-            yield _term("principal procedure", term, () if situation.principal is None else (situation.principal,))
+            principal = () if situation.principal is None else (situation.principal,)
+            yield _term("principal procedure", term, principal, catalogue)
         else:
-            yield _term("procedure", term, situation.procs)
+            yield _term("procedure", term, situation.procs, catalogue)
     for term in group.related:
-        yield _term("related procedure", term, situation.others)
+        yield _term("related procedure", term, situation.others, catalogue)
     # A procedure does for one term only: where it could do for two, there must be as many as are asked for.
     parts = ((group.procedures or (), situation.procs), (group.related, situation.others))
     for overlaps, (terms, given) in zip(group.overlapping, parts, strict=True):
         if overlaps:
-            found = _named(terms, given)
+            found = _named(terms, given, catalogue)
             asked = sum(term.times for term in terms)
             yield Asked("of these procedures at least", asked, len(found) >= asked, found)
     if group.condition != ALWAYS:
@@ -242,8 +296,9 @@ def questions(group: Group, situation: Situation, catalogue: Catalogue) -> Itera
         yield Asked("", group.condition, held, ())
 
 
-def _term(what: str, term: Term, given: Sequence[str]) -> Asked:
-    found = tuple([code for code in given if code in term.codes])
+def _term(what: str, term: Term, given: Sequence[str], catalogue: Catalogue) -> Asked:
+    short = _meant_short((term,), catalogue)
+    found = tuple([code for code in given if code in term.codes or code.startswith(short)])
     return Asked(what, term, len(found) >= term.times, found)
 
 
@@ -256,40 +311,96 @@ class Prefixes(tuple[str, ...]):
         return "|".join(self) if len(self) <= 6 else f"{self[0]}|…|{self[-1]}"
 
 
-def _preference(stage: str, situation: Situation, catalogue: Catalogue) -> Callable[[Group], tuple[float, ...]]:
-    names = ("longest_dx",) if stage == "mixed" else catalogue.matching.prefer
-    return lambda group: (*(MEASURES[name](group, situation) for name in names), -group.order)
+def _preferences(group: Group, catalogue: Catalogue) -> tuple[str, ...]:
+    """The preferences among groups of the stage of this one, one after the other."""
+    return ("longest_dx", "order") if group.kind == "mixed" else (*catalogue.matching.prefer, "order")
 
 
-def _longest_dx(group: Group, situation: Situation) -> int:
-    fitting = [len(prefix) for prefix in group.dx if (situation.dx or "").startswith(prefix)]
-    return max(fitting, default=0)
+def _standing(group: Group, situation: Situation, catalogue: Catalogue) -> tuple[float, ...]:
+    """How a group measures up in its preferences: the greatest is preferred."""
+    return tuple([MEASURES[name](group, situation, catalogue) for name in _preferences(group, catalogue)])
 
 
-def _named(terms: Iterable[Term], given: Sequence[str]) -> tuple[str, ...]:
+def closeness(group: Group, dx: str) -> float:
+    """The characters of the diagnosis that a group names. Mixed groups look ranges up last, behind a letter."""
+    if group.kind == "mixed" and group.ranged:
+        named = [prefix for prefix in group.dx if prefix not in group.ranged]
+        return max((len(prefix) for prefix in named if dx.startswith(prefix)), default=0.5)
+    return max((len(prefix) for prefix in group.dx if dx.startswith(prefix)), default=0)
+
+
+def _terms(group: Group) -> tuple[Term, ...]:
+    return (*(group.procedures or ()), *group.related)
+
+
+def _names(term: Term, given: Sequence[str], catalogue: Catalogue) -> bool:
+    """Whether a term names one of the procedures."""
+    for code in given:  # without a generator, since it is asked of nearly every candidate
+        if code in term.codes:
+            return True
+    return bool(term.short) and any(code.startswith(_meant_short((term,), catalogue)) for code in given)
+
+
+def _named(terms: Sequence[Term], given: Sequence[str], catalogue: Catalogue) -> tuple[str, ...]:
     """The procedures that some term names."""
     named = {code for term in terms for code in term.codes}
-    return tuple([code for code in given if code in named])
+    short = _meant_short(terms, catalogue)
+    return tuple([code for code in given if code in named or code.startswith(short)])
 
 
-def _matched(group: Group, situation: Situation) -> int:
-    return len(_named((*(group.procedures or ()), *group.related), situation.procs))
+def _meant_short(terms: Sequence[Term], catalogue: Catalogue) -> tuple[str, ...]:
+    """The codes of terms that stand for all procedures that begin so."""
+    return tuple([code for term in terms for code in term.short]) if catalogue.matching.short_codes == "prefix" else ()
 
 
-def _principal_first(group: Group, situation: Situation) -> bool:
-    return bool(group.procedures) and situation.principal in group.procedures[0].codes  # type: ignore[index]
+def _matched(group: Group, situation: Situation, catalogue: Catalogue) -> int:
+    return len(_named(_terms(group), situation.procs, catalogue))
+
+
+def _principal_first(group: Group, situation: Situation, catalogue: Catalogue) -> bool:
+    if not group.procedures or situation.principal is None:
+        return False
+    return _names(group.procedures[0], (situation.principal,), catalogue)
+
+
+def _nearest_mean(group: Group, situation: Situation, catalogue: Catalogue) -> float:
+    if situation.cost is None:
+        return 0
+    mean = catalogue.means.get(group.code)
+    return -math.inf if mean is None else -abs(situation.cost - mean)
+
+
+def _gravity(group: Group, catalogue: Catalogue) -> int:
+    """The place in `TREATMENTS` of what a group's procedures come to, behind them all where these have no type."""
+    if group.procedures == ():
+        return TREATMENTS.index("conservative")
+    codes = [code for term in _terms(group) for code in term.codes]
+    for short in _meant_short(_terms(group), catalogue):
+        typed = _typed_codes(catalogue)
+        codes += typed[bisect_left(typed, short) : bisect_left(typed, short + LAST)]
+    kinds = {catalogue.treatment_of(code) for code in codes}
+    return next((place for place, treatment in enumerate(TREATMENTS) if treatment in kinds), len(TREATMENTS))
+
+
+@lru_cache(maxsize=4)
+def _typed_codes(catalogue: Catalogue) -> list[str]:
+    return sorted(catalogue.types)
 
 
 #: How a group measures up in each of `drgdip.grouper.catalogue.PREFERENCES`: more is better.
-MEASURES: dict[str, Callable[[Group, Situation], float]] = {
-    "most_terms": lambda group, _: group.terms,
-    "longest_dx": _longest_dx,
+MEASURES: dict[str, Callable[[Group, Situation, Catalogue], float]] = {
+    "most_terms": lambda group, *_: group.terms,
+    "longest_dx": lambda group, situation, _: closeness(group, situation.dx or ""),
     "principal_first": _principal_first,
-    "no_unmatched": lambda group, situation: _matched(group, situation) == len(situation.procs),
+    "no_unmatched": lambda group, situation, cat: _matched(group, situation, cat) == len(situation.procs),
     "most_matched": _matched,
-    "fewest_alternatives": lambda group, _: -group.alternatives,
-    "highest_score": lambda group, _: float(group.score or 0),
-    "order": lambda group, _: -group.order,
+    "fewest_alternatives": lambda group, *_: -group.alternatives,
+    "full_codes": lambda group, _, catalogue: not _meant_short(_terms(group), catalogue),
+    "highest_score": lambda group, *_: float(group.score or 0),
+    "nearest_mean": _nearest_mean,
+    "gravest_treatment": lambda group, _, catalogue: -_gravity(group, catalogue),
+    "core_first": lambda group, *_: not group.primary_care,
+    "order": lambda group, *_: -group.order,
 }
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from drgdip.codes import walks_to
 from drgdip.errors import CaseError
 from drgdip.fields import read_record
-from drgdip.grouper.catalogue import Catalogue, load_any, newborn_weight_of
+from drgdip.grouper.catalogue import Catalogue, load_any, newborn_weight_of, value_columns
 from drgdip.grouper.grammar import (
     ALWAYS,
     LEVELS,
@@ -29,7 +29,7 @@ from drgdip.grouper.grammar import (
 from drgdip.grouper.result import DipResult, GroupResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from drgdip.cases import Case
     from drgdip.grouper.scheme import Adrg, Drg, Mdc, Scheme
@@ -145,7 +145,6 @@ def group_one(
 
 def facts_of(case: Case | Mapping[str, Any], scheme: Scheme, codes: str | None = None) -> tuple[Facts, frozenset[str]]:
     """A case as rules see it, and the columns that cannot be read."""
-    record, unreadable = read_record(mapping_of(case))
     record, unreadable = record_of(case, scheme, codes)
     return make_facts(record["dx"], record["procs"], values_of(record), scheme), unreadable
 
@@ -154,7 +153,8 @@ def record_of(
     case: Case | Mapping[str, Any], scheme: Scheme | Catalogue, codes: str | None = None
 ) -> tuple[dict[str, Any], frozenset[str]]:
     """The columns of a case with mapped codes and the weight that the scheme means, and those that cannot be read."""
-    record, unreadable = read_record(mapping_of(case))
+    asks = isinstance(scheme, Catalogue) and scheme.matching.reads_cost
+    record, unreadable = read_record(mapping_of(case), cost=asks)
     if codes is not None:
         for kind, walk in walks_to(codes, scheme).items():
             record[kind] = [None if code is None else walk.step(code)[0] for code in record[kind]]
@@ -223,7 +223,7 @@ def severity_findings(codes: dict[str, tuple[str, ...]], scheme: Scheme) -> list
 def refusal(facts: Facts, unreadable: frozenset[str], scheme: Scheme) -> str | None:
     """The reason why the scheme cannot take the case at all, or None."""
     values, required = facts.values, scheme.evaluation.required
-    if unreadable and (reason := unreadable_reason(unreadable, scheme.variables)):
+    if unreadable and (reason := unreadable_reason(unreadable, value_columns(scheme))):
         return reason
     for variable in required:
         if variable in values:
@@ -256,14 +256,9 @@ def group_facts(facts: Facts, scheme: Scheme, log: Log = None) -> GroupResult:
     return result if result.group is not None else result._replace(group=scheme.evaluation.ungroupable)
 
 
-def unreadable_reason(unreadable: frozenset[str], variables: frozenset[str]) -> str | None:
-    """The reason of a row that cannot be read, or of a value that the rules would read; None without one."""
-    if "row" in unreadable:
-        return "unreadable_row"
-    for variable, column in VALUE_VARIABLES.items():
-        if column in unreadable and variable in variables:
-            return f"unreadable_{column}"
-    return None
+def unreadable_reason(unreadable: frozenset[str], columns: Iterable[str]) -> str | None:
+    """The reason of a row that cannot be read, or of a column that grouping would read; None without one."""
+    return next((f"unreadable_{column}" for column in ("row", *columns) if column in unreadable), None)
 
 
 def _walk(facts: Facts, scheme: Scheme, log: Log) -> GroupResult:

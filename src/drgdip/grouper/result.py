@@ -45,6 +45,7 @@ REASONS = {
     "unreadable_los": ("length of stay is not a whole number of days", "住院天数不是整数"),
     "unreadable_discharge": ("discharge mode is not a number", "离院方式不是数字"),
     "unreadable_icu_hours": ("hours in intensive care are not a number", "重症监护小时数不是数字"),
+    "unreadable_total_cost": ("total cost is not an amount in yuan", "总费用不是金额"),
     "no_mdc": ("no MDC takes the case", "没有可进入的主要诊断大类"),
     "no_group": ("an MDC takes the case, but none of its groups does", "可进入主要诊断大类，但无病组可入"),
     "unrelated_procedure": (

@@ -292,7 +292,7 @@ class Scheme:
         --------
         >>> Scheme.from_workbook("my-scheme.xlsx").to_folder("my-scheme")  # doctest: +SKIP
         """
-        from drgdip.grouper.workbook import read_workbook
+        from drgdip.grouper.drg_workbook import read_workbook
 
         head = {"id": scheme_id, "title": title, "issuer": issuer, "place": place, "published": published}
         return read_workbook(Path(path), head, load_scheme(like))
@@ -314,7 +314,7 @@ class Scheme:
         --------
         >>> load_scheme("chs-drg-2.0").to_folder("my-place")  # doctest: +SKIP
         """
-        from drgdip.grouper.workbook import write_folder
+        from drgdip.grouper.folders import write_folder
 
         write_folder(self, Path(path))
 
@@ -390,7 +390,8 @@ def load_scheme(scheme: str | os.PathLike[str] | Scheme) -> Scheme:
         return scheme
     if isinstance(scheme, str) and not is_path(scheme):
         return _load_packaged(scheme)
-    return _load_folder(folder_of(scheme))
+    fix = "Give a scheme's folder or id; Scheme.from_workbook and Catalogue.from_workbook read workbooks"
+    return _load_folder(folder_of(scheme, fix))
 
 
 def is_path(text: str) -> bool:
@@ -398,13 +399,11 @@ def is_path(text: str) -> bool:
     return any(sign in text for sign in "/\\")
 
 
-def folder_of(path: str | os.PathLike[str]) -> Path:
-    """The folder that is to be loaded, which must be there."""
+def folder_of(path: str | os.PathLike[str], fix: str) -> Path:
+    """The folder that is to be loaded, which must be there; what to give if it is not."""
     folder = Path(path)
     if not folder.is_dir():
-        raise SchemeError(
-            "missing_file", "there is no such folder", file=folder, fix="Give the path of a folder or an id"
-        )
+        raise SchemeError("missing_file", "there is no such folder", file=folder, fix=fix)
     return folder
 
 

@@ -155,11 +155,15 @@ AUXILIARY = Layout(
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One CSV file: its path, its columns as read, and the line of each row where cells hold line breaks."""
+    """One CSV file: its path and its columns as read.
+
+    ``lines`` has the line of each row where cells hold line breaks, ``paths`` where each row stands if not in one file.
+    """
 
     path: Path
     columns: dict[str, list[str]]
     lines: tuple[int, ...] = ()
+    paths: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -172,7 +176,8 @@ class Table:
     def error(self, problem: str, row: int, what: str, fix: str) -> SchemeError:
         """An error about the row of this index; the header is line 1 of the file."""
         line = self.lines[row] if self.lines else row + 2
-        return SchemeError(problem, what, file=self.path, row=line, fix=fix)
+        path = self.paths[row] if self.paths else self.path
+        return SchemeError(problem, what, file=path, row=line, fix=fix)
 
 
 def read_folder(folder: Path, layout: Layout = SCHEME, base_digest: str = "") -> tuple[dict[str, Table], str]:
