@@ -12,7 +12,7 @@ import drgdip
 from drgdip.grouper.catalogue import _CHOICES, PREFERENCES, STRATEGIES, Matching, Term, load_any
 from drgdip.grouper.tables import CATALOGUE_COLUMNS
 
-SMALL = DATA / "catalogues" / "small"
+SMALL, PLACES = DATA / "catalogues" / "small", DATA / "catalogues" / "places"
 NATIONAL = ["nhsa-dip-1.0", "nhsa-dip-2.0", "nhsa-dip-3.0"]
 CATALOGUES = [info.id for info in drgdip.list_catalogues()]
 

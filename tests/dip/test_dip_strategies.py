@@ -13,10 +13,9 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from conftest import DATA
 from hypothesis import given
 from hypothesis import strategies as st
-from test_dip_catalogues import SMALL
+from test_dip_catalogues import PLACES, SMALL
 from test_dip_doors import adversarial, answers, differences, table
 
 import drgdip
@@ -25,7 +24,6 @@ from drgdip.cli import main
 from drgdip.fields import Unreadable, read_fen
 from drgdip.grouper.catalogue import PREFERENCES, STAGES, STRATEGIES
 
-PLACES = DATA / "catalogues" / "places"
 NEAREST, THREE = "nearest_mean", "nhsa-dip-3.0"
 
 #: Line of the table, strategies that follow it, diagnosis, procedures, total cost in yuan, and the group.

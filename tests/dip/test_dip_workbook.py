@@ -8,11 +8,12 @@ import re
 
 import pytest
 from conftest import files_of
-from test_dip_catalogues import SMALL
+from test_dip_catalogues import PLACES, SMALL
 from test_dip_doors import adversarial, table
 
 import drgdip
 from drgdip import Catalogue, SchemeError
+from drgdip.grouper.catalogue import STAGES
 from drgdip.grouper.dip_workbook import SHEETS
 
 xlsxwriter = pytest.importorskip("xlsxwriter")
@@ -218,6 +219,14 @@ def test_options_and_types_are_those_of_a_catalogue_like_it(tmp_path):
     with pytest.raises(SchemeError, match="kind 'merge' of BX-4 is no stage") as caught:
         Catalogue.from_workbook(path, like=SMALL)
     assert (caught.value.file, caught.value.row) == (f"{path} [{MERGE}]", 3)
+
+
+def test_a_catalogue_like_one_with_mean_costs_has_none_itself(tmp_path):
+    path = save(tmp_path / "a.xlsx", book(**{CORE: [["JC", 1, "A41.9", "", "11.0001", ""]]}))
+    like = drgdip.load_catalogue(PLACES, strategy="hubei", stages=STAGES)
+    assert like.matching.reads_cost
+    matching = Catalogue.from_workbook(path, like=like).matching
+    assert matching.prefer == tuple(name for name in like.matching.prefer if name != "nearest_mean")
 
 
 def test_names_of_sheets_and_columns_are_read_with_tolerance(tmp_path):

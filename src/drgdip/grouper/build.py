@@ -549,15 +549,14 @@ def _catalogue(
 ) -> Catalogue:
     """The catalogue of these groups, with the lists and options of the base."""
     stages = tuple(dict.fromkeys((*national.matching.stages, "core", "mixed")))
-    # The means come of the grouping, so that they cannot lead it.
-    prefer = tuple(name for name in national.matching.prefer if name != "nearest_mean") or ("order",)
+    matching = dataclasses.asdict(national.matching.without_cost())  # mean costs come of the grouping
     whole = {
         **head,
         "published": "",
         "diagnosis_codes": national.info.diagnosis_codes,
         "procedure_codes": national.info.procedure_codes,
         "counts": {},
-        "matching": dataclasses.asdict(national.matching) | {"stages": stages, "prefer": prefer},
+        "matching": matching | {"stages": stages},
         "provenance": {"base": f"{national.id} revision {national.info.revision} {national.info.sha256}"},
     }
     tables = {name: table for name, table in national.annexes.items() if name in _LISTS}

@@ -261,6 +261,11 @@ class Matching:
         """Whether the total cost of a case matters."""
         return _NEAREST in self.prefer
 
+    def without_cost(self) -> Matching:
+        """The same options for a catalogue that has no mean costs yet."""
+        prefer = tuple(name for name in self.prefer if name != _NEAREST)
+        return dataclasses.replace(self, prefer=prefer or ("order",))
+
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Catalogue:

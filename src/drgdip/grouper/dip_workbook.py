@@ -116,7 +116,7 @@ def read_workbook(path: Path, head: Mapping[str, str], like: Catalogue) -> Catal
         "diagnosis_codes": like.info.diagnosis_codes,
         "procedure_codes": like.info.procedure_codes,
         "counts": {},
-        "matching": asdict(like.matching),
+        "matching": asdict(like.matching.without_cost()),
         "provenance": {"groups": f"the workbook {path.name}", "matching": f"the options of {like.id}"},
     }
     return catalogue_of(path, {**head, **stated}, tables | taken, sha256=digest, folder=path)
