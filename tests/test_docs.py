@@ -19,14 +19,15 @@ from typing import NamedTuple
 
 import pytest
 
-from drgdip import REASONS, STATUSES, SchemeError, __all__, case_schema, list_schemes, load_scheme
+from drgdip import REASONS, STATUSES, SchemeError, __all__, case_schema, list_schemes, load_auxiliary, load_scheme
 from drgdip.cli import _parser, main
 from drgdip.grouper import dip_workbook as dip
+from drgdip.grouper.auxiliary_rules import DIAGNOSES, NUMBERS
 from drgdip.grouper.changes import CHANGES
 from drgdip.grouper.drg_workbook import SHEETS
 from drgdip.grouper.grammar import CODE_VARIABLES, VALUE_VARIABLES
 from drgdip.grouper.scheme import _COUNTS, KINDS, Evaluation
-from drgdip.grouper.tables import COLUMNS
+from drgdip.grouper.tables import AUXILIARY_COLUMNS, COLUMNS
 
 ROOT = Path(__file__).parent.parent
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
@@ -270,6 +271,36 @@ def test_the_tables_of_the_format_equal_the_loader():
         *((f"`{name}`", where) for name, where in zip(CODE_VARIABLES, codes, strict=True)),
         *((f"`{name}`", f"`{column}`") for name, column in VALUE_VARIABLES.items()),
     ]
+
+
+def test_the_tables_of_auxiliary_types_equal_the_data():
+    page, rules = ROOT / "docs" / "auxiliary.md", load_auxiliary("nhsa-dip-3.0")
+    written = {}
+    for row in (rules.folder / "conditions.csv").read_text(encoding="utf-8").splitlines()[1:]:
+        catalogue, kind, *condition = row.split(",")
+        written.setdefault((catalogue, kind), []).append(" ".join(condition))
+    catalogues, conditions = [], []
+    for name, part in rules.catalogues.items():
+        catalogues.append((f"`{name}`", part.name, f"bands of `{part.bands}`" if part.bands else str(len(part.types))))
+        if (name, "*") in written:
+            conditions.append((f"`{name}`", "", listed(written[name, "*"])))
+        kinds = [kind for catalogue, kind, _ in rows_of(rules.folder / "types.csv") if catalogue == name]
+        for kind, own in zip(kinds, part.types, strict=True):
+            conditions.append((f"`{name} {kind}`", own.meaning, listed(written.get((name, kind), []))))
+    assert table_of(page, "catalogue", "Chinese", "types") == catalogues
+    assert table_of(page, "type", "meaning", "conditions") == conditions
+    parameters = [(f"`{name}`", f"{value:g}") for name, value in rules.parameters.items()]
+    assert [row[:2] for row in table_of(page, "parameter", "draft", "meaning")] == parameters
+    measures = [(f"`{name}`", listed(columns)) for name, columns in NUMBERS.items()]
+    measures += [(f"`{name}`", "`dx`") for name in DIAGNOSES]
+    assert [row[:2] for row in table_of(page, "measure", "columns", "what it is")] == measures
+    files = [("`auxiliary.toml`", ""), *((f"`{name}`", listed(columns)) for name, columns in AUXILIARY_COLUMNS.items())]
+    assert [row[:2] for row in table_of(page, "file", "columns", "one row is")] == files
+
+
+def rows_of(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))[1:]
 
 
 def test_every_fault_of_a_scheme_is_on_its_page():

@@ -15,6 +15,7 @@ from conftest import ROOT
 import drgdip
 
 NAMES = [
+    "AuxiliaryRules",
     "Case",
     "CaseError",
     "Catalogue",
@@ -35,6 +36,7 @@ NAMES = [
     "SchemeInfo",
     "UnknownNameError",
     "__version__",
+    "auxiliary_types",
     "build_catalogue",
     "case_schema",
     "check_cases",
@@ -51,6 +53,7 @@ NAMES = [
     "list_catalogues",
     "list_checks",
     "list_schemes",
+    "load_auxiliary",
     "load_catalogue",
     "load_scheme",
     "map_codes",

@@ -374,7 +374,7 @@ def test_every_bad_fixture_is_tested():
 @pytest.mark.parametrize("name", ["scheme.toml", "mdc.csv", "adrg.csv", "drg.csv", "sets.csv", "severity.csv"])
 def test_a_file_that_is_missing(name, small_folder):
     (small_folder / name).unlink()
-    with pytest.raises(SchemeError, match="the file is missing. A scheme folder holds scheme.toml, mdc.csv") as caught:
+    with pytest.raises(SchemeError, match="the file is missing. The folder holds scheme.toml, mdc.csv") as caught:
         load_scheme(small_folder)
     assert caught.value.problem == "missing_file"
     assert Path(caught.value.file) == small_folder / name

@@ -1,7 +1,7 @@
-"""Write src/drgdip/data/index.toml from the folders of schemes and catalogues: run it after one was added or revised.
+"""Write src/drgdip/data/index.toml from the folders in src/drgdip/data: run it after one was added or revised.
 
-A folder's facts are stated in its scheme.toml or catalogue.toml; the index repeats those that one wants without
-loading it, and adds the SHA-256 over the folder's files. The lists of procedure types have their SHA-256 too.
+A folder's facts are stated in its scheme.toml, catalogue.toml or auxiliary.toml; the index repeats those that one wants
+without loading it, and adds the SHA-256 over the folder's files. The lists of procedure types have their SHA-256 too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from drgdip.grouper.tables import CATALOGUE, OVERLAY, SCHEME, read_folder, read_toml
+from drgdip.grouper.tables import AUXILIARY, CATALOGUE, OVERLAY, SCHEME, read_folder, read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +50,9 @@ def index(data: Path = DATA) -> str:
     for path in sorted((data / "dip").glob(f"*/{CATALOGUE.head}")):
         _, digest = read_folder(path.parent, CATALOGUE)
         text += _entry("catalogue", read_toml(path), digest)
+    for path in sorted((data / "auxiliary").glob(f"*/{AUXILIARY.head}")):
+        _, digest = read_folder(path.parent, AUXILIARY)
+        text += _entry("auxiliary", read_toml(path), digest)
     for path in sorted((data / "procedure_types").glob("*.csv")):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         text += f'\n[[procedure_types]]\nid = "{path.stem}"\nsha256 = "{digest}"\n'

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
         SchemeError,
         UnknownNameError,
     )
+    from drgdip.grouper.auxiliary import auxiliary_types
+    from drgdip.grouper.auxiliary_rules import AuxiliaryRules, load_auxiliary
     from drgdip.grouper.build import build_catalogue
     from drgdip.grouper.catalogue import Catalogue, list_catalogues, load_catalogue
     from drgdip.grouper.choose import find_scheme
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 #: Public names and the modules that hold them.
 _PUBLIC = {
+    "AuxiliaryRules": "drgdip.grouper.auxiliary_rules",
     "Case": "drgdip.cases",
     "CaseError": "drgdip.errors",
     "Catalogue": "drgdip.grouper.catalogue",
@@ -60,6 +63,7 @@ _PUBLIC = {
     "SchemeError": "drgdip.errors",
     "SchemeInfo": "drgdip.grouper.scheme",
     "UnknownNameError": "drgdip.errors",
+    "auxiliary_types": "drgdip.grouper.auxiliary",
     "build_catalogue": "drgdip.grouper.build",
     "case_schema": "drgdip.cases",
     "check_cases": "drgdip.checks",
@@ -76,6 +80,7 @@ _PUBLIC = {
     "list_catalogues": "drgdip.grouper.catalogue",
     "list_checks": "drgdip.checks",
     "list_schemes": "drgdip.grouper.scheme",
+    "load_auxiliary": "drgdip.grouper.auxiliary_rules",
     "load_catalogue": "drgdip.grouper.catalogue",
     "load_scheme": "drgdip.grouper.scheme",
     "map_codes": "drgdip.codes",

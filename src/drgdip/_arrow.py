@@ -24,9 +24,11 @@ __all__ = [
     "from_lists",
     "from_numpy",
     "from_values",
+    "given_back",
     "kind_of",
     "names_of",
     "one_chunk",
+    "read_once",
     "replaced_columns",
     "to_arrow",
     "to_kind",
@@ -222,6 +224,20 @@ def to_kind(table: pa.Table, like: Any) -> Any:
     if kind == "records":
         return table.to_pylist()
     return table
+
+
+def read_once(data: Any) -> Any:
+    """A table that can be read again: a second reading of the source might give another order, or nothing."""
+    kind = kind_of(data)
+    if kind == "lazy":
+        return data.collect()
+    return to_arrow(data) if kind in {"duckdb", "capsule"} else data
+
+
+def given_back(result: Any, data: Any) -> Any:
+    """The result of a table that `read_once` gave, as the kind of container that the caller has."""
+    kind = kind_of(data)
+    return to_kind(result, data) if kind == "duckdb" else result.lazy() if kind == "lazy" else result
 
 
 def with_columns(data: Any, new: pa.Table) -> Any:

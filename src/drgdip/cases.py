@@ -52,6 +52,7 @@ __all__ = [
     "clean_codes",
     "marked",
     "read_amounts",
+    "read_wholes",
     "resolve_columns",
     "to_cases",
     "with_fen",
@@ -156,7 +157,7 @@ def case_schema() -> pa.Schema:
     return pa.schema([pa.field(name, kind, metadata=described[name]) for name, kind in _TYPES.items()])
 
 
-def to_cases(data: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
+def to_cases(data: Any, columns: Mapping[str, str] | None = None, *, need_dx: bool = True) -> pa.Table:
     """Any table of cases as Arrow under canonical names.
 
     Parameters
@@ -166,6 +167,8 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
         (``docs/cases.md``), codes as lists, as text joined by ``|`` or in numbered columns.
     columns
         Name in the table by case column, for names that are no alias.
+    need_dx
+        Whether a table without diagnoses is an error.
 
     Returns
     -------
@@ -178,7 +181,7 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
         No table; two columns for one; a column of ``columns`` that is not there; no diagnoses.
     """
     names = names_of(data)
-    resolved = resolve_columns(names, columns or {})
+    resolved = resolve_columns(names, columns or {}, need_dx=need_dx)
     wide = [name for parts in resolved.wide.values() for name in parts.names]
     marked = [UNREADABLE] if UNREADABLE in names else []
     table = to_arrow(data, [*resolved.single.values(), *wide, *marked])
@@ -208,15 +211,17 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
     return pa.table(result)
 
 
-def case_columns(names: list[str], columns: Mapping[str, str] | None = None) -> dict[str, tuple[str, ...]]:
+def case_columns(
+    names: list[str], columns: Mapping[str, str] | None = None, *, need_dx: bool = True
+) -> dict[str, tuple[str, ...]]:
     """The names in a table that hold each case column (and ``unreadable``), as `to_cases` finds them."""
-    resolved = resolve_columns(names, columns or {})
+    resolved = resolve_columns(names, columns or {}, need_dx=need_dx)
     found: dict[str, tuple[str, ...]] = {column: (name,) for column, name in resolved.single.items()}
     found |= {column: parts.names for column, parts in resolved.wide.items()}
     return found | ({UNREADABLE: (UNREADABLE,)} if UNREADABLE in names else {})
 
 
-def resolve_columns(names: list[str], columns: Mapping[str, str]) -> Resolved:
+def resolve_columns(names: list[str], columns: Mapping[str, str], *, need_dx: bool = True) -> Resolved:
     """Which names of a table hold which case column, those that the caller names before all others."""
     for column, name in columns.items():
         if column not in _TYPES:
@@ -227,7 +232,7 @@ def resolve_columns(names: list[str], columns: Mapping[str, str]) -> Resolved:
     found = resolve(tuple(name for name in names if name not in given and name not in columns))
     single = {**found.single, **columns}
     wide = {column: parts for column, parts in found.wide.items() if column not in columns}
-    if "dx" not in single and "dx" not in wide:
+    if need_dx and "dx" not in single and "dx" not in wide:
         raise CaseError(
             f"no column holds diagnoses; the columns are {', '.join(map(repr, names)) or 'none'}. Name it dx, use one "
             "of the aliases in docs/cases.md, or say which it is with columns={'dx': ...} (--columns dx=NAME on the "
@@ -261,14 +266,23 @@ def as_lists(column: pa.Array) -> pa.Array:
             return column
         return column.cast((pa.large_list if pa.types.is_large_list(kind) else pa.list_)(pa.string()))
     # What is seldom: views, of which casts lose slices, and codes that are no texts.
-    return from_lists([[] if row is None else read_codes(row) for row in column.to_pylist()])
+    return from_lists([[] if row is None else read_codes(row) for row in _as_python(column)])
+
+
+def _as_python(values: pa.Array) -> list[Any]:
+    """The values of a column; as texts where there are dates that Python has none for."""
+    try:
+        found: list[Any] = values.to_pylist()
+    except (OverflowError, ValueError):
+        found = values.cast(pa.string()).to_pylist()
+    return found
 
 
 def _texts(column: pa.Array) -> pa.Array:
     """A column of single codes as texts."""
     if _is_text(column.type) or pa.types.is_integer(column.type):
         return column.cast(pa.string())
-    return from_list([None if is_missing(value) else text_of(value) for value in column.to_pylist()], pa.string())
+    return from_list([None if is_missing(value) else text_of(value) for value in _as_python(column)], pa.string())
 
 
 def _gather(table: pa.Table, wide: Wide, companion: Wide | None = None) -> pa.Array:
@@ -325,6 +339,12 @@ def read_amounts(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     return np.where(endless, np.nan, amounts), bad | endless
 
 
+def read_wholes(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Whole numbers, NaN for missing ones, and which rows hold something that is none."""
+    read, bad = _read_distinct(column, fields.read_whole, pa.int64())
+    return filled(read, np.nan), bad
+
+
 def _read_column(column: pa.Array, name: str) -> tuple[pa.Array, np.ndarray]:
     """A column by its reader, and which rows it cannot read. Whole columns of plain numbers take the short way."""
     kind, wanted = column.type, _TYPES[name]
@@ -345,7 +365,7 @@ def _read_distinct(column: pa.Array, read: Callable[[object], Any], wanted: pa.D
         column = column.cast(pa.string())
     try:
         encoded = column.dictionary_encode()
-        distinct, where = encoded.dictionary.to_pylist(), encoded.indices
+        distinct, where = _as_python(encoded.dictionary), encoded.indices
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
         distinct, where = column.to_pylist(), from_numpy(np.arange(len(column)))
     values, failed = [], []

@@ -18,12 +18,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._arrow import filled, from_list, from_numpy, kind_of, one_chunk, to_arrow, to_kind, valid
+from drgdip._codes import Codes, codes_of
 from drgdip.cases import as_lists, marked, read_amounts, to_cases, with_newborn_weight
-from drgdip.codes import grey_codes, known_codes, normalise_code, walks_to
+from drgdip.codes import grey_codes, known_codes, walks_to
 from drgdip.crosswalks import map_cases
 from drgdip.derive import days_of, whole_years
 from drgdip.errors import CaseError
-from drgdip.fields import FAULTS, MISSING, UNREADABLE
+from drgdip.fields import FAULTS, UNREADABLE
 from drgdip.grouper.catalogue import Catalogue, load_any, newborn_weight_of
 from drgdip.grouper.grammar import ALWAYS, VALUE_VARIABLES, Compare, In
 from drgdip.grouper.group import required_of
@@ -160,33 +161,6 @@ class _Finding(NamedTuple):
     field: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Codes:
-    """The codes of one kind in all cases, normalised, each with its row and its place in the row.
-
-    ``number`` is the place of a code among the distinct ones (``names``), the last for a missing one.
-    """
-
-    names: list[str]
-    number: np.ndarray
-    row: np.ndarray
-    place: np.ndarray
-
-    def among(self, some: frozenset[str]) -> np.ndarray:
-        """Which codes are among some."""
-        found: np.ndarray = np.array([*(name in some for name in self.names), False])[self.number]
-        return found
-
-    @property
-    def known(self) -> np.ndarray:
-        """Which codes are not missing."""
-        return self.number < len(self.names)
-
-    def texts(self, chosen: np.ndarray) -> pa.Array:
-        """The codes at some places."""
-        return from_list([*self.names, None], pa.string()).take(from_numpy(self.number[chosen]))
-
-
 @dataclass(frozen=True)
 class _View:
     """Cases as the checks see them; columns are made ready when a check first asks for them."""
@@ -210,7 +184,7 @@ class _View:
 
     def numbers(self, name: str) -> np.ndarray:
         """A column of numbers, NaN for missing ones."""
-        return filled(self.column(name).cast(pa.float64()), np.nan)
+        return filled(self.column(name).cast(pa.float64(), safe=False), np.nan)
 
     def days(self, name: str) -> np.ndarray:
         """A column of days, NaT for missing ones."""
@@ -221,29 +195,14 @@ class _View:
         return marked(self.column(UNREADABLE), name)
 
     @cached_property
-    def dx(self) -> _Codes:
+    def dx(self) -> Codes:
         """The diagnoses."""
-        return _codes(self.column("dx"))
+        return codes_of(self.column("dx"))
 
     @cached_property
-    def procs(self) -> _Codes:
+    def procs(self) -> Codes:
         """The procedures."""
-        return _codes(self.column("procs"))
-
-
-def _codes(column: pa.Array) -> _Codes:
-    lists = as_lists(column)
-    lengths = filled(pc.list_value_length(lists), 0)
-    encoded = lists.flatten().cast(pa.string()).dictionary_encode()
-    names: dict[str, int] = {}
-    numbers = []
-    for text in encoded.dictionary.to_pylist():
-        code = normalise_code(text)
-        numbers.append(-1 if code in MISSING else names.setdefault(code, len(names)))
-    number = np.array([*numbers, -1])[filled(encoded.indices, -1)]
-    row = np.repeat(np.arange(len(lists)), lengths)
-    place = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return _Codes(list(names), np.where(number < 0, len(names), number), row, place)
+        return codes_of(self.column("procs"))
 
 
 def _at(rule: str, broken: np.ndarray, values: pa.Array | None = None, field: str = "") -> _Finding:
@@ -262,7 +221,7 @@ def _as_text(values: pa.Array) -> pa.Array:
         return from_list([None if value is None else str(value) for value in values.to_pylist()], pa.string())
 
 
-def _of_codes(rule: str, broken: np.ndarray, codes: _Codes) -> _Finding:
+def _of_codes(rule: str, broken: np.ndarray, codes: Codes) -> _Finding:
     """A rule broken by the codes that a mask says."""
     return _Finding(rule, codes.row[broken], codes.texts(broken))
 
@@ -293,7 +252,7 @@ def _required(view: _View) -> Iterator[_Finding]:
         yield _at("unknown_discharge", ~np.isnan(mode) & ~np.isin(mode, _DISCHARGES), view.column("discharge"))
 
 
-def _without_principal(view: _View, codes: _Codes) -> np.ndarray:
+def _without_principal(view: _View, codes: Codes) -> np.ndarray:
     blank = np.full(len(view.cases), True)
     blank[codes.row[(codes.place == 0) & codes.known]] = False
     return blank
@@ -411,7 +370,7 @@ def _duplicates(view: _View) -> Iterator[_Finding]:
         yield _at("duplicate_case", repeated & valid(view.column("case_id")), view.column("case_id"))
 
 
-def _repeated(codes: _Codes, days: np.ndarray | None) -> np.ndarray:
+def _repeated(codes: Codes, days: np.ndarray | None) -> np.ndarray:
     """Which codes stand in their row before, and on the same day."""
     key = codes.row * (len(codes.names) + 1) + codes.number
     if days is not None:
@@ -506,7 +465,7 @@ def _money(view: _View) -> Iterator[_Finding]:
 
 def _conditions(view: _View) -> Iterator[_Finding]:
     if view.has("dx_conditions"):
-        conditions = _codes(view.column("dx_conditions"))
+        conditions = codes_of(view.column("dx_conditions"))
         absent = (conditions.place == 0) & conditions.among(frozenset({"4"}))
         yield _of_codes("absent_principal", absent, conditions)
 

@@ -80,7 +80,7 @@ def derive(cases: pa.Table) -> pa.Table:
         found["age"] = age
         found["age_days"] = np.where(age == 0, _days_between(known["born"], known["admitted"]), np.nan)
     if "age_days" in cases.column_names:
-        days = filled(one_chunk(cases["age_days"]).cast(pa.float64()), np.nan)
+        days = filled(one_chunk(cases["age_days"]).cast(pa.float64(), safe=False), np.nan)
         infant = np.where((days >= 0) & (days < 365), 0.0, np.nan)
         found["age"] = np.where(np.isnan(found["age"]), infant, found["age"]) if "age" in found else infant
     for name, values in found.items():

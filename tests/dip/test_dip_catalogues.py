@@ -144,7 +144,7 @@ def test_a_fault_is_named_with_file_and_line(tmp_path, problem, file, line, edit
 
 def test_a_folder_without_groups(tmp_path):
     (tmp_path / "catalogue.toml").write_text("", encoding="utf-8")
-    with pytest.raises(drgdip.SchemeError, match=r"A catalogue folder holds catalogue\.toml, groups\.csv"):
+    with pytest.raises(drgdip.SchemeError, match=r"The folder holds catalogue\.toml, groups\.csv"):
         drgdip.load_catalogue(tmp_path)
     with pytest.raises(drgdip.SchemeError, match="there is no such folder"):
         drgdip.load_catalogue(tmp_path / "none")

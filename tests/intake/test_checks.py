@@ -319,6 +319,12 @@ def test_sex_and_age_conflicts(scheme_id, case, rules):
     ] == rules
 
 
+def test_a_number_that_no_float_holds_is_compared_all_the_same():
+    huge = dict.fromkeys(("age", "age_days", "los"), 2**53 + 1) | {"admitted": "2024-05-01", "discharged": "2024-05-03"}
+    found = check_cases([{"sex": 1, "dx": ["I63.900"], "procs": [], **huge}], "chs-drg-2.0")
+    assert ("los_mismatch", str(2**53 + 1)) in [(finding["rule"], finding["value"]) for finding in found]
+
+
 @pytest.mark.parametrize(
     ("scheme", "case", "rules"),
     [

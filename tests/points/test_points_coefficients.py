@@ -248,36 +248,6 @@ def test_expressions_agree_with_python(text, values):
     assert np.broadcast_to(expression(columns), 2).tolist() == [expected, expected]
 
 
-def test_the_highest_auxiliary_type_counts():
-    table = [
-        {"group": "A", "auxiliary_type": "icu", "coefficient": 1.6},
-        {"group": "A", "auxiliary_type": "age", "coefficient": 1.1},
-        {"group": "B", "auxiliary_type": "icu", "coefficient": 1.6},
-        {"group": "B", "auxiliary_type": "cci", "coefficient": 1.6},
-    ]
-    types = [["age", "icu"], [], None, ["other"], ["age"], ["icu", "cci"]]
-    cases = [{"group": "B" if "cci" in (kinds or []) else "A", "auxiliary_types": kinds} for kinds in types]
-    found = points.auxiliary_coefficients(cases, table)
-    assert [row["auxiliary"] for row in found] == [1.6, 1, 1, 1, 1.1, 1.6]
-    assert [row["auxiliary_type"] for row in found][:4] == ["icu", None, None, None]
-    texts = [
-        {**case, "auxiliary_types": None if kinds is None else "|".join(kinds)}
-        for case, kinds in zip(cases, types, strict=True)
-    ]
-    assert [row["auxiliary"] for row in points.auxiliary_coefficients(texts, table)] == [1.6, 1, 1, 1, 1.1, 1.6]
-    backwards = points.auxiliary_coefficients(cases[::-1], table[::-1])
-    assert [row["auxiliary_type"] for row in backwards][::-1] == [row["auxiliary_type"] for row in found]
-
-
-def test_auxiliary_coefficients_from_history():
-    cases = [
-        {"group": "A", "auxiliary_type": kind, "total_cost": cost}
-        for kind, cost in (("icu", 30.0), (None, 10.0), (None, 20.0))
-    ]
-    found = points.cost_coefficients(cases, "auxiliary_type", "group")
-    assert [(row["auxiliary_type"], row["coefficient"]) for row in found] == [("icu", 1.5)]
-
-
 def test_the_higher_of_two_groups():
     weights = [
         {"group": "T", "weight": 0.9},

@@ -56,6 +56,9 @@ FUNCTIONS = {
     "trim_report": lambda cases: points.trim_report(cases, rules=[CaseRule("los", maximum=60)]),
     "part_scores": lambda cases: points.part_scores(cases, ["total_cost", "los"]),
     "cost_coefficients": lambda cases: points.cost_coefficients(cases, "hospital", "group"),
+    "auxiliary_table": lambda cases: points.auxiliary_table(
+        cases, group_cases=20, type_cases=5, cv_reduction=0, types="hospital"
+    ),
     "classify_outliers": lambda cases: points.classify_outliers(cases, "dip-1.0", reference=MEANS),
     "case_points": lambda cases: points.case_points(cases, WEIGHTS, outliers="dip-1.0", reference=MEANS),
     "combine_coefficients": lambda cases: points.combine_coefficients(

@@ -85,6 +85,9 @@ CALLS = {
     "auxiliary": lambda cases: points.auxiliary_coefficients(
         cases, [{"auxiliary_type": "icu", "coefficient": 2.0}], types="kind"
     ),
+    "auxiliary table": lambda cases: points.auxiliary_table(
+        cases, group_cases=1, type_cases=None, cv_reduction=0.1, types="kind"
+    ),
     "standards": lambda cases: points.payment_standards(cases, DATED, date="discharged", digits=2),
     "rates": lambda cases: points.rate_table(
         [{"base_rate": row["total_cost"], "pool": row["pool"], "valid_from": row["admitted"]} for row in cases]

@@ -20,9 +20,13 @@ from drgdip.grouper.scheme import (
     DATA,
     Scheme,
     SchemeInfo,
+    check_counts,
+    check_digest,
     check_head,
+    folder_of,
     grouped_codes,
     info_of,
+    is_path,
     load_once,
     load_scheme,
     scheme_index,
@@ -49,6 +53,7 @@ __all__ = [
     "load_any",
     "load_catalogue",
     "newborn_weight_of",
+    "prefixes_of",
     "value_columns",
 ]
 
@@ -457,14 +462,12 @@ def load_catalogue(catalogue: str | os.PathLike[str] | Catalogue, **matching: An
     """
     if isinstance(catalogue, Catalogue):
         loaded = catalogue
-    elif isinstance(catalogue, str) and not _is_path(catalogue):
+    elif isinstance(catalogue, str) and not is_path(catalogue):
         loaded = _load_packaged(catalogue)
     else:
-        folder = Path(catalogue)
-        if not folder.is_dir():
-            fix = "Give a catalogue's folder or id; Catalogue.from_workbook reads a workbook"
-            raise SchemeError("missing_file", "there is no such folder", file=folder, fix=fix)
-        loaded = _load_folder(folder)
+        loaded = _load_folder(
+            folder_of(catalogue, "Give a catalogue's folder or id; Catalogue.from_workbook reads a workbook")
+        )
     if not matching:
         return loaded
     known = [field.name for field in dataclasses.fields(Matching)]
@@ -489,7 +492,7 @@ def load_any(scheme: str | os.PathLike[str] | Scheme | Catalogue) -> Scheme | Ca
     """A DRG scheme or a DIP catalogue by its id, or from a folder: what it is is told by the id or by the folder."""
     if isinstance(scheme, Scheme | Catalogue):
         return scheme
-    if isinstance(scheme, str) and not _is_path(scheme):
+    if isinstance(scheme, str) and not is_path(scheme):
         known = _index()
         if scheme in known or scheme in scheme_index():
             return _load_packaged(scheme) if scheme in known else load_scheme(scheme)
@@ -507,10 +510,6 @@ def value_columns(scheme: Scheme | Catalogue) -> tuple[str, ...]:
     """The columns of a case beside its codes that grouping reads."""
     columns = tuple(column for variable, column in VALUE_VARIABLES.items() if variable in scheme.variables)
     return (*columns, "total_cost") if isinstance(scheme, Catalogue) and scheme.matching.reads_cost else columns
-
-
-def _is_path(text: str) -> bool:
-    return any(sign in text for sign in "/\\")
 
 
 _loaded: dict[str, Catalogue] = {}
@@ -536,10 +535,7 @@ def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Catalogue:
     tables, digest = read_folder(folder, CATALOGUE)
     head_path = folder / CATALOGUE.head
     head = read_toml(head_path)
-    if expected is not None and expected.sha256 != digest:
-        what = f"the digest of the files is {digest}, the index says {expected.sha256}"
-        fix = "Install the package anew; a published catalogue is never edited, a correction is a new revision"
-        raise SchemeError("wrong_digest", what, file=folder, fix=fix)
+    check_digest(folder, digest, expected)
     return catalogue_of(head_path, head, tables, sha256=digest, folder=folder)
 
 
@@ -569,7 +565,7 @@ def catalogue_of(
         folder=folder,
         **_by_stages(groups, matching),
     )
-    _check_counts(path, catalogue)
+    check_counts(path, catalogue.info.counts, _COUNTS, catalogue)
     return catalogue
 
 
@@ -650,7 +646,7 @@ def _codes(table: Table | None) -> frozenset[str]:
     return frozenset() if table is None else frozenset(map(normalise_code, table.columns["code"]))
 
 
-def _dx(table: Table, index: int, text: str) -> tuple[str, ...]:
+def prefixes_of(table: Table, index: int, text: str) -> tuple[str, ...]:
     """Prefixes of diagnoses: ``|`` separates, ``A15-A16`` is a range of categories, ``*`` any (no prefix)."""
     if text in {"", "*"}:
         return ()
@@ -751,7 +747,7 @@ def _groups(table: Table, matching: Matching, sets: Mapping[str, frozenset[str]]
         if procedures not in terms:
             terms[procedures] = _terms(table, index, procedures)
         if dx not in prefixes:
-            prefixes[dx] = _dx(table, index, dx)
+            prefixes[dx] = prefixes_of(table, index, dx)
         asked = None if procedures == "*" else terms[procedures]
         others = _terms(table, index, related)
         if max(len(asked or ()), len(others)) > _MOST_TERMS:
@@ -767,7 +763,7 @@ def _groups(table: Table, matching: Matching, sets: Mapping[str, frozenset[str]]
             procedures=asked,
             related=others,
             shared=(_shared(asked or ()), _shared(others)),
-            other_dx=_dx(table, index, other_dx),
+            other_dx=prefixes_of(table, index, other_dx),
             anywhere=anywhere,
             condition=rules[condition],
             treatment=treatment,
@@ -846,7 +842,7 @@ def _excluded_procs(table: Table | None) -> Mapping[str, tuple[str, tuple[str, .
         if treatment not in {"conservative", "not-principal"}:
             what = f"treatment {treatment!r} of {code}"
             raise table.error("unknown_value", index, what, "Give conservative or not-principal")
-        excluded[normalise_code(code)] = (treatment, _dx(table, index, allowed))
+        excluded[normalise_code(code)] = (treatment, prefixes_of(table, index, allowed))
     return MappingProxyType(excluded)
 
 
@@ -898,15 +894,3 @@ def counts_of(catalogue: Catalogue) -> dict[str, int]:
     """What the tables of a catalogue have, for its [counts]."""
     counts = {name: count(catalogue) for name, count in _COUNTS.items()}
     return {name: count for name, count in counts.items() if count}
-
-
-def _check_counts(path: Path, catalogue: Catalogue) -> None:
-    for name, stated in catalogue.info.counts.items():
-        if name not in _COUNTS:
-            fix = f"The counts are {', '.join(_COUNTS)}"
-            raise SchemeError("unknown_key", f"unknown count {name!r} in [counts]", file=path, fix=fix)
-        found = _COUNTS[name](catalogue)
-        if found != stated:
-            what = f"[counts] says {name} = {stated}, the tables have {found}"
-            fix = "Restore the lost or added rows, or mend the count"
-            raise SchemeError("wrong_count", what, file=path, fix=fix)

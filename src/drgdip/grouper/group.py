@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from drgdip import __version__
-from drgdip._arrow import from_list, kind_of, names_of, to_arrow, to_kind, with_columns
+from drgdip._arrow import from_list, given_back, names_of, read_once, to_arrow, with_columns
 from drgdip.cases import case_columns, to_cases
 from drgdip.codes import walks_to
 from drgdip.errors import CaseError
@@ -125,14 +125,12 @@ def group(
     if _is_stream(data):
         return _group_stream(data, scheme, columns, prefix, codes, engine, workers)
 
-    kind = kind_of(data)
-    table = _read_once(data)
+    table = read_once(data)
     names = names_of(table)
     _check_names(names, scheme, prefix)
     needed = to_arrow(table, _needed(names, scheme, columns))
     results = _group_table(needed, scheme, columns, codes, engine, workers)
-    grouped = with_columns(table, _labelled(results, scheme, prefix, codes))
-    return to_kind(grouped, data) if kind == "duckdb" else grouped.lazy() if kind == "lazy" else grouped
+    return given_back(with_columns(table, _labelled(results, scheme, prefix, codes)), data)
 
 
 def encode(data: Any, scheme: str | Scheme | Catalogue, *, columns: Mapping[str, str] | None = None) -> Encoded:
@@ -162,7 +160,7 @@ def encode(data: Any, scheme: str | Scheme | Catalogue, *, columns: Mapping[str,
     ['GZ19']
     """
     scheme = load_any(scheme)
-    data = _read_once(data)
+    data = read_once(data)
     needed = to_arrow(data, _needed(names_of(data), scheme, columns))
     return _encoded(to_cases(needed, columns), scheme)
 
@@ -293,14 +291,6 @@ def _is_stream(data: object) -> bool:
         return True
     dataset = sys.modules.get("pyarrow.dataset")
     return dataset is not None and isinstance(data, dataset.Dataset | dataset.Scanner)
-
-
-def _read_once(data: Any) -> Any:
-    """A table that can be read again: a second reading of the source might give another order, or nothing."""
-    kind = kind_of(data)
-    if kind == "lazy":
-        return data.collect()
-    return to_arrow(data) if kind in {"duckdb", "capsule"} else data
 
 
 def taken_names(names: list[str], scheme: Scheme | Catalogue, prefix: str) -> list[str]:

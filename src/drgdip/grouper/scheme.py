@@ -39,9 +39,13 @@ __all__ = [
     "Scheme",
     "SchemeInfo",
     "SeverityCode",
+    "check_counts",
+    "check_digest",
     "check_head",
+    "folder_of",
     "grouped_codes",
     "info_of",
+    "is_path",
     "list_schemes",
     "load_once",
     "load_scheme",
@@ -384,13 +388,31 @@ def load_scheme(scheme: str | os.PathLike[str] | Scheme) -> Scheme:
     """
     if isinstance(scheme, Scheme):
         return scheme
-    if isinstance(scheme, str) and not any(sign in scheme for sign in "/\\"):
+    if isinstance(scheme, str) and not is_path(scheme):
         return _load_packaged(scheme)
-    folder = Path(scheme)
+    fix = "Give a scheme's folder or id; Scheme.from_workbook and Catalogue.from_workbook read workbooks"
+    return _load_folder(folder_of(scheme, fix))
+
+
+def is_path(text: str) -> bool:
+    """Whether a text names a folder and no id."""
+    return any(sign in text for sign in "/\\")
+
+
+def folder_of(path: str | os.PathLike[str], fix: str) -> Path:
+    """The folder that is to be loaded, which must be there; what to give if it is not."""
+    folder = Path(path)
     if not folder.is_dir():
-        fix = "Give a scheme's folder or id; Scheme.from_workbook and Catalogue.from_workbook read workbooks"
         raise SchemeError("missing_file", "there is no such folder", file=folder, fix=fix)
-    return _load_folder(folder)
+    return folder
+
+
+def check_digest(folder: Path, digest: str, expected: SchemeInfo | None) -> None:
+    """Refuse files of the package that are not those of the index."""
+    if expected is not None and expected.sha256 != digest:
+        what = f"the digest of the files is {digest}, the index says {expected.sha256}"
+        fix = "Install the package anew; what is published is never edited, a correction is a new revision"
+        raise SchemeError("wrong_digest", what, file=folder, fix=fix)
 
 
 @cache
@@ -456,10 +478,7 @@ def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Scheme:
     head = read_toml(head_path)
     base = _base(head_path, head)
     tables, digest = read_folder(folder, OVERLAY, base.info.sha256) if base else read_folder(folder)
-    if expected is not None and expected.sha256 != digest:
-        what = f"the digest of the files is {digest}, the index says {expected.sha256}"
-        fix = "Install the package anew; a published scheme is never edited, a correction is a new revision"
-        raise SchemeError("wrong_digest", what, file=folder, fix=fix)
+    check_digest(folder, digest, expected)
     return build_scheme(head_path, head, tables, base=base, sha256=digest, folder=folder)
 
 
@@ -507,7 +526,7 @@ def build_scheme(
         scheme = dataclasses.replace(scheme, annexes=_with_closed(scheme))
     else:
         _check_reachable(scheme, tables)
-    _check_counts(path, scheme)
+    check_counts(path, scheme.info.counts, _COUNTS, scheme)
     return scheme
 
 
@@ -524,7 +543,7 @@ def _base(path: Path, head: Mapping[str, Any]) -> Scheme | None:
         return None
     if not isinstance(name, str):
         raise SchemeError("bad_value", f"extends is {name!r}", file=path, fix=f"Give {_TYPE_WORDS[str]}")
-    packaged = not any(sign in name for sign in "/\\")
+    packaged = not is_path(name)
     fix = "Give the id of a national scheme, or the path of a scheme's folder from this one"
     if packaged and name not in scheme_index():
         raise SchemeError("unknown_base", f"it extends {name!r}, which is no scheme", file=path, fix=fix)
@@ -577,7 +596,7 @@ def severity_rows(scheme: Scheme) -> list[tuple[str, str, str]]:
 
 
 def check_head(path: Path, head: Mapping[str, Any], options: str, inherited: tuple[str, ...] = ()) -> None:
-    """Refuse a scheme.toml or catalogue.toml that lacks a key, such as its table of options, or holds a wrong type."""
+    """Refuse the head of a folder that lacks a key, such as its table of options, or holds an unknown or wrong one."""
     texts = ("id", "title", "issuer", "published", "diagnosis_codes", "procedure_codes")
     for key in (*texts, "counts", options):
         if key not in head and key not in inherited:
@@ -808,14 +827,16 @@ def _with_closed(scheme: Scheme) -> Mapping[str, Table]:
     return MappingProxyType({**scheme.annexes, "unreachable.csv": Table(scheme.folder / "unreachable.csv", columns)})
 
 
-def _check_counts(path: Path, scheme: Scheme) -> None:
-    for name, stated in scheme.info.counts.items():
-        if name not in _COUNTS:
-            fix = f"The counts are {', '.join(_COUNTS)}"
+def check_counts(
+    path: Path, stated: Mapping[str, int], counts: Mapping[str, Callable[[_Loaded], int]], loaded: _Loaded
+) -> None:
+    """Refuse counts of a head that are none of the known ones, or not what the tables give."""
+    for name, number in stated.items():
+        if name not in counts:
+            fix = f"The counts are {', '.join(counts)}"
             raise SchemeError("unknown_key", f"unknown count {name!r} in [counts]", file=path, fix=fix)
-        found = _COUNTS[name](scheme)
-        if found != stated:
+        found = counts[name](loaded)
+        if found != number:
+            what = f"[counts] says {name} = {number}, the tables have {found}"
             fix = "Restore the lost or added rows, or mend the count"
-            raise SchemeError(
-                "wrong_count", f"[counts] says {name} = {stated}, the tables have {found}", file=path, fix=fix
-            )
+            raise SchemeError("wrong_count", what, file=path, fix=fix)

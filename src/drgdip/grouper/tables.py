@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "AUXILIARY",
+    "AUXILIARY_COLUMNS",
     "CATALOGUE",
     "CHANGES",
     "COLUMNS",
@@ -130,6 +132,25 @@ CATALOGUE = Layout(
     },
     {*CATALOGUE_COLUMNS["groups.csv"][3:], "allowed_with", "cv"},
 )
+#: Columns of each file of a folder of auxiliary types, in order. All must be there.
+AUXILIARY_COLUMNS = {
+    "catalogues.csv": ("catalogue", "name", "bands"),
+    "types.csv": ("catalogue", "type", "meaning"),
+    "conditions.csv": ("catalogue", "type", "measure", "operator", "value"),
+    "lists.csv": ("list", "dx", "meaning"),
+}
+AUXILIARY = Layout(
+    "auxiliary.toml",
+    AUXILIARY_COLUMNS,
+    (),
+    {
+        "catalogues.csv": ("catalogue",),
+        "types.csv": ("catalogue", "type"),
+        "conditions.csv": ("catalogue", "type", "measure", "operator"),
+        "lists.csv": ("list",),
+    },
+    {"bands", "dx"},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +214,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def _missing(path: Path, layout: Layout) -> SchemeError:
     needed = ", ".join(name for name in layout.columns if name not in layout.optional)
-    fix = f"A {layout.head.removesuffix('.toml')} folder holds {layout.head}, {needed}"
+    fix = f"The folder holds {layout.head}, {needed}"
     return SchemeError("missing_file", "the file is missing", file=path, fix=fix)
 
 

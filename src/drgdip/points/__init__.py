@@ -6,8 +6,8 @@ DRG and DIP alike and for groups of one's own.
 
 from __future__ import annotations
 
+from drgdip.points.auxiliary import auxiliary_coefficients, auxiliary_table
 from drgdip.points.coefficients import (
-    auxiliary_coefficients,
     combine_coefficients,
     cost_coefficients,
     remove_inversion,
@@ -61,6 +61,7 @@ __all__ = [
     "OutlierPolicy",
     "Trim",
     "auxiliary_coefficients",
+    "auxiliary_table",
     "base_rate",
     "borrow_weights",
     "case_points",

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._arrow import to_kind
-from drgdip.errors import CaseError, PolicyError, UnknownNameError
+from drgdip.errors import PolicyError, UnknownNameError
 from drgdip.points._columns import Columns, add_columns, as_list, labels, nullable, text_columns
 from drgdip.points._sums import sums
 from drgdip.points.expressions import Expression
@@ -39,7 +39,7 @@ _NO_KEY = frozenset(
     )
 )
 
-__all__ = ["auxiliary_coefficients", "combine_coefficients", "cost_coefficients", "remove_inversion"]
+__all__ = ["combine_coefficients", "cost_coefficients", "remove_inversion"]
 
 
 def cost_coefficients(
@@ -59,9 +59,9 @@ def cost_coefficients(
     """Compute coefficients from history: the mean cost of a part of the cases over the mean cost of the whole.
 
     With ``by="hospital", within="group"`` this is the cost coefficient (成本系数) of a hospital in a group; with
-    ``by="level"`` and nothing within, the level coefficient of the city; with ``by="auxiliary_type",
-    within="group"`` the coefficient of an auxiliary type; and with ``cost="weight"``, ``by="hospital"``,
-    ``within="level"`` the CMI of a hospital over that of its level.
+    ``by="level"`` and nothing within, the level coefficient of the city; and with ``cost="weight"``,
+    ``by="hospital"``, ``within="level"`` the CMI of a hospital over that of its level. Those of auxiliary types have
+    conditions of their own: `auxiliary_table`.
 
     Parameters
     ----------
@@ -421,72 +421,3 @@ def _neutralise(columns: Columns, final: Floats, fixed: Any, neutral: str, withi
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(now > 0, target / now, 1.0)
     return np.where(changed >= 0, final * np.append(share, 1.0)[changed], final)
-
-
-def auxiliary_coefficients(
-    cases: Any,
-    table: Any,
-    *,
-    types: str = "auxiliary_types",
-    group: str = "group",
-) -> Any:
-    """Take the highest coefficient of the auxiliary types (辅助目录) that a case triggers.
-
-    Parameters
-    ----------
-    cases
-        Any table with a row a case.
-    table
-        The coefficients: ``auxiliary_type`` and ``coefficient``, and the group where they differ by group.
-    types
-        The column of the triggered types: lists, or texts joined by ``|``.
-    group
-        The column of the group, read where the table has it.
-
-    Returns
-    -------
-    The caller's table with ``auxiliary_type`` (the one that counts) and ``auxiliary`` (its coefficient; 1 where
-    nothing is triggered, or nothing that the table names).
-
-    Notes
-    -----
-    Several triggered types do not multiply: the highest coefficient counts. Source: DIP 3.0 draft, chapter 5.
-
-    Examples
-    --------
-    >>> table = [{"auxiliary_type": "icu 2-7", "coefficient": 1.6}, {"auxiliary_type": "age 65+", "coefficient": 1.1}]
-    >>> auxiliary_coefficients([{"auxiliary_types": ["age 65+", "icu 2-7"]}], table)[0]["auxiliary"]
-    1.6
-    """
-    prices = Columns(table, ["auxiliary_type", "coefficient"], what="the auxiliary coefficients")
-    by_group = group in prices
-    columns = Columns(cases, [types, group if by_group else None])
-    column = columns.column(types)
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column, kind = column.cast(kind.value_type), kind.value_type
-    if pa.types.is_null(kind):
-        column = column.cast(pa.list_(pa.string()))
-    elif not pa.types.is_nested(kind):
-        try:
-            column = pc.split_pattern(column, "|")
-        except pa.ArrowNotImplementedError as error:
-            raise CaseError(f"column {types!r} holds {kind}: give lists of types, or texts joined by |") from error
-    lists = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-    rows = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
-    flat: dict[str, Any] = {"auxiliary_type": pc.list_flatten(lists)}
-    keys = ["auxiliary_type"]
-    if by_group:
-        flat[group] = columns.column(group).combine_chunks().take(pa.array(rows))
-        keys.append(group)
-    place = Columns(pa.table(flat)).match(keys, prices)
-    value = np.append(prices.numbers("coefficient"), np.nan)[place]
-    names, known = prices.codes("auxiliary_type")
-    type_of = np.append(names, -1)[place]
-    # The last of a stable order by row, coefficient and name is the highest: ties fall the same way in any order.
-    good = np.flatnonzero(~np.isnan(value))
-    order = good[np.lexsort((type_of[good], value[good], rows[good]))]
-    best, code = np.ones(columns.rows), np.full(columns.rows, -1, np.int32)
-    best[rows[order]], code[rows[order]] = value[order], type_of[order]
-    chosen = pc.take(known, pa.array(code, mask=code < 0))
-    return add_columns(cases, {"auxiliary_type": chosen, "auxiliary": best})
