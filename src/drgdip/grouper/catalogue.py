@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EXCLUDED",
+    "MOST_TERMS",
     "PREFERENCES",
     "STAGES",
     "STRATEGIES",
@@ -110,7 +111,7 @@ _ANYWHERE = ("", "dx", "procedures")
 _RANGE = re.compile(r"([A-Z])(\d\d)-([A-Z])(\d\d)")
 _PATTERN = re.compile(r"[A-Z](\d(\d(\.\S+|[A-Z0-9]\S*)?)?)?")
 #: How many terms a group may have; the longest published one has 13.
-_MOST_TERMS = 16
+MOST_TERMS = 16
 #: Characters of a procedure that is short: with ``short_codes`` it stands for all that begin so.
 _SHORT = range(4, 7)
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -765,8 +766,8 @@ def _groups(table: Table, matching: Matching, sets: Mapping[str, frozenset[str]]
             prefixes[dx] = prefixes_of(table, index, dx)
         asked = None if procedures == "*" else terms[procedures]
         others = _terms(table, index, related)
-        if len(asked or ()) + len(others) > _MOST_TERMS:
-            what = f"{code} asks for more than {_MOST_TERMS} different procedures"
+        if len(asked or ()) + len(others) > MOST_TERMS:
+            what = f"{code} asks for more than {MOST_TERMS} different procedures"
             raise table.error("bad_value", index, what, "Ask for those that tell the group from others")
         group = Group(
             code=code,

@@ -275,11 +275,10 @@ def questions(group: Group, situation: Situation, catalogue: Catalogue) -> Itera
         yield Asked("treatment", f"{group.treatment} {group.tier}".strip(), fitting, (), has)
     elif group.procedures == ():
         yield Asked("conservative treatment", "", situation.conservative, situation.procs)
+    what, given, others, shared = "procedure", situation.procs, situation.procs, group.shared[1]
     if catalogue.matching.asks_principal(group.anywhere):
         what, given = "principal procedure", () if situation.principal is None else (situation.principal,)
         others, shared = situation.others, group.shared[0]
-    else:
-        what, given, others, shared = "procedure", situation.procs, situation.procs, group.shared[1]
     for term in group.procedures or ():
         yield _term(what, term, given, catalogue)
     for term in group.related:
