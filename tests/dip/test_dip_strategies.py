@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import re
 import shutil
 from decimal import Decimal
 from random import Random
@@ -150,6 +151,21 @@ def test_a_strategy_sets_its_options_and_those_beside_it_go_first():
     assert (other.matching.stages, other.matching.untyped) == (STAGES, "ignore")  # as they were
     assert drgdip.load_catalogue(other, short_codes="prefix").matching.prefer == ("order",)
     assert drgdip.load_catalogue(other, strategy="jingzhou").matching.prefer == STRATEGIES["jingzhou"]["prefer"]
+
+
+@pytest.mark.parametrize("engine", ["reference", "columnar"])
+@pytest.mark.parametrize(("code", "group"), [("36.06", "M"), ("=36.06", None), ("=36.06x", None), ("36.0601", "C")])
+def test_a_sign_before_a_code_makes_it_another(tmp_path, engine, code, group):
+    """Short codes stand for what begins so: no code is taken for one that lists name whole."""
+    folder = shutil.copytree(SMALL, tmp_path / "small")
+    head = (folder / "groups.csv").read_text(encoding="utf-8").splitlines()[0]
+    rows = (head, "C,core,A41,36.060,,,,,,,,,,,", "M,mixed,A41,*,,,,,surgery,,,,,,", "")
+    (folder / "groups.csv").write_text("\n".join(rows), encoding="utf-8")
+    (folder / "procedure_types.csv").write_text("code,type,tier\n36.06,surgery,\n", encoding="utf-8")
+    options = (folder / "catalogue.toml").read_text(encoding="utf-8")
+    (folder / "catalogue.toml").write_text(re.sub(r"\[counts\][^\[]*", "[counts]\n", options), encoding="utf-8")
+    catalogue = drgdip.load_catalogue(folder, short_codes="prefix")
+    assert drgdip.group([{"dx": "A41.900", "procs": code}], catalogue, engine=engine)[0]["group"] == group
 
 
 @pytest.mark.parametrize("strategy", ["", *STRATEGIES])

@@ -100,6 +100,8 @@ class PrefixNumbering:
             return self.missing
         if _WHOLE + code in self.number_of:
             return self.number_of[_WHOLE + code]
+        if code.startswith(_WHOLE):  # no prefix does, and a whole code is not to be taken for one
+            return self.unknown
         for length in self.lengths:
             if code[:length] in self.number_of:
                 return self.number_of[code[:length]]
