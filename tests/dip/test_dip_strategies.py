@@ -585,6 +585,10 @@ def test_a_trace_says_what_put_a_group_behind():
         ("YM", True, None),
         ("L6", False, None),
     ]
+    for stages, order in ((["core", "mixed"], ["Y3", "Y4", "L6"]), (["mixed", "core"], ["Y4", "L6", "Y3"])):
+        first = drgdip.load_catalogue(PLACES, strategy="yichang", stages=stages)
+        trace = drgdip.explain({"dx": "A48.900", "procs": "11.0001|13.0001"}, first)
+        assert [step.code for step in trace.steps] == order  # each once
     tie = drgdip.explain(near(["1500"])[0], drgdip.load_catalogue(PLACES, **HUBEI))
     assert {step.code: step.behind for step in tie.steps} == {"N0": NEAREST, "N1": None, "N2": "order"}
 

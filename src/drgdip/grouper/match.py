@@ -117,10 +117,11 @@ def match(
     by_stage: dict[str, list[Group]] = {}
     for group in candidates:
         by_stage.setdefault(group.kind, []).append(group)
-    for stage in catalogue.matching.stages:
+    stages = catalogue.matching.stages
+    for place, stage in enumerate(stages):
         taken = _preferred(by_stage, stage, situation, catalogue, log)
         if taken is not None:
-            if stage in NAMING and _leaves_surgery(taken, situation, catalogue):
+            if stage in NAMING and "mixed" in stages[place:] and _leaves_surgery(taken, situation, catalogue):
                 taken = _preferred(by_stage, "mixed", situation, catalogue, log) or taken
             if log is not None:
                 _mark(log, taken, situation, catalogue)
