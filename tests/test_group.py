@@ -231,6 +231,17 @@ def test_names_of_the_caller(cases, expected):
     assert [tuple(row.values()) for row in grouped.select([f"new_{name}" for name in FIELDS]).to_pylist()] == expected
 
 
+@pytest.mark.parametrize("engine", ["reference", "columnar"])
+def test_names_of_columns_that_grouping_does_not_read_are_passed_over(cases, expected, engine):
+    """One mapping serves every function of the library."""
+    priced = cases.append_column("price", pa.array([100] * len(cases)))
+    names = {"total_cost": "price"}
+    assert results_of(drgdip.group(priced, SCHEME, columns=names, engine=engine)) == expected
+    assert drgdip.encode(priced, SCHEME, columns=names).rows == len(cases)
+    with pytest.raises(drgdip.UnknownNameError, match="prices"):
+        drgdip.group(priced, SCHEME, columns={"total_cost": "prices"}, engine=engine)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -162,7 +162,7 @@ def encode(data: Any, scheme: str | Scheme | Catalogue, *, columns: Mapping[str,
     scheme = load_any(scheme)
     data = read_once(data)
     needed = to_arrow(data, _needed(names_of(data), scheme, columns))
-    return _encoded(to_cases(needed, columns), scheme)
+    return _encoded(to_cases(needed, _of_these(columns, needed)), scheme)
 
 
 def group_batches(
@@ -323,6 +323,11 @@ def _needed(names: list[str], scheme: Scheme | Catalogue, columns: Mapping[str, 
     return list(dict.fromkeys(name for column in found for name in found[column] if column in read))
 
 
+def _of_these(columns: Mapping[str, str] | None, needed: pa.Table) -> dict[str, str]:
+    """Of the names that the caller gives, those of columns that grouping reads."""
+    return {column: name for column, name in (columns or {}).items() if name in needed.column_names}
+
+
 def _group_table(
     needed: pa.Table,
     scheme: Scheme | Catalogue,
@@ -332,6 +337,7 @@ def _group_table(
     workers: int,
 ) -> pa.Table:
     """The result columns of a table that has the needed columns."""
+    columns = _of_these(columns, needed)
     if engine == "auto":
         loaded = "drgdip.grouper.kernels" in sys.modules
         engine = "reference" if len(needed) < (_SMALL if loaded else _SMALL_COLD) else "columnar"
