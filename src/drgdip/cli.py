@@ -697,6 +697,8 @@ def _settle(options: argparse.Namespace) -> None:
     tables = {name: read_settlement(path) for name in _SETTLE_TABLES if (path := getattr(options, name)) is not None}
     named = {name: read_settlement(path) for name, path in _pairs(options.coefficients, "--coefficients").items()}
     cases = read_settlement(*options.cases)
+    if options.weights is None and "points" not in cases.column_names:
+        raise CaseError("the cases have no column points: give it, or --weights, a table of group and weight")
     year = settle_year(
         cases,
         policy,

@@ -247,6 +247,7 @@ def test_the_command_line_takes_catalogues(tmp_path, capsys):
 def test_a_group_is_named_by_its_name_or_by_what_it_asks_for():
     catalogue = drgdip.load_catalogue(THREE)
     assert catalogue.label("XQ-6") == "肾移植"
+    assert catalogue.label(None) == ""
     assert catalogue.label("BX-619") == "I21; 36.0601|36.0602|36.0700|36.0700x004; related 00.2400x001|38.2400"
     assert drgdip.load_catalogue(TWO).label("DIP1") == "A00.0; conservative"
     with pytest.raises(drgdip.UnknownNameError, match="there is no group 'XQ-99'. Did you mean"):

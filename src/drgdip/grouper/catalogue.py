@@ -422,8 +422,17 @@ class Catalogue:
         kind = self.types[procedure][0] if procedure in self.types else None
         return self.matching.interventional if kind == "interventional" else kind
 
-    def label(self, group: str) -> str:
-        """The name of a group by its id or, where it has none, what it asks for in the notation of ``groups.csv``.
+    def label(self, group: str | None) -> str:
+        """The name of a group or, where it has none, what it asks for.
+
+        Parameters
+        ----------
+        group
+            A group's id; None, as cases without a group have.
+
+        Returns
+        -------
+        The name, or what is asked for in the notation of ``groups.csv``; "" for None.
 
         Raises
         ------
@@ -436,6 +445,8 @@ class Catalogue:
         >>> catalogue.label("XQ-6"), catalogue.label("JC-3953"), catalogue.label("JC-1858")
         ('肾移植', 'M19; 81.5600', 'A01.0; conservative')
         """
+        if group is None:
+            return ""
         for one in self.groups:
             if one.code == group:
                 return one.label
