@@ -6,6 +6,7 @@ import decimal
 import random
 
 import duckdb
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -214,6 +215,7 @@ def test_the_bands_are_the_places():
     bands = [(1, 2, 3), (2,), (3,), (0, 1), (1, 5)]
     assert [one(case, "cci", bands={"cci": edges}) for edges in bands] == ["2", "2+", None, "1+", "1-4"]
     assert one(OTHER, "cci", bands={"cci": (0, 1)}) == "0"
+    assert one(case, "cci", bands={"cci": np.array([1, 5])}) == "1-4"
 
 
 def test_three_times_and_half_are_met_exactly():

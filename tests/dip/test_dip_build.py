@@ -383,6 +383,9 @@ ONE = cases((1, "K35.801", "", 1000))
         (ONE, {"base": "nhsa-dip-1.0"}, "procedures in any order"),
         ([{"dx": "A00", "procs": ""}], {}, "needs total_cost"),
         ([{"dx": "A00", "procs": "", "total_cost": "dear"}], {}, "no column of numbers"),
+        (ONE, {"threshold": "15"}, "threshold is '15'; give a number"),
+        (cases((3, "k35.801", "", 1000)), {}, "no group comes of these cases"),
+        (ONE, {"mixed_threshold": 2}, "no group comes of these cases"),
         ([{"dx": "", "procs": "", "total_cost": 5}], {}, "nothing to build from"),
         ([{"dx": "A00", "procs": "", "total_cost": 0}], {}, "nothing to build from"),
     ],
@@ -391,6 +394,33 @@ def test_what_cannot_be_built_is_said(tmp_path, history, options, said):
     with pytest.raises(drgdip.CaseError, match=said):
         build(history, tmp_path / "a", **options)
     assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("dx", ["I21-00", "I21|22", "I21XX0", "I21 00", "I21.|0", "I21/X0"])
+def test_codes_that_no_core_group_could_name_make_mixed_groups(tmp_path, dx):
+    """One odd code among many must not stop the others."""
+    odd = cases((20, dx, "36.0700", 900), (20, "K35.801", "36.0700|a b", 900), (20, "i21.0", "36.0700", 900))
+    built = build(odd + cases((20, "I21.000", "36.0700", 900)), tmp_path / "a")
+    assert groups_of(built) == [("DIP2961", "core"), ("I21:surgery", "mixed"), ("K35:surgery", "mixed")]
+    statuses = [row["group"] for row in drgdip.group(odd, built)]
+    assert statuses == ["I21:surgery"] * 20 + ["K35:surgery"] * 20 + [None] * 20
+
+
+def test_more_procedures_than_a_group_may_name_are_not_kept_apart(tmp_path):
+    many = "|".join(["36.0700", *(f"88.{at:04}" for at in range(16))])
+    history = cases((20, "I21.000", many, 9000), (20, "I21.000", "36.0700", 900))
+    assert groups_of(build(history, tmp_path / "a")) == [("DIP2961", "core")]
+    fewer = cases((20, "I21.000", many[: -len("|88.0015")], 9000), (20, "I21.000", "36.0700", 900))
+    assert len(groups_of(build(fewer, tmp_path / "b"))) == 2
+
+
+@pytest.mark.parametrize("low_level", ["H1", ["H1"], pd.Series(["H1"]), np.array(["H1"])])
+def test_the_hospitals_of_a_low_level_are_named_whole(tmp_path, low_level):
+    history = [case | {"hospital": hospital} for case, hospital in zip(ONE * 40, ["H", "1"] * 20, strict=True)]
+    for at, hospitals, flags in (("a", history, {""}), ("b", [case | {"hospital": "H1"} for case in history], {"1"})):
+        build(hospitals, tmp_path / at, low_level=low_level, low_share=0.5)
+        rows = pd.read_csv(tmp_path / at / "groups.csv", dtype=str, keep_default_na=False)
+        assert set(rows["primary_care"]) == flags
 
 
 def test_nothing_is_overwritten(tmp_path):

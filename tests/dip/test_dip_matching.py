@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+import shutil
 from random import Random
 
 import pytest
@@ -131,11 +133,29 @@ def test_a_procedure_does_for_one_term_only(procs, expected):
         assert drgdip.group([case], "nhsa-dip-1.0", engine=engine)[0]["group"] == expected
 
 
+@pytest.mark.parametrize("engine", ["reference", "columnar"])
+def test_in_any_order_related_procedures_are_among_all_and_have_procedures_of_their_own(tmp_path, engine):
+    """Where the order does not matter, neither does it for the columns that ask."""
+    two = drgdip.load_catalogue("nhsa-dip-2.0", procedures="any")
+    for procs in ("36.0700|17.5500x003", "17.5500x003|36.0700", "00.0001|17.5500x003|36.0700"):
+        grouped = drgdip.group([{"dx": "I21.000", "procs": procs}], two, engine=engine)
+        assert grouped[0]["group"] == "DIP2967", procs
+    folder = shutil.copytree(SMALL, tmp_path / "small")
+    with (folder / "groups.csv").open("a", encoding="utf-8") as file:
+        file.write("TWICE,core,Q10,11.0001|12.0001,11.0001,,procedures,,,,,,,,\n")
+    head = (SMALL / "catalogue.toml").read_text(encoding="utf-8")
+    (folder / "catalogue.toml").write_text(re.sub(r"\[counts\][^\[]*", "[counts]\n", head), encoding="utf-8")
+    small = drgdip.load_catalogue(folder)
+    for procs, expected in (("99.0001|11.0001", None), ("12.0001|11.0001", "TWICE"), ("11.0001|11.0001", "TWICE")):
+        grouped = drgdip.group([{"dx": "Q10.000", "procs": procs}], small, engine=engine)
+        assert grouped[0]["group"] == expected, procs
+
+
 @pytest.mark.parametrize("name", ["nhsa-dip-1.0", "dip-guiyang-2023"])
 def test_terms_that_share_procedures_hold_if_each_can_have_its_own(name):
     """Against trying every way to give each term procedures of its own."""
     catalogue, random = drgdip.load_catalogue(name), Random(f"shared {name}")
-    sharing = [group for group in catalogue.groups if group.shared[0] and group.terms <= 6]
+    sharing = [group for group in catalogue.groups if group.shared[1] and group.terms <= 6]
     seen = set()
     for group in sharing:
         codes = sorted({code for term in group.procedures for code in term.codes})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import re
 import shutil
 from decimal import Decimal
 from random import Random
@@ -145,11 +146,41 @@ def test_a_strategy_sets_its_options_and_those_beside_it_go_first():
     loaded = drgdip.load_catalogue(PLACES)
     assert (loaded.matching.strategy, loaded.matching.stages) == ("xiaogan", STAGES)
     assert loaded.matching.prefer == STRATEGIES["xiaogan"]["prefer"]
-    other = drgdip.load_catalogue(PLACES, strategy="yichang", prefer=["order"], procedures="principal")
+    other = drgdip.load_catalogue(PLACES, strategy="yichang", prefer=["order"], untyped="ignore")
     assert (other.matching.prefer, other.matching.unnamed_surgery) == (("order",), "mixed")
-    assert (other.matching.stages, other.matching.procedures) == (STAGES, "principal")  # as they were
+    assert (other.matching.stages, other.matching.untyped) == (STAGES, "ignore")  # as they were
     assert drgdip.load_catalogue(other, short_codes="prefix").matching.prefer == ("order",)
     assert drgdip.load_catalogue(other, strategy="jingzhou").matching.prefer == STRATEGIES["jingzhou"]["prefer"]
+
+
+@pytest.mark.parametrize("engine", ["reference", "columnar"])
+@pytest.mark.parametrize(("code", "group"), [("36.06", "M"), ("=36.06", None), ("=36.06x", None), ("36.0601", "C")])
+def test_a_sign_before_a_code_makes_it_another(tmp_path, engine, code, group):
+    """Short codes stand for what begins so: no code is taken for one that lists name whole."""
+    folder = shutil.copytree(SMALL, tmp_path / "small")
+    head = (folder / "groups.csv").read_text(encoding="utf-8").splitlines()[0]
+    rows = (head, "C,core,A41,36.060,,,,,,,,,,,", "M,mixed,A41,*,,,,,surgery,,,,,,", "")
+    (folder / "groups.csv").write_text("\n".join(rows), encoding="utf-8")
+    (folder / "procedure_types.csv").write_text("code,type,tier\n36.06,surgery,\n", encoding="utf-8")
+    options = (folder / "catalogue.toml").read_text(encoding="utf-8")
+    (folder / "catalogue.toml").write_text(re.sub(r"\[counts\][^\[]*", "[counts]\n", options), encoding="utf-8")
+    catalogue = drgdip.load_catalogue(folder, short_codes="prefix")
+    assert drgdip.group([{"dx": "A41.900", "procs": code}], catalogue, engine=engine)[0]["group"] == group
+
+
+@pytest.mark.parametrize("strategy", ["", *STRATEGIES])
+@pytest.mark.parametrize("before", STRATEGIES)
+def test_another_strategy_goes_without_what_the_one_before_set(before, strategy):
+    loaded = drgdip.load_catalogue(drgdip.load_catalogue(PLACES, strategy=before), strategy=strategy).matching
+    given = STRATEGIES.get(strategy, {})
+    assert loaded.unnamed_surgery == given.get("unnamed_surgery", "core")
+    assert loaded.short_codes == given.get("short_codes", "whole")
+
+
+def test_a_catalogue_whose_groups_ask_for_several_procedures_has_no_principal_one():
+    with pytest.raises(drgdip.SchemeError, match=r"'principal', and B2 asks for more than one") as caught:
+        drgdip.load_catalogue(PLACES, procedures="principal")
+    assert caught.value.problem == "bad_value"
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -281,11 +312,37 @@ def mixture():
     )
 
 
+@pytest.fixture(scope="module")
+def related(tmp_path_factory):
+    """The catalogue of these tests with all but the first procedure asked for in ``related``."""
+    folder = shutil.copytree(PLACES, tmp_path_factory.mktemp("related") / "places")
+    rows = list(csv.DictReader((folder / "groups.csv").read_text(encoding="utf-8").splitlines()))
+    with (folder / "groups.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            first, _, others = row["procedures"].partition("+")
+            writer.writerow(row | {"procedures": first, "related": others})
+    return folder
+
+
+@pytest.mark.parametrize("procedures", ["principal", "any"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_engines_agree_on_related_procedures(mixture, related, strategy, procedures):
+    catalogue = drgdip.load_catalogue(related, strategy=strategy, procedures=procedures)
+    assert differences(mixture.slice(0, 4_000), catalogue)[:3] == []
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_in_any_order_it_does_not_matter_which_procedures_are_called_related(mixture, related, strategy):
+    one, other = (drgdip.load_catalogue(folder, strategy=strategy, procedures="any") for folder in (PLACES, related))
+    assert drgdip.group(mixture, one)["group"].to_pylist() == drgdip.group(mixture, other)["group"].to_pylist()
+
+
 @pytest.mark.parametrize(
     "options",
     [
         {},
-        {"procedures": "principal"},
         {"untyped": "ignore", "interventional": "therapeutic"},
         {"short_codes": "prefix", "unnamed_surgery": "mixed"},
         {"short_codes": "prefix", "untyped": "ignore", "procedure_types": "opendip-2023"},
@@ -331,8 +388,8 @@ def test_the_mixture_reaches_every_group_and_tells_the_strategies_apart(mixture)
     procedures=st.sampled_from(["principal", "any"]),
     stages=st.permutations(list(STAGES[1:])),
 )
-def test_the_engines_agree_on_anything(cases, **options):
-    catalogue = drgdip.load_catalogue(PLACES, **options)
+def test_the_engines_agree_on_anything(related, cases, **options):
+    catalogue = drgdip.load_catalogue(related, **options)
     assert differences(costed(cases), catalogue) == []
 
 
@@ -528,6 +585,10 @@ def test_a_trace_says_what_put_a_group_behind():
         ("YM", True, None),
         ("L6", False, None),
     ]
+    for stages, order in ((["core", "mixed"], ["Y3", "Y4", "L6"]), (["mixed", "core"], ["Y4", "L6", "Y3"])):
+        first = drgdip.load_catalogue(PLACES, strategy="yichang", stages=stages)
+        trace = drgdip.explain({"dx": "A48.900", "procs": "11.0001|13.0001"}, first)
+        assert [step.code for step in trace.steps] == order  # each once
     tie = drgdip.explain(near(["1500"])[0], drgdip.load_catalogue(PLACES, **HUBEI))
     assert {step.code: step.behind for step in tie.steps} == {"N0": NEAREST, "N1": None, "N2": "order"}
 
@@ -548,9 +609,9 @@ def test_a_trace_gives_what_grouping_gives(mixture, strategy):
 # A catalogue built upon one with a strategy
 
 
-def test_what_is_built_upon_a_strategy_loads_and_may_have_it_again(tmp_path):
+def test_what_is_built_upon_a_strategy_loads_and_may_have_it_again(related, tmp_path):
     history = [{"dx": ["A42.900"], "procs": ["11.0001"], "total_cost": cost} for cost in (1000, 2000) * 20]
-    base = drgdip.load_catalogue(PLACES, strategy="hubei", procedures="principal")
+    base = drgdip.load_catalogue(related, strategy="hubei", procedures="principal")
     head = {"id": "mine", "title": "本地目录", "issuer": "本地"}
     built = drgdip.build_catalogue(history, tmp_path / "mine", base=base, threshold=15, **head)
     assert (built.matching.strategy, built.matching.reads_cost) == ("hubei", False)

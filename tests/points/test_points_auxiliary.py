@@ -258,6 +258,9 @@ def test_two_types_of_one_catalogue_are_an_error():
     ("error", "options", "said"),
     [
         (PolicyError, {"group_cases": -1}, "group_cases=-1: give a number"),
+        (PolicyError, {"group_cases": "15"}, "group_cases='15': give a number"),
+        (PolicyError, {"relaxed": ["icu"]}, "relaxed=['icu']: give a dict"),
+        (PolicyError, {"relaxed": {"icu": None}}, "relaxed={'icu': None}: give a dict"),
         (PolicyError, {"cv_reduction": math.nan}, "cv_reduction=nan"),
         (PolicyError, {"cv_reduction": 20}, "cv_reduction=20: give the part by which it falls, such as 0.2"),
         (PolicyError, {"relaxed": {"icu": {"type_cases": math.inf}}}, "type_cases=inf of icu"),

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -159,7 +160,7 @@ def _with_bands(catalogue: AuxiliaryCatalogue, bands: Mapping[str, Sequence[int]
             f"as bands={{{catalogue.id!r}: (1, 3, 5)}}, or leave {catalogue.id} out of catalogues="
         )
     edges = list(_several(bands[catalogue.id]))
-    whole = all(isinstance(edge, int) and not isinstance(edge, bool) for edge in edges)
+    whole = all(isinstance(edge, Integral) and not isinstance(edge, bool) for edge in edges)
     if not edges or not whole or any(low >= high for low, high in itertools.pairwise(edges)):
         raise CaseError(f"the bands of {catalogue.id} are {edges!r}: give whole numbers that rise, the lower edges")
     types = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +18,7 @@ from drgdip.codes import walks_to
 from drgdip.crosswalks import map_cases
 from drgdip.errors import CaseError
 from drgdip.fields import UNREADABLE
-from drgdip.grouper.catalogue import TREATMENTS, catalogue_of, load_catalogue
+from drgdip.grouper.catalogue import MOST_TERMS, TREATMENTS, catalogue_of, load_catalogue
 from drgdip.grouper.folders import groups_table, write_catalogue
 from drgdip.grouper.group import group
 from drgdip.grouper.match import situation_of
@@ -40,8 +41,10 @@ _LISTS = (
     "procedure_types.csv",
     "sets.csv",
 )
-_PREFIX = re.compile(r"[A-Z]\d\d")
-_PLAIN = re.compile(r"[\w.]+")
+#: Codes that groups can be of, as far as groups name them.
+_DIAGNOSIS = re.compile(r"[A-Z]\d\d(\.\w|[A-Z0-9]\w?)?", re.ASCII)
+_CATEGORY_CODE = re.compile(r"[A-Z]\d\d", re.ASCII)
+_PROCEDURE = re.compile(r"[\w.]+")
 #: Characters of a core group's diagnosis and of a mixed group's.
 _CORE, _CATEGORY = 5, 3
 #: A score has so many digits behind the point at most.
@@ -81,7 +84,7 @@ def build_catalogue(
     mixed_threshold: int | None = None,
     mixed_cv_limit: float | None = None,
     score: Callable[[Any], Any] | None = None,
-    low_level: Collection[str] = (),
+    low_level: str | Collection[str] = (),
     low_share: float | None = None,
     common: int | None = None,
     cv_limit: float = 0.7,
@@ -131,17 +134,17 @@ def build_catalogue(
     Returns
     -------
     The catalogue: groups of the base with enough cases, local core groups, and mixed groups by category and treatment
-    for all cases that are left; ``statistics.csv`` has cases, mean cost and coefficient of variation (with n in the
-    denominator) of each group, as the catalogue itself groups the cases. Equal cases give equal files, in any order of
-    rows. The folder is written when everything has been computed.
+    for all cases that are left; codes that no group could name make none. ``statistics.csv`` has cases, mean cost and
+    coefficient of variation (with n in the denominator) of each group, as the catalogue itself groups the cases. Equal
+    cases give equal files, in any order of rows. The folder is written when everything has been computed.
 
     Raises
     ------
     UnknownNameError
         There is no such catalogue or edition.
     CaseError
-        The table lacks a column, has no usable case; the folder is not empty; an option is out of its range; or what
-        ``score`` gives is no table of the groups.
+        The table lacks a column or has no usable case; no group comes of the cases; the folder is not empty; an option
+        is out of its range; or what ``score`` gives is no table of the groups.
 
     Notes
     -----
@@ -160,6 +163,7 @@ def build_catalogue(
     [('DIP4622', 'core'), ('K35:surgery', 'mixed')]
     """
     national, path = load_catalogue(base), Path(folder)
+    low_level = frozenset([low_level] if isinstance(low_level, str) else low_level)
     _check_place(national, path)
     _check_options(
         low_level=low_level,
@@ -192,6 +196,10 @@ def build_catalogue(
     core = _catalogue(path, national, head, groups)
     left = _taken(group(table, core), core)[rows] < 0
     groups += _mixed_rows(made, left, cost, mixed_threshold, mixed_cv_limit)
+    if not groups:
+        raise CaseError(
+            "no group comes of these cases: none has as many as it needs, nor do the codes make a mixed one"
+        )
     built = _catalogue(path, national, head, groups)
     grouped = group(table, built)
     final = _taken(grouped, built)[rows]
@@ -240,6 +248,8 @@ def _check_options(*, low_level: Collection[str], **options: float | None) -> No
     for name, value in options.items():
         if value is None:
             continue
+        if not isinstance(value, Real):
+            raise CaseError(f"{name} is {value!r}; give a number")
         if name in {"threshold", "mixed_threshold", "common"} and not value >= 1:
             raise CaseError(f"{name} is {value}; give 1 or more")
         if name in {"coverage", "low_share"} and not 0 < value <= 1:
@@ -362,14 +372,15 @@ def _parts(
 ) -> tuple[_Combination | None, tuple[str, str] | None]:
     """The combination that a case is, if it can be a group's, and its category and treatment."""
     situation = situation_of([dx], procs, {}, national)
-    if _PREFIX.fullmatch(dx[:_CATEGORY]) is None or not all(map(_PLAIN.fullmatch, situation.procs)):
-        return None, None
-    combination = None
-    if situation.conservative:
-        combination = _Combination(dx[:_CORE], "", ())
-    elif situation.principal is not None:
-        combination = _Combination(dx[:_CORE], situation.principal, tuple(sorted(situation.others)))
-    return combination, (dx[:_CATEGORY], situation.treatment) if situation.treatment else None
+    core, category, combination = dx[:_CORE], dx[:_CATEGORY], None
+    if _DIAGNOSIS.fullmatch(core) and all(map(_PROCEDURE.fullmatch, situation.procs)):
+        if situation.conservative:
+            combination = _Combination(core, "", ())
+        elif situation.principal is not None:
+            combination = _Combination(core, situation.principal, tuple(sorted(situation.others)))
+    if situation.treatment is None or not _CATEGORY_CODE.fullmatch(category):
+        return combination, None
+    return combination, (category, situation.treatment)
 
 
 def _numbered(keys: Iterable[Hashable]) -> tuple[np.ndarray, list[Any]]:
@@ -424,7 +435,7 @@ def _local(
     for number in np.flatnonzero(n >= least).tolist():
         one = made.combinations[number]
         alone = place.get(one._replace(related=()), number)
-        enough = one.related and alone != number and n[alone]
+        enough = one.related and alone != number and n[alone] and len(set(one.related)) < MOST_TERMS
         if enough and related_increase(total[alone] / n[alone], total[number] / n[number]) >= increase:
             core.append(one)
     return sorted(set(core) - known)

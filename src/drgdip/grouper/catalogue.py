@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EXCLUDED",
+    "MOST_TERMS",
     "PREFERENCES",
     "STAGES",
     "STRATEGIES",
@@ -111,7 +112,7 @@ _ANYWHERE = ("", "dx", "procedures")
 _RANGE = re.compile(r"([A-Z])(\d\d)-([A-Z])(\d\d)")
 _PATTERN = re.compile(r"[A-Z](\d(\d(\.\S+|[A-Z0-9]\S*)?)?)?")
 #: How many terms a group may have; the longest published one has 13.
-_MOST_TERMS = 16
+MOST_TERMS = 16
 #: Characters of a procedure that is short: with ``short_codes`` it stands for all that begin so.
 _SHORT = range(4, 7)
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -148,9 +149,11 @@ class Group:
     procedures
         Terms that must hold, together; () for conservative treatment; None where procedures do not matter.
     related
-        Terms that must hold of the procedures other than the principal one.
+        Terms that must hold besides: of the procedures other than the principal one where ``procedures`` is about the
+        principal one (`Matching.asks_principal`), else of all.
     shared
-        Of ``procedures`` and of ``related``: the terms that must hold besides, since a procedure does for one only.
+        The terms that must hold besides, since a procedure does for one only: those of ``related``, and those of both
+        columns where both are about all procedures.
     other_dx
         Prefixes, one of which an other diagnosis must have; () for no such condition.
     anywhere
@@ -273,6 +276,10 @@ class Matching:
     unnamed_surgery: str = "core"
     short_codes: str = "whole"
     newborn_weight: str = ""
+
+    def asks_principal(self, anywhere: str) -> bool:
+        """Whether the procedures of a group with this ``anywhere`` are about the principal one."""
+        return self.procedures == "principal" and anywhere != "procedures"
 
     @property
     def reads_cost(self) -> bool:
@@ -534,6 +541,10 @@ def load_catalogue(catalogue: str | os.PathLike[str] | Catalogue, **matching: An
             raise UnknownNameError("option of [matching]", name, known, hint=f"The options are {', '.join(known)}.")
     head, statistics = loaded.folder / CATALOGUE.head, loaded.annexes.get("statistics.csv")
     changed = _matching(head, matching, statistics, dataclasses.asdict(loaded.matching))
+    for group in loaded.groups:
+        if _asks_for_too_much(group, changed):
+            what = f"procedures in [matching] is {changed.procedures!r}, and {group.code} asks for more than one"
+            raise SchemeError("bad_value", what, file=head, fix="Give 'any'")
     types = loaded.types
     if changed.procedure_types != loaded.matching.procedure_types:
         types = _types(loaded.annexes.get("procedure_types.csv"), changed, head)
@@ -671,6 +682,11 @@ def _matching(
         if wanted is not None and value not in wanted:
             what = f"{key} in [matching] is {value!r}"
             raise SchemeError("bad_value", what, file=path, fix=f"Give {' or '.join(filter(None, wanted))}")
+    if "strategy" in options:  # another strategy goes without what the one before set
+        was = STRATEGIES.get(before.get("strategy", ""), {})
+        before = {
+            key: value for key, value in before.items() if defaults[key] is dataclasses.MISSING or was.get(key) != value
+        }
     named = dict(STRATEGIES.get(options.get("strategy", ""), {}))
     if statistics is None and "prefer" in named:  # a strategy does without mean costs where there are none
         named["prefer"] = tuple(name for name in named["prefer"] if name != _NEAREST)
@@ -821,8 +837,8 @@ def _groups(table: Table, matching: Matching, sets: Mapping[str, frozenset[str]]
             prefixes[dx] = prefixes_of(table, index, dx)
         asked = None if procedures == "*" else terms[procedures]
         others = _terms(table, index, related)
-        if max(len(asked or ()), len(others)) > _MOST_TERMS:
-            what = f"{code} asks for more than {_MOST_TERMS} different procedures"
+        if len(asked or ()) + len(others) > MOST_TERMS:
+            what = f"{code} asks for more than {MOST_TERMS} different procedures"
             raise table.error("bad_value", index, what, "Ask for those that tell the group from others")
         group = Group(
             code=code,
@@ -833,7 +849,7 @@ def _groups(table: Table, matching: Matching, sets: Mapping[str, frozenset[str]]
             ranged=_ranged(prefixes[dx], dx),
             procedures=asked,
             related=others,
-            shared=(_shared(asked or ()), _shared(others)),
+            shared=(_shared(others), _shared((*(asked or ()), *others))),
             other_dx=prefixes_of(table, index, other_dx),
             anywhere=anywhere,
             condition=rules[condition],
@@ -843,8 +859,7 @@ def _groups(table: Table, matching: Matching, sets: Mapping[str, frozenset[str]]
             primary_care=kind == "primary-care" or _FLAGS[primary],
             dx_text=dx,
         )
-        principal = matching.procedures == "principal" and anywhere != "procedures"
-        if principal and asked and (len(asked) > 1 or asked[0].times > 1):
+        if _asks_for_too_much(group, matching):
             what = f"{code} asks for more than one principal procedure"
             fix = "Put the others in related, or let anywhere say procedures"
             raise table.error("bad_value", index, what, fix)
@@ -856,6 +871,11 @@ def _groups(table: Table, matching: Matching, sets: Mapping[str, frozenset[str]]
         seen[*key, first_term] = code
         groups.append(group)
     return tuple(groups)
+
+
+def _asks_for_too_much(group: Group, matching: Matching) -> bool:
+    """Whether a group asks for more than one principal procedure, which no case has."""
+    return matching.asks_principal(group.anywhere) and sum(term.times for term in group.procedures or ()) > 1
 
 
 def _unordered(terms: tuple[Term, ...] | None) -> frozenset[Term] | None:

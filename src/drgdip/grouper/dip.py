@@ -100,6 +100,8 @@ class PrefixNumbering:
             return self.missing
         if _WHOLE + code in self.number_of:
             return self.number_of[_WHOLE + code]
+        if code.startswith(_WHOLE):  # no prefix does, and a whole code is not to be taken for one
+            return self.unknown
         for length in self.lengths:
             if code[:length] in self.number_of:
                 return self.number_of[code[:length]]
@@ -309,11 +311,10 @@ def _rows(
     tiers = _tiers(catalogue)
     scopes, times, term_code, codes, row_term = [], [], [0], [], [0]
     for group in rows:
-        principal = catalogue.matching.procedures == "principal" and group.anywhere != "procedures"
-        asked = [(term, kernels.PRINCIPAL if principal else kernels.ALL) for term in group.procedures or ()]
-        asked += [(term, kernels.OTHERS) for term in group.related]
-        asked += [(term, kernels.ALL) for term in group.shared[0]]
-        asked += [(term, kernels.OTHERS) for term in group.shared[1]]
+        principal = catalogue.matching.asks_principal(group.anywhere)
+        first, others = (kernels.PRINCIPAL, kernels.OTHERS) if principal else (kernels.ALL, kernels.ALL)
+        asked = [(term, first) for term in group.procedures or ()]
+        asked += [(term, others) for term in (*group.related, *group.shared[0 if principal else 1])]
         for term, scope in asked:
             scopes.append(scope)
             times.append(term.times)

@@ -41,9 +41,10 @@ def _plain_case(group: Group, catalogue: Catalogue, random: Random) -> dict[str,
     if group.other_dx:
         dx.append(_code(random.choice(group.other_dx), catalogue, random))
     procs = [_procedure(term, catalogue, random) for term in group.procedures or () for _ in range(term.times)]
-    if catalogue.matching.procedures == "any" or group.anywhere == "procedures":
-        random.shuffle(procs)
     related = [_procedure(term, catalogue, random) for term in group.related for _ in range(term.times)]
+    if not catalogue.matching.asks_principal(group.anywhere):
+        procs, related = [*procs, *related], []
+        random.shuffle(procs)
     random.shuffle(related)
     if group.treatment not in {"", TREATMENTS[-1]}:
         procs = _typed(group, catalogue, random)

@@ -77,7 +77,7 @@ def write_folder(scheme: Scheme, folder: Path) -> None:
 
 def write_catalogue(catalogue: Catalogue, folder: Path, groups: Table | None = None) -> None:
     """Write a catalogue (`Catalogue.to_folder`); with its table of groups where nothing holds it yet."""
-    groups = groups or groups_table(catalogue)
+    groups = groups_table(catalogue) if groups is None else groups
     _make(folder)
     for name, table in {"groups.csv": groups, **catalogue.annexes}.items():
         _write(folder / name, table.columns, table.rows)

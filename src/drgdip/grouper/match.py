@@ -117,10 +117,11 @@ def match(
     by_stage: dict[str, list[Group]] = {}
     for group in candidates:
         by_stage.setdefault(group.kind, []).append(group)
-    for stage in catalogue.matching.stages:
+    stages = catalogue.matching.stages
+    for place, stage in enumerate(stages):
         taken = _preferred(by_stage, stage, situation, catalogue, log)
         if taken is not None:
-            if stage in NAMING and _leaves_surgery(taken, situation, catalogue):
+            if stage in NAMING and "mixed" in stages[place:] and _leaves_surgery(taken, situation, catalogue):
                 taken = _preferred(by_stage, "mixed", situation, catalogue, log) or taken
             if log is not None:
                 _mark(log, taken, situation, catalogue)
@@ -275,17 +276,16 @@ def questions(group: Group, situation: Situation, catalogue: Catalogue) -> Itera
         yield Asked("treatment", f"{group.treatment} {group.tier}".strip(), fitting, (), has)
     elif group.procedures == ():
         yield Asked("conservative treatment", "", situation.conservative, situation.procs)
+    what, given, others, shared = "procedure", situation.procs, situation.procs, group.shared[1]
+    if catalogue.matching.asks_principal(group.anywhere):
+        what, given = "principal procedure", () if situation.principal is None else (situation.principal,)
+        others, shared = situation.others, group.shared[0]
     for term in group.procedures or ():
-        if catalogue.matching.procedures == "principal" and group.anywhere != "procedures":
-            principal = () if situation.principal is None else (situation.principal,)
-            yield _term("principal procedure", term, principal, catalogue)
-        else:
-            yield _term("procedure", term, situation.procs, catalogue)
+        yield _term(what, term, given, catalogue)
     for term in group.related:
-        yield _term("related procedure", term, situation.others, catalogue)
-    for shared, given in zip(group.shared, (situation.procs, situation.others), strict=True):
-        for term in shared:
-            yield _term("a procedure for each", term, given, catalogue)
+        yield _term("related procedure", term, others, catalogue)
+    for term in shared:
+        yield _term("a procedure for each", term, others, catalogue)
     if group.condition != ALWAYS:
         codes = {"ZYZD": all_dx[:1], "QTZD": situation.other_dx}
         held = holds(group.condition, Facts(codes, dict(situation.values), {}), catalogue)

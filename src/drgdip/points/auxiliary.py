@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from drgdip.points._sums import sums
 from drgdip.points.weighting import weights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from drgdip.points._columns import Codes
     from drgdip.points.trimming import CaseRule, Trim
@@ -161,11 +163,13 @@ def auxiliary_table(
 
 
 def _check_conditions(asked: Mapping[str, float | None], relaxed: Mapping[str, Mapping[str, float | None]]) -> None:
+    if not isinstance(relaxed, Mapping) or not all(isinstance(values, Mapping) for values in relaxed.values()):
+        raise PolicyError(f"relaxed={relaxed!r}: give a dict of conditions by catalogue, such as {{'icu': {{...}}}}")
     for where, conditions in (("", asked), *((f" of {name}", values) for name, values in relaxed.items())):
         for name, value in conditions.items():
             if name not in _CONDITIONS:
                 raise UnknownNameError("condition", name, _CONDITIONS, hint=f"There are {', '.join(_CONDITIONS)}.")
-            if value is not None and not (math.isfinite(value) and value >= 0):
+            if value is not None and not (isinstance(value, Real) and math.isfinite(value) and value >= 0):
                 raise PolicyError(f"{name}={value!r}{where}: give a number of at least 0, or None")
             if name == "cv_reduction" and value is not None and value > 1:
                 raise PolicyError(f"cv_reduction={value!r}{where}: give the part by which it falls, such as 0.2")
