@@ -229,7 +229,10 @@ def test_a_folder_as_scheme(tmp_path, run):
     ("arguments", "message"),
     [
         (["group", "nothing.csv", "--scheme", "chs-drg-2.0"], "nothing.csv: there is no such file"),
-        (["group", SAMPLE, "--scheme", "chs-drg-2"], "there is no scheme 'chs-drg-2'. Did you mean 'chs-drg-2.0'"),
+        (
+            ["group", SAMPLE, "--scheme", "chs-drg-2"],
+            "there is no scheme or catalogue 'chs-drg-2'. Did you mean 'chs-drg-2.0'",
+        ),
         (["group", SAMPLE, "--scheme", "./none"], "none: there is no such folder"),
         (["group", SAMPLE, "--scheme", "chs-drg-2.0"], "has columns mdc, adrg, group, status already; give --prefix"),
         (["group", SAMPLE, "--scheme", "chs-drg-2.0", "--prefix", "x", "--columns", "dx"], "say it as COLUMN=NAME"),
@@ -246,8 +249,8 @@ def test_a_folder_as_scheme(tmp_path, run):
         (["explain", "--scheme", "chs-drg-2.0"], "name a FILE and --case, or give the case's --dx"),
         (["explain", SAMPLE, "--scheme", "chs-drg-2.0"], "say which case with --case; the first of"),
         (["explain", SAMPLE, "--scheme", "chs-drg-2.0", "--case", "2205887"], "Did you mean '22058878'"),
-        (["explain", "--dx", "A1", "--scheme", "chs"], "there is no scheme 'chs'"),
-        (["schemes", "show", "chs-drg-9.9"], "there is no scheme 'chs-drg-9.9'. Did you mean"),
+        (["explain", "--dx", "A1", "--scheme", "chs"], "there is no scheme or catalogue 'chs'"),
+        (["schemes", "show", "chs-drg-9.9"], "there is no scheme or catalogue 'chs-drg-9.9'. Did you mean"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_exits_with_1(arguments, message, run, tmp_path, monkeypatch):

@@ -236,7 +236,9 @@ def test_an_unknown_id_names_the_nearest(name, nearest):
 
 
 def test_an_id_like_no_other_still_says_where_to_look():
-    with pytest.raises(UnknownNameError, match="there is no scheme 'zzz'. `drgdip schemes` lists all") as caught:
+    with pytest.raises(
+        UnknownNameError, match="there is no scheme or catalogue 'zzz'. `drgdip schemes` lists all"
+    ) as caught:
         group_one({"dx": ["A01"]}, "zzz")
     assert caught.value.nearest == ()
 

@@ -138,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     schemes = commands.add_parser(
         "schemes", help="list the schemes and catalogues, or show one", description="List schemes and catalogues."
     )
-    schemes.add_argument("--place", metavar="PLACE", help="schemes of a place: its name, English name or code")
+    schemes.add_argument("--place", metavar="PLACE", help="those of a place: its name, English name or code")
     schemes.set_defaults(run=_schemes)
     show = schemes.add_subparsers(metavar="show").add_parser("show", help="show one with its notes")
     show.add_argument("scheme", metavar="ID", help=_SCHEME)
@@ -414,13 +414,20 @@ class _Summary:
 
     def lines(self) -> Iterator[str]:
         """The summary for a reader."""
+        from drgdip.grouper.catalogue import Catalogue, labels_of
         from drgdip.grouper.result import REASONS, STATUSES
 
         info = self.scheme.info
+        expected = {
+            "grouped",
+            "ungrouped",
+            "invalid",
+            "excluded" if isinstance(self.scheme, Catalogue) else "ambiguous",
+        }
         yield f"{_several(self.cases, 'case')} under {info.id} revision {info.revision} ({info.title})"
         for status in STATUSES:
             number = self.statuses[status]
-            if number or status in {"grouped", "ambiguous", "ungrouped", "invalid"}:
+            if number or status in expected:
                 groups = f" in {_several(len(self.groups), 'group')}" if status == "grouped" else ""
                 yield f"  {status:<10}{number:>10,}  {number / max(self.cases, 1):8.2%}{groups}"
         if self.reasons:
@@ -429,11 +436,20 @@ class _Summary:
                 yield f"  {number:>8,}  {reason}: {REASONS[reason][0]}"
         if self.groups:
             yield "commonest groups"
+            labels = labels_of(self.scheme)
             for group, number in sorted(self.groups.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN]:
-                yield f"  {number:>8,}  {group} {self.scheme.names.get(group, '')}".rstrip()
+                yield f"  {number:>8,}  {group} {_short(labels.get(group, ''))}".rstrip()
 
     def warnings(self) -> Iterator[str]:
         """What a reader should know of the input."""
+        from drgdip.grouper.catalogue import Catalogue
+
+        groups = self.scheme.groups if isinstance(self.scheme, Catalogue) and self.statuses["ungrouped"] else ()
+        if groups and all(group.kind not in {"mixed", "blank"} for group in groups):
+            yield (
+                f"{self.scheme.id} has no mixed groups, so that what no core group takes stays ungrouped; "
+                "a place makes its own (docs/dip.md)"
+            )
         if self.absent:
             yield f"no column for {', '.join(self.absent)}: taken as missing (the names known are in docs/cases.md)"
         doubled = [number for number, times in self.ids.items() if times > 1]
@@ -558,13 +574,13 @@ def _case_of_file(options: argparse.Namespace) -> dict[str, Any]:
 
 def _schemes(options: argparse.Namespace) -> None:
     from drgdip.grouper.catalogue import STAGES, list_catalogues
-    from drgdip.grouper.choose import schemes_of
+    from drgdip.grouper.choose import catalogues_of, schemes_of
     from drgdip.grouper.scheme import list_schemes
 
     for info in list_schemes() if options.place is None else schemes_of(options.place):
         counts = " ".join(f"{info.counts[name]:>4} {name.upper()}" for name in ("mdc", "adrg", "drg"))
         print(f"{info.id:<34} revision {info.revision}  {counts}  {info.title}")
-    for info in list_catalogues() if options.place is None else ():
+    for info in list_catalogues() if options.place is None else catalogues_of(options.place):
         kinds = " ".join(f"{info.counts[kind]:>5} {kind}" for kind in STAGES if kind in info.counts)
         print(f"{info.id:<34} revision {info.revision}  {kinds:<24}  {info.title}")
 
@@ -654,7 +670,9 @@ def _moves(table: pa.Table, limit: int, words: tuple[str, str]) -> Iterator[str]
     moved = sum(row["cases"] for row in moves if row["moved"])
     yield f"{_several(total, 'case')}: {moved:,} change their {words[0]} ({moved / max(total, 1):.2%})"
     for row in moves[:limit]:
-        sides = (f"{row[side] or row[f'{side}_status']} {row[f'{side}_name'] or ''}" for side in ("before", "after"))
+        sides = (
+            f"{row[side] or row[f'{side}_status']} {_short(row[f'{side}_name'] or '')}" for side in ("before", "after")
+        )
         yield f"  {row['cases']:>8,} of {row['before_cases']:,}  " + " -> ".join(map(str.strip, sides))
     if len(moves) > limit:
         yield f"  ... and {len(moves) - limit:,} more {words[1]}"
@@ -679,6 +697,8 @@ def _settle(options: argparse.Namespace) -> None:
     tables = {name: read_settlement(path) for name in _SETTLE_TABLES if (path := getattr(options, name)) is not None}
     named = {name: read_settlement(path) for name, path in _pairs(options.coefficients, "--coefficients").items()}
     cases = read_settlement(*options.cases)
+    if options.weights is None and "points" not in cases.column_names:
+        raise CaseError("the cases have no column points: give it, or --weights, a table of group and weight")
     year = settle_year(
         cases,
         policy,

@@ -108,7 +108,7 @@ EDITS = [
         ("primary_care.csv", "A41.9,11.0001,脓毒症", "A41.9,,"),
         [
             ("primary_care", "gone", "A41.9:11.0001", "脓毒症", None),
-            ("primary_care", "added", "A41.9:", None, "A41.9"),
+            ("primary_care", "added", "A41.9:", None, "A41.9; conservative"),
         ],
     ),
     (

@@ -18,7 +18,7 @@ from drgdip.cli import main
 from drgdip.grouper.dip_witness import dip_near_misses, dip_witness
 from drgdip.grouper.result import DipResult
 
-THREE = "nhsa-dip-3.0"
+TWO, THREE = "nhsa-dip-2.0", "nhsa-dip-3.0"
 _SCHEMA = pa.schema([field.remove_metadata() for field in case_schema()])
 _PUZZLING = ["U84.300", "P07.100", "C34.900", "T31.100", "B24.x00", None, "", "nonsense", "Ａ41.900", "a41.900", "A4"]
 
@@ -226,6 +226,45 @@ def test_the_command_line_takes_catalogues(tmp_path, capsys):
         == "1,I21.001,36.0601|00.2400x001,a,BX-619,merge,surgery,false,grouped,"
     )
     assert main(["explain", str(path), "--case", "1", "--scheme", THREE, "--brief"]) == 0
-    assert capsys.readouterr().out.splitlines()[1] == "group: BX-619"
+    assert capsys.readouterr().out.splitlines()[1] == (
+        "group: BX-619  I21; 36.0601|36.0602|36.0700|36.0700x004; related 00.2400x001|38.2400"
+    )
+    assert main(["group", str(path), "--scheme", TWO, "--prefix", "dip_"]) == 0
+    said, notes = capsys.readouterr()
+    assert "ambiguous" not in said
+    assert [line.split()[0] for line in said.splitlines()[1:5]] == ["grouped", "ungrouped", "invalid", "excluded"]
+    assert "1  DIP2960 I21.0; 36.0601" in said
+    assert "has no mixed groups" not in notes  # nothing is ungrouped
+    path.write_text("dx,procs\nZ99.900,\n", encoding="utf-8")
+    assert main(["group", str(path), "--scheme", TWO]) == 0
+    assert f"note: {TWO} has no mixed groups" in capsys.readouterr().err
+    assert main(["group", str(path), "--scheme", "dip-yunfu-2023"]) == 0
+    assert "has no mixed groups" not in capsys.readouterr().err
     assert main(["schemes", "show", "dip-yunfu-2023"]) == 0
     assert "principal_first" in capsys.readouterr().out
+
+
+def test_a_group_is_named_by_its_name_or_by_what_it_asks_for():
+    catalogue = drgdip.load_catalogue(THREE)
+    assert catalogue.label("XQ-6") == "肾移植"
+    assert catalogue.label(None) == ""
+    assert catalogue.label("BX-619") == "I21; 36.0601|36.0602|36.0700|36.0700x004; related 00.2400x001|38.2400"
+    assert drgdip.load_catalogue(TWO).label("DIP1") == "A00.0; conservative"
+    with pytest.raises(drgdip.UnknownNameError, match="there is no group 'XQ-99'. Did you mean"):
+        catalogue.label("XQ-99")
+
+
+def test_an_id_of_the_other_kind_says_which_function_loads_it():
+    with pytest.raises(drgdip.UnknownNameError, match="It is a catalogue, which load_catalogue loads"):
+        drgdip.load_scheme(TWO)
+    with pytest.raises(drgdip.UnknownNameError, match="It is a scheme, which load_scheme loads"):
+        drgdip.load_catalogue("chs-drg-2.0")
+
+
+def test_what_is_no_folder_of_either_kind(tmp_path):
+    (tmp_path / "mine.xlsx").touch()
+    case = {"dx": ["A41.900"]}
+    with pytest.raises(drgdip.SchemeError, match="is a file, and a folder is wanted. A workbook becomes a folder"):
+        drgdip.group_one(case, tmp_path / "mine.xlsx")
+    with pytest.raises(drgdip.SchemeError, match="neither scheme.toml nor catalogue.toml"):
+        drgdip.group_one(case, tmp_path)

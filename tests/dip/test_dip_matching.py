@@ -324,7 +324,7 @@ def test_a_trace_has_every_group_tried():
     assert trace.result.group == "BX-619"
     assert [step.code for step in trace.steps if step.holds] == ["BX-619"]
     text = trace.text()
-    assert text.startswith("case 7 · nhsa-dip-3.0 · grouped\ngroup: BX-619\n")
+    assert text.startswith("case 7 · nhsa-dip-3.0 · grouped\ngroup: BX-619  I21; 36.0601|")
     assert "merge BX-620: related procedure 00.5902: no" in text
     assert "(fits, but another is preferred: most_terms)" in text
     assert "符合，但另有优先病种" in trace.text("zh")

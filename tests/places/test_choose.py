@@ -9,8 +9,16 @@ import re
 import pytest
 from conftest import PLACES, SOURCE
 
-from drgdip import DrgdipError, SchemeChoiceError, UnknownNameError, find_scheme, list_schemes, load_scheme
-from drgdip.grouper.choose import schemes_of
+from drgdip import (
+    DrgdipError,
+    SchemeChoiceError,
+    UnknownNameError,
+    find_scheme,
+    list_catalogues,
+    list_schemes,
+    load_scheme,
+)
+from drgdip.grouper.choose import catalogues_of, schemes_of
 
 NANJING = "chs-drg-2.0-nanjing-2024"
 
@@ -94,7 +102,7 @@ def test_what_is_no_date(on):
         find_scheme("南京", on=on)
 
 
-@pytest.mark.parametrize(("name", "nearest"), [("南宁", "南京"), ("Nanjin", "Nanjing"), ("哈尔滨啊", "哈尔滨市")])
+@pytest.mark.parametrize(("name", "nearest"), [("南宁", "南阳"), ("Nanjin", "Nanjing"), ("哈尔滨啊", "哈尔滨市")])
 def test_an_unknown_place_names_the_nearest(name, nearest):
     with pytest.raises(UnknownNameError, match=f"there is no place '{name}'") as caught:
         find_scheme(name)
@@ -122,7 +130,16 @@ def test_places_are_those_of_the_schemes():
     found = rows()
     assert [row["code"] for row in found] == sorted({row["code"] for row in found})
     assert all(re.fullmatch(r"\d{6}", row["code"]) for row in found)
-    assert {row["place"] for row in found} == {info.place for info in list_schemes()}
+    assert {row["place"] for row in found} == {info.place for info in (*list_schemes(), *list_catalogues())}
     names = [name.casefold() for row in found for name in {row["name"], row["short"], row["english"]}]
     assert len(names) == len(set(names))
     assert {info.id for row in found for info in schemes_of(row["code"])} >= set(PLACES)
+    assert {info.id for row in found for info in catalogues_of(row["code"])} == {info.id for info in list_catalogues()}
+
+
+@pytest.mark.parametrize("name", ["云浮", "云浮市", "Yunfu", 445300, "445302"])
+def test_a_place_with_a_catalogue_only_says_so(name):
+    assert [info.id for info in catalogues_of(name)] == ["dip-yunfu-2023"]
+    assert schemes_of(name) == []
+    with pytest.raises(SchemeChoiceError, match="but a DIP catalogue: dip-yunfu-2023. Load that with load_catalogue"):
+        find_scheme(name)

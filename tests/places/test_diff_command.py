@@ -37,6 +37,8 @@ def test_schemes_of_a_place(run):
         "chs-drg-2.0-handan-2025",
         "chs-drg-2.0-handan-2026",
     ]
+    code, said, _ = run("schemes", "--place", "云浮")
+    assert (code, [line.split()[0] for line in said.splitlines()]) == (0, ["dip-yunfu-2023"])
     code, said, problem = run("schemes", "--place", "Atlantis")
     assert (code, said) == (1, "")
     assert "there is no place 'Atlantis'" in problem
@@ -132,8 +134,8 @@ def test_cases_under_a_scheme_and_a_catalogue(run, tmp_path):
 def test_codes_are_mapped_on_the_way_in(run, tmp_path):
     (tmp_path / "one.csv").write_text("dx,procs\nA15.000x011,\n", encoding="utf-8")
     for codes, line in (
-        ((), "DIP47 -> FZ-1837 非耐药结核"),
-        (("--codes", "clinical-2.0"), "DIP51 -> FZ-1836 耐药结核"),
+        ((), "DIP47 A15.0; conservative -> FZ-1837 非耐药结核"),
+        (("--codes", "clinical-2.0"), "DIP51 A15.1; conservative -> FZ-1836 耐药结核"),
     ):
         code, said, _ = run("diff", "nhsa-dip-2.0", "nhsa-dip-3.0", tmp_path / "one.csv", *codes)
         assert (code, said.splitlines()[-1].strip()) == (0, f"1 of 1  {line}")
@@ -142,8 +144,8 @@ def test_codes_are_mapped_on_the_way_in(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("chs-drg-2.0", "chs-drg-9"), "there is no scheme 'chs-drg-9'"),
-        (("nhsa-dip-2.0", "nhsa-dip-3"), "there is no scheme 'nhsa-dip-3'. Did you mean 'nhsa-dip-3.0'"),
+        (("chs-drg-2.0", "chs-drg-9"), "there is no scheme or catalogue 'chs-drg-9'"),
+        (("nhsa-dip-2.0", "nhsa-dip-3"), "there is no scheme or catalogue 'nhsa-dip-3'. Did you mean 'nhsa-dip-3.0'"),
         (("nhsa-dip-2.0", "chs-drg-2.0"), "Compare them on cases"),
         (("nhsa-dip-1.0", "nhsa-dip-2.0", CASES, "--codes", "nhsa-2.0"), "no cross-walk leads from nhsa-icd10-2.0"),
         (("./nowhere", "chs-drg-2.0"), "there is no such folder"),

@@ -203,9 +203,9 @@ def test_what_is_wrong_is_said(case, changed, options, kind, message):
 
 
 def test_scoring_needs_its_coefficients():
-    with pytest.raises(PolicyError, match="belong together"):
+    with pytest.raises(PolicyError, match="is 'level': give a table for each name in it"):
         score_cases([CASE], policy(points={"scale": 1, "coefficients": "level"}), [])
-    with pytest.raises(PolicyError, match="belong together"):
+    with pytest.raises(PolicyError, match="names no table, but coefficients= is given"):
         score_cases([CASE], policy(), [], coefficients={"level": 1})
 
 

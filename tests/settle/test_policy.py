@@ -181,3 +181,8 @@ def test_files_that_are_no_policy(content, message, tmp_path):
         path.write_bytes(content)
     with pytest.raises(PolicyError, match=message):
         read_policy(path)
+
+
+def test_the_id_of_a_preset_is_no_file():
+    with pytest.raises(PolicyError, match="It is a preset: `drgdip policies show jilin-dip` prints its file"):
+        read_policy("jilin-dip")

@@ -252,6 +252,12 @@ def test_wrong_words(more, message, capsys):
     assert message in capsys.readouterr().err
 
 
+def test_cases_without_points_or_weights(capsys, tmp_path):
+    cases = write(tmp_path / "c.csv", "case_id,hospital,pool,group\n1,H,employee,BR23\n")
+    assert main([WORDS[0], str(cases), *WORDS[2:]]) == 1
+    assert "no column points: give it, or --weights, a table of group and weight" in capsys.readouterr().err
+
+
 def test_policies_on_the_command_line(capsys):
     assert main(["policies"]) == 0
     assert "jinhua       drg  floating" in capsys.readouterr().out

@@ -31,7 +31,7 @@ from drgdip.grouper.scheme import (
     load_scheme,
     scheme_index,
 )
-from drgdip.grouper.tables import CATALOGUE, Table, read_folder, read_table, read_toml
+from drgdip.grouper.tables import CATALOGUE, SCHEME, Table, read_folder, read_table, read_toml
 
 if TYPE_CHECKING:
     import os
@@ -50,6 +50,7 @@ __all__ = [
     "Term",
     "catalogue_of",
     "counts_of",
+    "labels_of",
     "list_catalogues",
     "load_any",
     "load_catalogue",
@@ -196,6 +197,34 @@ class Group:
     def alternatives(self) -> int:
         """How many procedures would do, of all terms together."""
         return sum(len(term.codes) for term in (*(self.procedures or ()), *self.related))
+
+    @property
+    def asks(self) -> dict[str, str]:
+        """What is asked for, each part in the notation of ``groups.csv``."""
+        diagnoses = [self.dx_text or "*", f"other {'|'.join(self.other_dx)}" if self.other_dx else ""]
+        procedures = ["*" if self.procedures is None else "+".join(map(str, self.procedures))]
+        procedures.append(f"related {'+'.join(map(str, self.related))}" if self.related else "")
+        for part, texts in (("dx", diagnoses), ("procedures", procedures)):
+            if self.anywhere == part:
+                texts[0] = f"anywhere {texts[0]}"
+        return {
+            "diagnosis": _joined(diagnoses),
+            "procedures": _joined(procedures),
+            "rule": str(self.condition),
+            "treatment": f"{self.treatment} {self.tier}".strip(),
+        }
+
+    @property
+    def label(self) -> str:
+        """The name, or what is asked for where there is none: ``I21; 36.0601; related 00.2400x001``."""
+        if self.name:
+            return self.name
+        asks = self.asks
+        return _joined([asks["diagnosis"], asks["procedures"] or TREATMENTS[-1], asks["rule"], asks["treatment"]])
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return "; ".join(filter(None, texts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -400,6 +429,37 @@ class Catalogue:
         kind = self.types[procedure][0] if procedure in self.types else None
         return self.matching.interventional if kind == "interventional" else kind
 
+    def label(self, group: str | None) -> str:
+        """The name of a group or, where it has none, what it asks for.
+
+        Parameters
+        ----------
+        group
+            A group's id; None, as cases without a group have.
+
+        Returns
+        -------
+        The name, or what is asked for in the notation of ``groups.csv``; "" for None.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such group; the message has the nearest.
+
+        Examples
+        --------
+        >>> catalogue = load_catalogue("nhsa-dip-3.0")
+        >>> catalogue.label("XQ-6"), catalogue.label("JC-3953"), catalogue.label("JC-1858")
+        ('肾移植', 'M19; 81.5600', 'A01.0; conservative')
+        """
+        if group is None:
+            return ""
+        for one in self.groups:
+            if one.code == group:
+                return one.label
+        known = (one.code for one in self.groups)
+        raise UnknownNameError("group", group, known, hint=f"{self.id} has {len(self.groups):,} groups.")
+
     def __repr__(self) -> str:
         kinds = Counter(group.kind for group in self.groups)
         counts = ", ".join(f"{kinds[stage]} {stage}" for stage in self.matching.stages if kinds[stage])
@@ -472,9 +532,7 @@ def load_catalogue(catalogue: str | os.PathLike[str] | Catalogue, **matching: An
     elif isinstance(catalogue, str) and not is_path(catalogue):
         loaded = _load_packaged(catalogue)
     else:
-        loaded = _load_folder(
-            folder_of(catalogue, "Give a catalogue's folder or id; Catalogue.from_workbook reads a workbook")
-        )
+        loaded = _load_folder(folder_of(catalogue, "Give a catalogue's folder or id"))
     if not matching:
         return loaded
     known = [field.name for field in dataclasses.fields(Matching)]
@@ -508,8 +566,21 @@ def load_any(scheme: str | os.PathLike[str] | Scheme | Catalogue) -> Scheme | Ca
         if scheme in known or scheme in scheme_index():
             return _load_packaged(scheme) if scheme in known else load_scheme(scheme)
         hint = "`drgdip schemes` lists all; a folder of your own is named by a path, such as ./" + scheme
-        raise UnknownNameError("scheme", scheme, [*scheme_index(), *known], hint=hint)
-    return load_catalogue(scheme) if (Path(scheme) / CATALOGUE.head).is_file() else load_scheme(scheme)
+        raise UnknownNameError("scheme or catalogue", scheme, [*scheme_index(), *known], hint=hint)
+    folder = Path(scheme)
+    if (folder / CATALOGUE.head).is_file():
+        return load_catalogue(folder)
+    if folder.is_dir() and not (folder / SCHEME.head).is_file():
+        what = f"the folder has neither {SCHEME.head} nor {CATALOGUE.head}"
+        raise SchemeError(
+            "missing_file", what, file=folder, fix="Give the folder of a DRG scheme or of a DIP catalogue"
+        )
+    return load_scheme(folder)
+
+
+def labels_of(scheme: Scheme | Catalogue) -> Mapping[str, str]:
+    """What a reader is shown of each group: its name, or of a catalogue's group without one what it asks for."""
+    return {group.code: group.label for group in scheme.groups} if isinstance(scheme, Catalogue) else scheme.names
 
 
 def newborn_weight_of(scheme: Scheme | Catalogue) -> str:

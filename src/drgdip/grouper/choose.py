@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from drgdip.codes import fold_width
 from drgdip.errors import SchemeChoiceError, UnknownNameError
+from drgdip.grouper.catalogue import list_catalogues
 from drgdip.grouper.scheme import DATA, list_schemes, load_scheme
 
 if TYPE_CHECKING:
     from drgdip.grouper.scheme import Scheme, SchemeInfo
 
-__all__ = ["Place", "find_scheme", "schemes_of"]
+__all__ = ["Place", "catalogues_of", "find_scheme", "schemes_of"]
 
 _DATE = re.compile(r"\d{4}(-\d\d){0,2}", re.ASCII)
 
 
 class Place(NamedTuple):
-    """A row of ``data/places.csv``: an area by its code (GB/T 2260), and the name under which its schemes stand."""
+    """A row of ``data/places.csv``: an area by its code (GB/T 2260), and its name in schemes and catalogues."""
 
     code: str
     name: str
@@ -51,7 +52,8 @@ def find_scheme(place: str | int, on: datetime.date | str | None = None) -> Sche
     UnknownNameError
         There is no such place here; the message has the nearest names.
     SchemeChoiceError
-        No scheme of the place is that old, or several are equally new, or one has no date: the message lists them.
+        The place has a DIP catalogue only, no scheme of it is that old, several are equally new, or one has no date:
+        the message lists them.
 
     Notes
     -----
@@ -68,6 +70,10 @@ def find_scheme(place: str | int, on: datetime.date | str | None = None) -> Sche
     """
     day = _day(on)
     infos = schemes_of(place)
+    if not infos:
+        ids = ", ".join(info.id for info in catalogues_of(place))
+        what = f"no DRG scheme of {place!r} is known, but a DIP catalogue: {ids}"
+        raise SchemeChoiceError(what, [], "Load that with load_catalogue")
     undated = [info for info in infos if not _start(info)]
     there = [info for info in infos if _covers(info, day)]
     newest = max((_start(info) for info in there), default="")
@@ -82,6 +88,18 @@ def find_scheme(place: str | int, on: datetime.date | str | None = None) -> Sche
 
 def schemes_of(place: str | int) -> list[SchemeInfo]:
     """The schemes of a place (as for `find_scheme`), in order of id."""
+    names = _names_of(place)
+    return [info for info in list_schemes() if info.place in names]
+
+
+def catalogues_of(place: str | int) -> list[SchemeInfo]:
+    """The DIP catalogues of a place (as for `find_scheme`), in order of id."""
+    names = _names_of(place)
+    return [info for info in list_catalogues() if info.place in names]
+
+
+def _names_of(place: str | int) -> set[str]:
+    """The names in schemes and catalogues of the places meant."""
     names = {row.place for row in _places_like(str(place))}
     if not names:
         known = [name for row in _places() for name in (row.name, row.short, row.english)]
@@ -90,7 +108,7 @@ def schemes_of(place: str | int) -> list[SchemeInfo]:
         if province and str(place).isdigit():
             hint = f"A scheme of {province[0].name} is under {province[0].code}."
         raise UnknownNameError("place", str(place), known, hint=hint)
-    return [info for info in list_schemes() if info.place in names]
+    return names
 
 
 @cache

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from drgdip._arrow import from_list, kind_of, to_arrow
 from drgdip.errors import DrgdipError
-from drgdip.grouper.catalogue import Catalogue, load_any
+from drgdip.grouper.catalogue import Catalogue, labels_of, load_any
 from drgdip.grouper.changes import (
     Change,
     code_changes,
@@ -118,8 +118,9 @@ def diff_cases(
     Returns
     -------
     A pyarrow Table with one row for each pair of groups that some case has: ``before, before_status, before_name,
-    before_cases`` (all cases with this group and status), the same for ``after``, ``cases`` and ``moved``. Those that
-    moved stand first, the commonest first. A case has moved if its status is another or
+    before_cases`` (all cases with this group and status), the same for ``after``, ``cases`` and ``moved``. A group
+    of a catalogue without a name is named by what it asks for. Those that moved stand first, the commonest first. A
+    case has moved if its status is another or
 
     - between two schemes, its group code is another; the name may differ all the same;
     - between two catalogues, its group asks for something else than the one before (`diff_schemes`): one that is only
@@ -150,11 +151,12 @@ def diff_cases(
     answers = [list(zip(*(column.to_pylist() for column in result.columns), strict=True)) for result in results]
     totals = [Counter(side) for side in answers]
     moved = _moved(*sides)
+    labels = [labels_of(side) for side in sides]
     rows = []
     for pair, cases in Counter(zip(*answers, strict=True)).items():
         row: dict[str, Any] = {}
-        for name, answer, side, total in zip(("before", "after"), pair, sides, totals, strict=True):
-            parts = (*answer, side.names.get(answer[0]), total[answer])
+        for name, answer, known, total in zip(("before", "after"), pair, labels, totals, strict=True):
+            parts = (*answer, known.get(answer[0]), total[answer])
             row |= {f"{name}{part}": value for part, value in zip(_PARTS, parts, strict=True)}
         rows.append(row | {"cases": cases, "moved": moved(*pair)})
     texts = [f"{name}{part}" for name in ("before", "after") for part in ("", "_status")]

@@ -95,8 +95,8 @@ def _groups(
     asked = [{code: asks(group) for code, group in groups.items()} for groups in (old, new)]
     pairs = _pairs(*asked)
     stayed = set(pairs.values())
-    yield from (Change(table, "gone", None, code, _label(old[code]), None) for code in old if code not in stayed)
-    yield from (Change(table, "added", None, code, None, _label(new[code])) for code in new if code not in pairs)
+    yield from (Change(table, "gone", None, code, old[code].label, None) for code in old if code not in stayed)
+    yield from (Change(table, "added", None, code, None, new[code].label) for code in new if code not in pairs)
     # The order decides between groups of one kind and diagnosis; one with another id has no place that it could keep.
     families = [
         {((group.kind, asked[side][code].diagnosis), code): group for code, group in groups.items()}
@@ -135,7 +135,7 @@ def _pairs(old: Mapping[str, Asks], new: Mapping[str, Asks]) -> dict[str, str]:
 
 def _traits(group: Group, asked: Asks) -> dict[str, tuple[Any, str | None]]:
     """What may change of a group, by the word for it: the value that is compared, and its text."""
-    texts = _texts(group)
+    texts = group.asks
     return {
         "id": (group.code, group.code),
         "renamed": (group.name, group.name or None),
@@ -144,31 +144,6 @@ def _traits(group: Group, asked: Asks) -> dict[str, tuple[Any, str | None]]:
         "score": (Decimal(group.score) if group.score else None, group.score or None),
         "primary_care": (group.primary_care, str(group.primary_care).lower()),
     }
-
-
-def _texts(group: Group) -> dict[str, str]:
-    """What a group asks for, each part in the notation of ``groups.csv``."""
-    diagnoses = [group.dx_text or "*", f"other {'|'.join(group.other_dx)}" if group.other_dx else ""]
-    procedures = ["*" if group.procedures is None else "+".join(map(str, group.procedures))]
-    procedures.append(f"related {'+'.join(map(str, group.related))}" if group.related else "")
-    for part, texts in (("dx", diagnoses), ("procedures", procedures)):
-        if group.anywhere == part:
-            texts[0] = f"anywhere {texts[0]}"
-    return {
-        "diagnosis": _joined(diagnoses),
-        "procedures": _joined(procedures),
-        "rule": str(group.condition),
-        "treatment": f"{group.treatment} {group.tier}".strip(),
-    }
-
-
-def _joined(texts: Iterable[str]) -> str:
-    return "; ".join(filter(None, texts))
-
-
-def _label(group: Group) -> str:
-    """The name of a group, or what it asks for where it has none."""
-    return group.name or _joined(_texts(group).values())
 
 
 def _excluded(catalogue: Catalogue) -> dict[str, set[str]]:

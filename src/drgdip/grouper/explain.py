@@ -95,6 +95,7 @@ class SeverityFinding:
 class Explanation:
     """A case, its result, and every step to it.
 
+    ``names`` has, of a catalogue's group without a name, what it asks for.
     ``str`` of it (or `text`) is for a terminal, ``_repr_html_`` for a notebook, `to_json` for storing.
     """
 
@@ -299,17 +300,18 @@ def explain(
         result, situation = match(record, unreadable, scheme, trials)
         findings: Iterable[SeverityFinding] = ()
         steps = (_trial_step(trial, situation, scheme) for trial in trials)
-        named: tuple[str | None, ...] = (result.group,)
+        names = {} if result.group is None else {result.group: scheme.label(result.group)}
     else:
         result, findings, steps = _explain_drg(record, unreadable, scheme)
         named = (result.mdc, result.adrg, result.group)
+        names = {code: scheme.names[code] for code in named if code is not None and code in scheme.names}
     return Explanation(
         scheme=scheme.id,
         revision=scheme.info.revision,
         sha256=scheme.info.sha256,
         case=_record(case, record),
         result=result,
-        names={code: scheme.names[code] for code in named if code is not None and code in scheme.names},
+        names=names,
         severity=tuple(findings),
         steps=tuple(steps),
     )

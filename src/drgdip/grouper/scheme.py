@@ -390,8 +390,7 @@ def load_scheme(scheme: str | os.PathLike[str] | Scheme) -> Scheme:
         return scheme
     if isinstance(scheme, str) and not is_path(scheme):
         return _load_packaged(scheme)
-    fix = "Give a scheme's folder or id; Scheme.from_workbook and Catalogue.from_workbook read workbooks"
-    return _load_folder(folder_of(scheme, fix))
+    return _load_folder(folder_of(scheme, "Give a scheme's folder or id"))
 
 
 def is_path(text: str) -> bool:
@@ -402,6 +401,9 @@ def is_path(text: str) -> bool:
 def folder_of(path: str | os.PathLike[str], fix: str) -> Path:
     """The folder that is to be loaded, which must be there; what to give if it is not."""
     folder = Path(path)
+    if folder.is_file():
+        fix = "A workbook becomes a folder in Python: Scheme.from_workbook or Catalogue.from_workbook, then to_folder"
+        raise SchemeError("missing_file", "is a file, and a folder is wanted", file=folder, fix=fix)
     if not folder.is_dir():
         raise SchemeError("missing_file", "there is no such folder", file=folder, fix=fix)
     return folder
@@ -440,6 +442,9 @@ def load_once(
     """A scheme or a catalogue of the package, which is loaded once per process."""
     if name not in loaded:
         if name not in index:
+            other = "catalogue" if kind == "scheme" else "scheme"
+            if any(entry["id"] == name for entry in read_toml(DATA / "index.toml")[other]):
+                raise UnknownNameError(kind, name, (), hint=f"It is a {other}, which load_{other} loads.")
             hint = "`drgdip schemes` lists all; a folder of your own is named by a path, such as ./" + name
             raise UnknownNameError(kind, name, index, hint=hint)
         with _loading:

@@ -71,7 +71,8 @@ class Columns:
     def _check(self, wanted: Sequence[str], known: Sequence[str]) -> None:
         for name in wanted:
             if name not in known:
-                hint = f"The columns of {self.what} are {', '.join(known)}; another name can be given by keyword."
+                names = ", ".join(known) or "none"
+                hint = f"The columns of {self.what} are {names}; another name can be given by keyword."
                 raise UnknownNameError("column", name, known, hint=hint)
             if known.count(name) > 1:
                 raise CaseError(f"{self.what} have {known.count(name)} columns named {name!r}: rename all but one")

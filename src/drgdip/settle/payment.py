@@ -91,9 +91,12 @@ def score_cases(
     110.00000000000001
     """
     rules, stays = policy.points, policy.readmission
-    if (rules.coefficients is None) != (coefficients is None):
+    if rules.coefficients is None and coefficients is not None:
+        raise PolicyError(f"policy {policy.id!r}: points.coefficients names no table, but coefficients= is given")
+    if rules.coefficients is not None and coefficients is None:
         raise PolicyError(
-            f"policy {policy.id!r}: points.coefficients = {rules.coefficients!r} and coefficients= belong together"
+            f"policy {policy.id!r}: points.coefficients is {rules.coefficients!r}: give a table for each name in it, "
+            "such as coefficients={'level': table} (--coefficients level=FILE on the command line)"
         )
     coefficient = None
     if rules.coefficients is not None:

@@ -509,7 +509,10 @@ def read_policy(path: str | Path) -> Policy:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except (OSError, UnicodeDecodeError) as error:
-        raise PolicyError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        shown = ""
+        if str(path) in _preset_files():
+            shown = f". It is a preset: `drgdip policies show {path}` prints its file, to be saved and filled in"
+        raise PolicyError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}{shown}") from error
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(f"{path}: is no TOML: {error}") from error
     if needs := values.get("needs"):
