@@ -425,6 +425,8 @@ def with_fen(cases: pa.Table) -> pa.Table:
 
 def _read_fen(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """`drgdip.fields.read_fen` over a column, NaN for missing, and which rows cannot be read."""
+    if pa.types.is_decimal(column.type) and column.type.scale <= 2:
+        column = column.cast(pa.float64())
     if not pa.types.is_float64(column.type):
         read, failed = _read_distinct(column, fields.read_fen, pa.int64())
         return filled(read.cast(pa.float64()), np.nan), failed

@@ -89,6 +89,13 @@ def test_national_groups_then_local_ones_then_mixed_ones(tmp_path):
     assert built.info.counts["mixed"] == 2
 
 
+def test_a_case_whose_cost_cannot_be_read_is_left_out(tmp_path):
+    history = [case | {"total_cost": str(case["total_cost"])} for case in cases((20, "K35.801", "47.0100", 9000))]
+    odd = [history[0] | {"total_cost": written} for written in ("dear", "", "-5", "0")]
+    built = build(history + odd, tmp_path / "a")
+    assert built.annexes["statistics.csv"].columns == build(history, tmp_path / "b").annexes["statistics.csv"].columns
+
+
 @pytest.mark.parametrize(("coverage", "core"), [(0.4, 1), (0.6, 2), (0.95, 3), (1.0, 4)])
 def test_the_threshold_that_covers_a_share(tmp_path, coverage, core):
     history = cases(*((number, f"K{at}5.801", "", 1000) for at, number in enumerate((50, 30, 15, 5), start=1)))
@@ -382,7 +389,7 @@ ONE = cases((1, "K35.801", "", 1000))
         (ONE, {"increase": -0.1}, "increase is -0.1; give 0 or more"),
         (ONE, {"base": "nhsa-dip-1.0"}, "procedures in any order"),
         ([{"dx": "A00", "procs": ""}], {}, "needs total_cost"),
-        ([{"dx": "A00", "procs": "", "total_cost": "dear"}], {}, "no column of numbers"),
+        ([{"dx": "A00", "procs": "", "total_cost": "dear"}], {}, "nothing to build from"),
         (ONE, {"threshold": "15"}, "threshold is '15'; give a number"),
         (cases((3, "k35.801", "", 1000)), {}, "no group comes of these cases"),
         (ONE, {"mixed_threshold": 2}, "no group comes of these cases"),

@@ -477,9 +477,17 @@ def test_what_is_no_amount(written):
         read_fen(written)
 
 
-@given(st.lists(st.none() | st.floats() | st.integers(-(10**9), 10**9).map(lambda fen: fen / 100), max_size=20))
-def test_a_column_of_floats_is_read_as_each_of_them_is(values):
-    cases = pa.table({"total_cost": pa.array(values, pa.float64()), "unreadable": pa.nulls(len(values), pa.string())})
+_FLOATS = st.floats() | st.integers(-(10**9), 10**9).map(lambda fen: fen / 100)
+_DECIMALS = st.integers(-(10**15) - 100, 10**15 + 100).map(lambda fen: Decimal(fen) / 100)
+
+
+@given(
+    st.tuples(st.just(pa.float64()), st.lists(st.none() | _FLOATS, max_size=20))
+    | st.tuples(st.just(pa.decimal128(18, 2)), st.lists(st.none() | _DECIMALS, max_size=20))
+)
+def test_a_column_of_numbers_is_read_as_each_of_them_is(column):
+    kind, values = column
+    cases = pa.table({"total_cost": pa.array(values, kind), "unreadable": pa.nulls(len(values), pa.string())})
     read = with_fen(cases)
     for value, fen, mark in zip(values, read["total_cost"].to_pylist(), read["unreadable"].to_pylist(), strict=True):
         try:

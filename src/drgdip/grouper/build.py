@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from drgdip._arrow import filled, from_numpy, one_chunk, to_arrow, to_kind, with_columns
-from drgdip.cases import clean_codes, to_cases
+from drgdip.cases import clean_codes, to_cases, with_fen
 from drgdip.codes import walks_to
 from drgdip.crosswalks import map_cases
 from drgdip.errors import CaseError
@@ -97,7 +97,7 @@ def build_catalogue(
     ----------
     cases
         A table of cases as for `drgdip.group`, with ``total_cost`` in yuan. Cases without a principal diagnosis or a
-        cost above 0 are left out, and so are those that the base's lists exclude.
+        cost above 0 that can be read are left out, and so are those that the base's lists exclude.
     folder
         Where to write; a folder that is not there yet, or is empty.
     base
@@ -178,7 +178,7 @@ def build_catalogue(
     )
     given = to_arrow(cases)
     table = _history(given, columns, codes, national, needs_hospital=bool(low_level))
-    fen = _fen(table)
+    fen = np.nan_to_num(filled(one_chunk(with_fen(table)["total_cost"]), 0.0)).astype(np.int64)
     rows, taken = _usable(table, fen, national)
     cost = fen[rows]
     made = _made(table, national, rows)
@@ -275,16 +275,6 @@ def _history(
     for name in ("dx", "procs"):
         table = table.set_column(table.column_names.index(name), name, clean_codes(one_chunk(table[name])))
     return table
-
-
-def _fen(table: pa.Table) -> np.ndarray:
-    """The cost of each case in fen, 0 for none."""
-    try:
-        yuan = filled(one_chunk(table["total_cost"]).cast(pa.float64()), 0.0)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise CaseError(f"total_cost is no column of numbers: {error}") from error
-    fen: np.ndarray = np.rint(np.nan_to_num(yuan, nan=0.0, posinf=0.0, neginf=0.0) * 100).astype(np.int64)
-    return fen
 
 
 def _usable(table: pa.Table, fen: np.ndarray, national: Catalogue) -> tuple[np.ndarray, np.ndarray]:
