@@ -82,6 +82,14 @@ def test_an_unknown_id_names_the_nearest(name, nearest):
         assert nearest in caught.value.nearest
 
 
+@pytest.mark.parametrize("load", [drgdip.load_scheme, drgdip.load_catalogue, drgdip.load_auxiliary, load_any])
+def test_what_is_neither_an_id_nor_a_path_is_said(load):
+    for given in (None, 3, ["nhsa-dip-2.0"]):
+        with pytest.raises(drgdip.SchemeError, match=r"is neither an id nor a path\. Give .* folder") as caught:
+            load(given)
+        assert caught.value.problem == "missing_file"
+
+
 #: Problem, file, line, what is edited, and what the message says.
 FAULTS = [
     ("unknown_value", "groups.csv", 3, ("C1,core", "C1,kern"), "the stages are excluded, pre, core, mixed"),

@@ -29,6 +29,7 @@ from drgdip.grouper.scheme import (
     is_path,
     load_once,
     load_scheme,
+    path_of,
     scheme_index,
 )
 from drgdip.grouper.tables import CATALOGUE, SCHEME, Table, read_folder, read_table, read_toml
@@ -567,7 +568,7 @@ def load_any(scheme: str | os.PathLike[str] | Scheme | Catalogue) -> Scheme | Ca
             return _load_packaged(scheme) if scheme in known else load_scheme(scheme)
         hint = "`drgdip schemes` lists all; a folder of your own is named by a path, such as ./" + scheme
         raise UnknownNameError("scheme or catalogue", scheme, [*scheme_index(), *known], hint=hint)
-    folder = Path(scheme)
+    folder = path_of(scheme, "Give the id or the folder of a DRG scheme or a DIP catalogue")
     if (folder / CATALOGUE.head).is_file():
         return load_catalogue(folder)
     if folder.is_dir() and not (folder / SCHEME.head).is_file():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import os
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
@@ -28,7 +29,6 @@ from drgdip.grouper.overlay import changed_codes, changed_rows
 from drgdip.grouper.tables import COLUMNS, OPTIONAL, OVERLAY, Table, read_folder, read_table, read_toml
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "load_once",
     "load_scheme",
     "mdc_names",
+    "path_of",
     "scheme_index",
 ]
 
@@ -398,9 +399,16 @@ def is_path(text: str) -> bool:
     return any(sign in text for sign in "/\\")
 
 
+def path_of(given: object, fix: str) -> Path:
+    """What was given as a path; what to give if it is none."""
+    if not isinstance(given, str | os.PathLike):
+        raise SchemeError("missing_file", "is neither an id nor a path", file=repr(given), fix=fix)
+    return Path(given)
+
+
 def folder_of(path: str | os.PathLike[str], fix: str) -> Path:
     """The folder that is to be loaded, which must be there; what to give if it is not."""
-    folder = Path(path)
+    folder = path_of(path, fix)
     if folder.is_file():
         fix = "A workbook becomes a folder in Python: Scheme.from_workbook or Catalogue.from_workbook, then to_folder"
         raise SchemeError("missing_file", "is a file, and a folder is wanted", file=folder, fix=fix)
