@@ -39,9 +39,16 @@ def cases(rows, scheme=SCHEME):
 
 
 def index_in(table, scheme, threads):
-    """The yardstick: pyarrow looks every code up in the table of the scheme's codes, and nothing else is done."""
-    compiled = compile_scheme(drgdip.load_scheme(scheme))
-    columns = [(table["dx"].chunk(0), compiled.dx.values), (table["procs"].chunk(0), compiled.procs.values)]
+    """The yardstick: pyarrow looks every code up in the table of the scheme's codes, and nothing else is done.
+
+    A catalogue names beginnings of diagnoses; there the table is of the codes that occur.
+    """
+    lists = [table[name].chunk(0) for name in ("dx", "procs")]
+    if scheme in {info.id for info in drgdip.list_catalogues()}:
+        columns = [(codes, pc.unique(codes.flatten())) for codes in lists]
+    else:
+        compiled = compile_scheme(drgdip.load_scheme(scheme))
+        columns = list(zip(lists, (compiled.dx.values, compiled.procs.values), strict=True))
     parts = [
         (column.slice(start, PART).flatten(), values)
         for start in range(0, len(table), PART)

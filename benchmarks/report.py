@@ -103,7 +103,8 @@ def main():
     sizes = [10_000, 100_000, 1_000_000, *([10_000_000] if options.large else [])]
     table(["cases", *_COMPARED], [_by_size(size, options.rounds) for size in sizes])
     schemes = [info.id for info in drgdip.list_schemes() if not info.extends]
-    table(["scheme", *_COMPARED], [_by_scheme(name) for name in schemes])
+    catalogues = [info.id for info in drgdip.list_catalogues() if info.place == "全国"]
+    table(["scheme", *_COMPARED], [_by_scheme(name) for name in (*schemes, *catalogues)])
 
     bytes_ = measured.memory(rows)
     table(["memory a case above the input", "bytes"], [[name, f"{value:.0f}"] for name, value in bytes_.items()])
