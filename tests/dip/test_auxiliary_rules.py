@@ -10,7 +10,8 @@ import pytest
 from conftest import SOURCE
 
 import drgdip
-from drgdip.grouper.auxiliary_rules import DIAGNOSES, NUMBERS, _index
+from drgdip.grouper.auxiliary_rules import DIAGNOSES, NUMBERS
+from drgdip.grouper.scheme import index_of
 from drgdip.grouper.tables import AUXILIARY_COLUMNS
 
 RULES = "nhsa-dip-3.0"
@@ -32,10 +33,10 @@ def test_the_counts_are_those_of_the_specification():
 
 def test_the_index_says_what_the_rules_say():
     loaded = drgdip.load_auxiliary(RULES)
-    assert _index() == {RULES: loaded.info}
+    assert index_of("auxiliary") == {RULES: loaded.info}
     assert drgdip.load_auxiliary(RULES) is loaded
     assert drgdip.load_auxiliary(loaded) is loaded
-    assert [path.name for path in FOLDER.parent.iterdir()] == list(_index())
+    assert [path.name for path in FOLDER.parent.iterdir()] == list(index_of("auxiliary"))
     assert drgdip.load_auxiliary(FOLDER).info == drgdip.load_auxiliary(str(FOLDER)).info == loaded.info
     assert loaded.notes["draft"]
 
@@ -218,7 +219,7 @@ def test_files_of_the_package_that_were_edited_are_not_loaded(tmp_path, monkeypa
     folder = shutil.copytree(FOLDER, tmp_path / "auxiliary" / RULES)
     path = folder / "auxiliary.toml"
     path.write_text(path.read_text(encoding="utf-8").replace("elderly = 65", "elderly = 66"), encoding="utf-8")
-    _index()
+    index_of("auxiliary")
     monkeypatch.setattr(auxiliary_rules, "DATA", tmp_path)
     auxiliary_rules._load_packaged.cache_clear()
     with pytest.raises(drgdip.SchemeError) as caught:

@@ -21,6 +21,7 @@ from drgdip.grouper.scheme import (
     check_digest,
     check_head,
     folder_of,
+    index_of,
     info_of,
     is_path,
 )
@@ -218,16 +219,12 @@ def load_auxiliary(rules: str | os.PathLike[str] | AuxiliaryRules, **parameters:
 
 
 @cache
-def _index() -> dict[str, SchemeInfo]:
-    return {entry["id"]: info_of(entry) for entry in read_toml(DATA / "index.toml")["auxiliary"]}
-
-
-@cache
 def _load_packaged(name: str) -> AuxiliaryRules:
-    if name not in _index():
-        hint = f"There are {', '.join(_index())}; a folder of your own is named by a path, such as ./{name}"
-        raise UnknownNameError("set of auxiliary types", name, _index(), hint=hint)
-    return _load_folder(DATA / "auxiliary" / name, _index()[name])
+    index = index_of("auxiliary")
+    if name not in index:
+        hint = f"There are {', '.join(index)}; a folder of your own is named by a path, such as ./{name}"
+        raise UnknownNameError("set of auxiliary types", name, index, hint=hint)
+    return _load_folder(DATA / "auxiliary" / name, index[name])
 
 
 def _load_folder(

@@ -25,12 +25,13 @@ from drgdip.grouper.scheme import (
     check_head,
     folder_of,
     grouped_codes,
+    index_entries,
+    index_of,
     info_of,
     is_path,
     load_once,
     load_scheme,
     path_of,
-    scheme_index,
 )
 from drgdip.grouper.tables import CATALOGUE, SCHEME, Table, read_folder, read_table, read_toml
 
@@ -492,7 +493,7 @@ def list_catalogues() -> list[SchemeInfo]:
     >>> [info.id for info in list_catalogues()][-3:]
     ['nhsa-dip-1.0', 'nhsa-dip-2.0', 'nhsa-dip-3.0']
     """
-    return list(_index().values())
+    return list(index_of("catalogue").values())
 
 
 def load_catalogue(catalogue: str | os.PathLike[str] | Catalogue, **matching: Any) -> Catalogue:
@@ -563,11 +564,11 @@ def load_any(scheme: str | os.PathLike[str] | Scheme | Catalogue) -> Scheme | Ca
     if isinstance(scheme, Scheme | Catalogue):
         return scheme
     if isinstance(scheme, str) and not is_path(scheme):
-        known = _index()
-        if scheme in known or scheme in scheme_index():
-            return _load_packaged(scheme) if scheme in known else load_scheme(scheme)
+        catalogues, schemes = index_of("catalogue"), index_of("scheme")
+        if scheme in catalogues or scheme in schemes:
+            return _load_packaged(scheme) if scheme in catalogues else load_scheme(scheme)
         hint = "`drgdip schemes` lists all; a folder of your own is named by a path, such as ./" + scheme
-        raise UnknownNameError("scheme or catalogue", scheme, [*scheme_index(), *known], hint=hint)
+        raise UnknownNameError("scheme or catalogue", scheme, [*schemes, *catalogues], hint=hint)
     folder = path_of(scheme, "Give the id or the folder of a DRG scheme or a DIP catalogue")
     if (folder / CATALOGUE.head).is_file():
         return load_catalogue(folder)
@@ -599,19 +600,9 @@ _loaded: dict[str, Catalogue] = {}
 
 
 def _load_packaged(catalogue_id: str) -> Catalogue:
-    index = _index()
     return load_once(
-        "catalogue",
-        catalogue_id,
-        index,
-        _loaded,
-        lambda: _load_folder(DATA / "dip" / catalogue_id, index[catalogue_id]),
+        "catalogue", catalogue_id, _loaded, lambda expected: _load_folder(DATA / "dip" / catalogue_id, expected)
     )
-
-
-@cache
-def _index() -> dict[str, SchemeInfo]:
-    return {entry["id"]: info_of(entry) for entry in read_toml(DATA / "index.toml")["catalogue"]}
 
 
 def _load_folder(folder: Path, expected: SchemeInfo | None = None) -> Catalogue:
@@ -954,7 +945,7 @@ def _types(own: Table | None, matching: Matching, head: Path) -> Mapping[str, tu
 
 @cache
 def _type_digests() -> dict[str, str]:
-    return {entry["id"]: entry["sha256"] for entry in read_toml(DATA / "index.toml")["procedure_types"]}
+    return {entry["id"]: entry["sha256"] for entry in index_entries("procedure_types")}
 
 
 @cache

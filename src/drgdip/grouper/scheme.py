@@ -44,6 +44,8 @@ __all__ = [
     "check_head",
     "folder_of",
     "grouped_codes",
+    "index_entries",
+    "index_of",
     "info_of",
     "is_path",
     "list_schemes",
@@ -51,7 +53,6 @@ __all__ = [
     "load_scheme",
     "mdc_names",
     "path_of",
-    "scheme_index",
 ]
 
 DATA = Path(__file__).parent.parent / "data"
@@ -358,7 +359,7 @@ def list_schemes() -> list[SchemeInfo]:
     >>> [info.id for info in list_schemes() if not info.extends]
     ['chs-drg-1.0-revised', 'chs-drg-1.1', 'chs-drg-2.0', 'chs-drg-3.0']
     """
-    return list(scheme_index().values())
+    return list(index_of("scheme").values())
 
 
 def load_scheme(scheme: str | os.PathLike[str] | Scheme) -> Scheme:
@@ -438,34 +439,40 @@ _loading = ForkSafeLock()  # taken twice: loading a local scheme loads its base
 
 
 def _load_packaged(scheme_id: str) -> Scheme:
-    index = scheme_index()
-    return load_once(
-        "scheme", scheme_id, index, _loaded, lambda: _load_folder(DATA / "drg" / scheme_id, index[scheme_id])
-    )
+    return load_once("scheme", scheme_id, _loaded, lambda expected: _load_folder(DATA / "drg" / scheme_id, expected))
 
 
-def load_once(
-    kind: str, name: str, index: Mapping[str, SchemeInfo], loaded: dict[str, _Loaded], load: Callable[[], _Loaded]
-) -> _Loaded:
+def load_once(kind: str, name: str, loaded: dict[str, _Loaded], load: Callable[[SchemeInfo], _Loaded]) -> _Loaded:
     """A scheme or a catalogue of the package, which is loaded once per process."""
     if name not in loaded:
+        index = index_of(kind)
         if name not in index:
             other = "catalogue" if kind == "scheme" else "scheme"
-            if any(entry["id"] == name for entry in read_toml(DATA / "index.toml")[other]):
+            if name in index_of(other):
                 raise UnknownNameError(kind, name, (), hint=f"It is a {other}, which load_{other} loads.")
             hint = "`drgdip schemes` lists all; a folder of your own is named by a path, such as ./" + name
             raise UnknownNameError(kind, name, index, hint=hint)
         with _loading:
             if name not in loaded:
-                loaded[name] = load()
+                loaded[name] = load(index[name])
     return loaded[name]
 
 
 @cache
-def scheme_index() -> dict[str, SchemeInfo]:
-    """The schemes in the package by id."""
-    entries = read_toml(DATA / "index.toml")["scheme"]
-    return {entry["id"]: info_of(entry) for entry in entries}
+def index_of(kind: str) -> dict[str, SchemeInfo]:
+    """The schemes, catalogues or auxiliary rules (``auxiliary``) in the package by id."""
+    return {entry["id"]: info_of(entry) for entry in index_entries(kind)}
+
+
+def index_entries(kind: str) -> list[dict[str, Any]]:
+    """The entries of a kind in the index of the package."""
+    entries: list[dict[str, Any]] = _index_file()[kind]
+    return entries
+
+
+@cache
+def _index_file() -> dict[str, Any]:
+    return read_toml(DATA / "index.toml")  # some milliseconds, and each kind would read it anew
 
 
 def info_of(entry: Mapping[str, Any]) -> SchemeInfo:
@@ -558,7 +565,7 @@ def _base(path: Path, head: Mapping[str, Any]) -> Scheme | None:
         raise SchemeError("bad_value", f"extends is {name!r}", file=path, fix=f"Give {_TYPE_WORDS[str]}")
     packaged = not is_path(name)
     fix = "Give the id of a national scheme, or the path of a scheme's folder from this one"
-    if packaged and name not in scheme_index():
+    if packaged and name not in index_of("scheme"):
         raise SchemeError("unknown_base", f"it extends {name!r}, which is no scheme", file=path, fix=fix)
     folder = DATA / "drg" / name if packaged else path.parent / name
     if not folder.is_dir():
