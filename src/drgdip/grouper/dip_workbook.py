@@ -15,7 +15,7 @@ from drgdip.codes import fold_width, normalise_code
 from drgdip.errors import SchemeError
 from drgdip.grouper.catalogue import catalogue_of
 from drgdip.grouper.tables import CATALOGUE, Table, check_cells
-from drgdip.grouper.workbook import cell_text, read_sheets, sheet_path
+from drgdip.grouper.workbook import cell_text, head_of, read_sheets, sheet_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -110,16 +110,9 @@ def read_workbook(path: Path, head: Mapping[str, str], like: Catalogue) -> Catal
     """The catalogue of a workbook: see `Catalogue.from_workbook`."""
     tables, digest = read_tables(path)
     taken = {name: table for name, table in like.annexes.items() if name == "procedure_types.csv"}
-    stated = {
-        "id": head["id"] or path.stem,
-        "title": head["title"] or path.stem,
-        "diagnosis_codes": like.info.diagnosis_codes,
-        "procedure_codes": like.info.procedure_codes,
-        "counts": {},
-        "matching": asdict(like.matching.without_cost()),
-        "provenance": {"groups": f"the workbook {path.name}", "matching": f"the options of {like.id}"},
-    }
-    return catalogue_of(path, {**head, **stated}, tables | taken, sha256=digest, folder=path)
+    options = asdict(like.matching.without_cost())
+    whole = head_of(path, head, like, tables="groups", title="matching", options=options)
+    return catalogue_of(path, whole, tables | taken, sha256=digest, folder=path)
 
 
 def read_tables(path: Path) -> tuple[dict[str, Table], str]:

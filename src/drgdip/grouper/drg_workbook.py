@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from drgdip.codes import normalise_code
 from drgdip.grouper.scheme import build_scheme, options_of
 from drgdip.grouper.tables import COLUMNS, SCHEME, Table, check_cells
-from drgdip.grouper.workbook import cell_text, read_sheets, sheet_path
+from drgdip.grouper.workbook import cell_text, head_of, read_sheets, sheet_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,17 +41,9 @@ def read_workbook(path: Path, head: Mapping[str, str], like: Scheme) -> Scheme:
     """The scheme of a workbook: see `Scheme.from_workbook`."""
     sheets = read_sheets(path, (sheet for sheet, _, _ in SHEETS.values()), "scheme")
     tables = {name: _table(path, name, sheets[sheet]) for name, (sheet, _, _) in SHEETS.items()}
-    stated = {
-        "id": head["id"] or path.stem,
-        "title": head["title"] or path.stem,
-        "diagnosis_codes": like.info.diagnosis_codes,
-        "procedure_codes": like.info.procedure_codes,
-        "counts": {},
-        "evaluation": options_of(like),
-        "provenance": {"tables": f"the workbook {path.name}", "evaluation": f"the options of {like.id}"},
-    }
+    whole = head_of(path, head, like, tables="tables", title="evaluation", options=options_of(like))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return build_scheme(path, {**head, **stated}, tables, sha256=digest, folder=path, list_closed=True)
+    return build_scheme(path, whole, tables, sha256=digest, folder=path, list_closed=True)
 
 
 def _table(path: Path, name: str, sheet: list[list[Any]]) -> Table:

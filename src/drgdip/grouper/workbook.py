@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from drgdip.errors import SchemeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["cell_text", "read_sheets", "sheet_path"]
+    from drgdip.grouper.catalogue import Catalogue
+    from drgdip.grouper.scheme import Scheme
+
+__all__ = ["cell_text", "head_of", "read_sheets", "sheet_path"]
 
 _DASHES = re.compile(r"[—–－─]")
 
@@ -49,6 +52,31 @@ def _plain(name: str) -> str:
 def sheet_path(path: Path, sheet: str) -> Path:
     """What errors call a sheet of a workbook."""
     return path.with_name(f"{path.name} [{sheet}]")
+
+
+def head_of(
+    path: Path,
+    head: Mapping[str, str],
+    like: Scheme | Catalogue,
+    *,
+    tables: str,
+    title: str,
+    options: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The head of what a workbook holds: what it does not state is given, or that of the one it is like.
+
+    ``tables`` is what the provenance calls the workbook's part, ``title`` the table of options.
+    """
+    return {
+        **head,
+        "id": head["id"] or path.stem,
+        "title": head["title"] or path.stem,
+        "diagnosis_codes": like.info.diagnosis_codes,
+        "procedure_codes": like.info.procedure_codes,
+        "counts": {},
+        title: options,
+        "provenance": {tables: f"the workbook {path.name}", title: f"the options of {like.id}"},
+    }
 
 
 def cell_text(cell: object) -> str:
