@@ -125,3 +125,13 @@ def make_scheme(tmp_path):
         return load_scheme(folder)
 
     return make
+
+
+def edited_copy(source, folder, file, edit):
+    """A copy of a folder in which one text of a file, which must be there, is another: for tests of faults."""
+    shutil.copytree(source, folder)
+    path = folder / file
+    text = path.read_text(encoding="utf-8")
+    assert edit[0] in text
+    path.write_text(text.replace(*edit, 1), encoding="utf-8")
+    return folder

@@ -8,19 +8,20 @@ import pyarrow as pa
 
 import drgdip
 from drgdip.cases import case_schema
-from drgdip.grouper.result import GroupResult
+from drgdip.grouper.catalogue import Catalogue, load_any
+from drgdip.grouper.group import result_names
 from drgdip.grouper.witness import near_misses, targets, witness
 
 _SCHEMA = pa.schema([field.remove_metadata() for field in case_schema()])
 
 
-def differences(cases: pa.Table, scheme: str) -> list[tuple]:
+def differences(cases: pa.Table, scheme: str | Catalogue) -> list[tuple]:
     """Rows where the engines differ: number, column, columnar and reference value."""
     one = drgdip.group(cases, scheme, engine="columnar")
     other = drgdip.group(cases, scheme, engine="reference")
     assert one.schema.equals(other.schema)
     found = []
-    for name in GroupResult._fields:
+    for name in result_names(load_any(scheme)):
         pairs = zip(one[name].to_pylist(), other[name].to_pylist(), strict=True)
         found += [(row, name, a, b) for row, (a, b) in enumerate(pairs) if a != b]
     return found

@@ -7,7 +7,7 @@ import shutil
 import tomllib
 
 import pytest
-from conftest import SOURCE
+from conftest import SOURCE, edited_copy
 
 import drgdip
 from drgdip.grouper.auxiliary_rules import DIAGNOSES, NUMBERS
@@ -151,15 +151,11 @@ FAULTS = [
 
 @pytest.mark.parametrize(("problem", "file", "line", "edit", "said"), FAULTS, ids=lambda value: str(value)[:40])
 def test_a_fault_is_named_with_file_and_line(tmp_path, problem, file, line, edit, said):
-    folder = shutil.copytree(FOLDER, tmp_path / "bad")
-    path = folder / file
-    text = path.read_text(encoding="utf-8")
-    assert edit[0] in text
-    path.write_text(text.replace(*edit, 1), encoding="utf-8")
+    folder = edited_copy(FOLDER, tmp_path / "bad", file, edit)
     with pytest.raises(drgdip.SchemeError) as caught:
         drgdip.load_auxiliary(folder)
     assert caught.value.problem == problem
-    assert caught.value.file == str(path)
+    assert caught.value.file == str(folder / file)
     assert caught.value.row == line
     assert said.casefold() in str(caught.value).casefold()
 

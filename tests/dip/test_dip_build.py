@@ -12,7 +12,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from test_dip_doors import table
+from generated import table
 from test_dip_matching import TAKEN_BY
 
 import drgdip

@@ -8,23 +8,18 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from generated import differences, table
 from hypothesis import given
 from hypothesis import strategies as st
 from test_dip_catalogues import CATALOGUES, NATIONAL, SMALL
 
 import drgdip
-from drgdip.cases import case_schema
 from drgdip.cli import main
 from drgdip.grouper.dip_witness import dip_near_misses, dip_witness
 from drgdip.grouper.result import DipResult
 
 TWO, THREE = "nhsa-dip-2.0", "nhsa-dip-3.0"
-_SCHEMA = pa.schema([field.remove_metadata() for field in case_schema()])
 _PUZZLING = ["U84.300", "P07.100", "C34.900", "T31.100", "B24.x00", None, "", "nonsense", "Ａ41.900", "a41.900", "A4"]
-
-
-def table(records):
-    return pa.Table.from_pylist([{name: record.get(name) for name in _SCHEMA.names} for record in records], _SCHEMA)
 
 
 def adversarial(catalogue, least):
@@ -45,17 +40,6 @@ def adversarial(catalogue, least):
         spelled = [random.choice([code, f" {code}", code.replace("x", "X")]) for code in case["dx"]]
         records.append(case | {"dx": [*random.sample(_PUZZLING, random.randint(0, 1)), *spelled]})
     return records
-
-
-def differences(cases, catalogue):
-    one = drgdip.group(cases, catalogue, engine="columnar")
-    other = drgdip.group(cases, catalogue, engine="reference")
-    assert one.schema.equals(other.schema)
-    found = []
-    for name in DipResult._fields:
-        pairs = zip(one[name].to_pylist(), other[name].to_pylist(), strict=True)
-        found += [(row, name, a, b) for row, (a, b) in enumerate(pairs) if a != b]
-    return found
 
 
 @pytest.mark.parametrize("name", CATALOGUES)

@@ -14,10 +14,12 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from conftest import edited_copy
+from generated import differences, table
 from hypothesis import given
 from hypothesis import strategies as st
 from test_dip_catalogues import PLACES, SMALL
-from test_dip_doors import adversarial, answers, differences, table
+from test_dip_doors import adversarial, answers
 
 import drgdip
 from drgdip.cases import with_fen
@@ -239,14 +241,10 @@ FAULTS = [
 
 @pytest.mark.parametrize(("problem", "file", "line", "edit", "said"), FAULTS, ids=lambda value: str(value)[:40])
 def test_a_fault_is_named_with_file_and_line(tmp_path, problem, file, line, edit, said):
-    folder = shutil.copytree(PLACES, tmp_path / "bad")
-    path = folder / file
-    text = path.read_text(encoding="utf-8")
-    assert edit[0] in text
-    path.write_text(text.replace(*edit, 1), encoding="utf-8")
+    folder = edited_copy(PLACES, tmp_path / "bad", file, edit)
     with pytest.raises(drgdip.SchemeError) as caught:
         drgdip.load_catalogue(folder)
-    assert (caught.value.problem, caught.value.file, caught.value.row) == (problem, str(path), line)
+    assert (caught.value.problem, caught.value.file, caught.value.row) == (problem, str(folder / file), line)
     assert said in str(caught.value)
 
 

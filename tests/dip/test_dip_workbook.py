@@ -8,8 +8,9 @@ import re
 
 import pytest
 from conftest import files_of
+from generated import table
 from test_dip_catalogues import PLACES, SMALL
-from test_dip_doors import adversarial, table
+from test_dip_doors import adversarial
 
 import drgdip
 from drgdip import Catalogue, SchemeError
