@@ -20,8 +20,8 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 import drgdip
-from drgdip.grouper import drg
-from drgdip.grouper.compile import compile_scheme
+from drgdip.grouper.drg import columnar
+from drgdip.grouper.drg.compile import compile_scheme
 
 SCHEME = "chs-drg-2.0"
 #: What a hospital's table has for grouping; the other columns of synthetic cases would only be carried along.
@@ -64,14 +64,14 @@ def kernel(encoded, scheme):
     """The compiled kernel alone, on one thread: numbers of codes in, numbers of outcomes out."""
     loaded = drgdip.load_scheme(scheme)
     compiled = compile_scheme(loaded)
-    refused, values = drg._refusals(encoded, loaded, compiled), drg._value_matrix(encoded, compiled)  # noqa: SLF001
+    refused, values = columnar._refusals(encoded, loaded, compiled), columnar._value_matrix(encoded, compiled)  # noqa: SLF001
     retry = loaded.evaluation.retry_other_procedures
     missing = compiled.dx.missing, compiled.procs.missing
     codes = encoded.dx, encoded.dx_offsets, encoded.procs, encoded.proc_offsets
 
     def run():
         severity, code = np.empty(encoded.rows, np.uint8), np.empty(encoded.rows, np.int32)
-        drg.group_rows(
+        columnar.group_rows(
             compiled.tables, *missing, compiled.nothing, retry, *codes, values, refused.copy(), severity, code
         )
 

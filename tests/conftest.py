@@ -9,11 +9,14 @@ import json
 import shutil
 from collections import Counter
 from pathlib import Path
+from unittest.mock import patch
 
 import hypothesis
 import pytest
 
 from drgdip import list_schemes, load_scheme
+from drgdip.grouper.drg.load import load_packaged
+from drgdip.grouper.drg.scheme import _packaged
 
 hypothesis.settings.register_profile(
     "drgdip", derandomize=True, database=None, deadline=None, max_examples=150, print_blob=False
@@ -135,3 +138,15 @@ def edited_copy(source, folder, file, edit):
     assert edit[0] in text
     path.write_text(text.replace(*edit, 1), encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def unloaded():
+    """Schemes of the package are loaded anew in the test; a function that forgets them once more."""
+
+    def forget():
+        load_packaged.made.clear()
+        _packaged.made.clear()
+
+    with patch.dict(load_packaged.made, clear=True), patch.dict(_packaged.made, clear=True):
+        yield forget

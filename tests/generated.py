@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import random
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 import drgdip
-from drgdip.cases import case_schema
-from drgdip.grouper.catalogue import Catalogue, load_any
-from drgdip.grouper.group import result_names
-from drgdip.grouper.witness import near_misses, targets, witness
+from drgdip.cases.case import case_schema
+from drgdip.cases.fields import read_record
+from drgdip.grouper.drg import reference
+from drgdip.grouper.drg.witness import near_misses, targets, witness
+from drgdip.grouper.load import load_any
+
+if TYPE_CHECKING:
+    from drgdip.grouper.dip.catalogue import Catalogue
 
 _SCHEMA = pa.schema([field.remove_metadata() for field in case_schema()])
+
+
+def facts_of(case, scheme):
+    """A case as rules see it, and the columns that cannot be read."""
+    record, unreadable = read_record(case)
+    return reference.facts_of(record, scheme), unreadable
 
 
 def differences(cases: pa.Table, scheme: str | Catalogue) -> list[tuple]:
@@ -21,7 +32,7 @@ def differences(cases: pa.Table, scheme: str | Catalogue) -> list[tuple]:
     other = drgdip.group(cases, scheme, engine="reference")
     assert one.schema.equals(other.schema)
     found = []
-    for name in result_names(load_any(scheme)):
+    for name in load_any(scheme).result._fields:
         pairs = zip(one[name].to_pylist(), other[name].to_pylist(), strict=True)
         found += [(row, name, a, b) for row, (a, b) in enumerate(pairs) if a != b]
     return found

@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drgdip import Case, CaseError, DrgdipError, UnknownNameError, case_schema, normalise_code
-from drgdip.cases import clean_codes, to_cases
-from drgdip.fields import COMPANIONS, READERS, Unreadable, read_record, resolve
+from drgdip.cases.fields import COMPANIONS, READERS, Unreadable, read_record, resolve
+from drgdip.cases.table import clean_codes, to_cases
 
 # --- codes -----------------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import GOLDEN, PLACES, SCHEMES, SMALL, answer_of, read_deck
 
-from drgdip import GroupResult, __version__, group_one, list_catalogues, read_cases, readers
+from drgdip import GroupResult, group_one, list_catalogues, read_cases
+from drgdip._version import __version__
+from drgdip.cases import readers
 from drgdip.cli import main
 
 SAMPLE = str(GOLDEN / "opendrg-sample.csv")

@@ -12,14 +12,16 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import SCHEMES
+from generated import facts_of
 
 from drgdip import load_scheme
+from drgdip.grouper.drg.model import Drg
+from drgdip.grouper.drg.reach import why_unreachable
+from drgdip.grouper.drg.reference import group_facts, refusal
+from drgdip.grouper.drg.witness import Target, draft, near_misses, targets, witness
+from drgdip.grouper.facts import Facts, holds
 from drgdip.grouper.grammar import ALWAYS, And, Not, Or, parse, walk
-from drgdip.grouper.reach import why_unreachable
-from drgdip.grouper.reference import Facts, facts_of, group_facts, holds, refusal
-from drgdip.grouper.scheme import Drg
 from drgdip.grouper.ways import alternatives
-from drgdip.grouper.witness import Target, draft, near_misses, targets, witness
 
 SEED = 20260102
 #: How many cases are drafted for each way of a condition, and how many where there is no proof.

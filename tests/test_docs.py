@@ -21,12 +21,12 @@ import pytest
 
 from drgdip import REASONS, STATUSES, SchemeError, __all__, case_schema, list_schemes, load_auxiliary, load_scheme
 from drgdip.cli import _parser, main
-from drgdip.grouper import dip_workbook as dip
-from drgdip.grouper.auxiliary_rules import DIAGNOSES, NUMBERS
 from drgdip.grouper.changes import CHANGES
-from drgdip.grouper.drg_workbook import SHEETS
+from drgdip.grouper.dip import workbook as dip
+from drgdip.grouper.dip.auxiliary_rules import DIAGNOSES, NUMBERS
+from drgdip.grouper.drg.model import COUNTS, KINDS, Evaluation
+from drgdip.grouper.drg.workbook import SHEETS
 from drgdip.grouper.grammar import CODE_VARIABLES, VALUE_VARIABLES
-from drgdip.grouper.scheme import _COUNTS, KINDS, Evaluation
 from drgdip.grouper.tables import AUXILIARY_COLUMNS, COLUMNS
 
 ROOT = Path(__file__).parent.parent
@@ -265,7 +265,7 @@ def test_the_tables_of_the_format_equal_the_loader():
 
     assert first("option", "meaning") == [*(field.name for field in fields(Evaluation)), "variables"]
     assert first("kind", "of what") == list(KINDS)
-    assert first("count", "of what") == list(_COUNTS)
+    assert first("count", "of what") == list(COUNTS)
     codes = ["`dx`, the first", "`dx`, the others", "`procs`, the first", "`procs`, the others"]
     assert table_of(page, "variable", "case column") == [
         *((f"`{name}`", where) for name, where in zip(CODE_VARIABLES, codes, strict=True)),

@@ -7,11 +7,12 @@ import json
 
 import pytest
 from conftest import DECKS, SCHEMES, question_of, read_deck
+from generated import facts_of
 
 from drgdip import REASONS, STATUSES, Explanation, UnknownNameError, explain, group_one, load_scheme
-from drgdip.grouper.explain import decide
+from drgdip.grouper.drg.trace import decide
+from drgdip.grouper.facts import holds
 from drgdip.grouper.grammar import parse
-from drgdip.grouper.reference import facts_of, holds
 
 CASE = {"case_id": "7", "sex": 2, "age": 59, "dx": ["K22.301", "J94.801"], "procs": ["42.0902"]}
 

@@ -149,8 +149,8 @@ def test_a_null_list_over_codes_that_are_not_its_own():
 
 @pytest.mark.parametrize("offsets", [[0, 2, 1, 3], [0, 3, 3, 2]])
 def test_a_broken_list_is_refused_before_a_kernel_reads_it(offsets):
-    from drgdip.grouper.compile import compile_scheme
-    from drgdip.grouper.drg import _encode_lists
+    from drgdip.grouper.drg.compile import compile_scheme
+    from drgdip.grouper.encoded import _encode_lists
 
     codes = pa.array(["A00.000", "K22.301", "J94.801"])
     buffers = [None, pa.py_buffer(np.array(offsets, dtype=np.int32))]
@@ -428,11 +428,12 @@ def test_a_lock_held_at_a_fork_does_not_hang_the_child():
     output = run("""
         import os, threading, warnings
         warnings.simplefilter("ignore")
-        from drgdip.grouper import compile as compiling
+        from drgdip._locks import ForkSafeLock
+        lock = ForkSafeLock()
         held, done = threading.Event(), threading.Event()
 
         def hold():
-            with compiling._compiling:
+            with lock:
                 held.set()
                 done.wait()
 
@@ -440,7 +441,7 @@ def test_a_lock_held_at_a_fork_does_not_hang_the_child():
         held.wait()
         child = os.fork()
         if child == 0:
-            with compiling._compiling:
+            with lock:
                 os._exit(7)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         done.set()
@@ -456,10 +457,10 @@ def test_versions_are_shown(capsys):
 
 
 def test_warmup_prepares_a_scheme():
-    from drgdip.grouper import compile as compiling
+    from drgdip.grouper.drg.compile import compile_scheme
 
     drgdip.warmup("chs-drg-1.1")
-    assert drgdip.load_scheme("chs-drg-1.1") in compiling._compiled
+    assert drgdip.load_scheme("chs-drg-1.1") in compile_scheme.made
     with pytest.raises(drgdip.UnknownNameError):
         drgdip.warmup("chs-drg-9")
 

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import SCHEMES, SMALL, question_of, read_deck
+from generated import facts_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from drgdip import REASONS, Case, CaseError, GroupResult, group_one, load_scheme
+from drgdip.grouper.facts import holds
 from drgdip.grouper.grammar import parse
-from drgdip.grouper.reference import facts_of, holds
 
 SETS = {"D1": ["A1"], "D2": ["A2"], "D12": ["A1", "A2"], "P1": ["1.1"], "P2": ["2.1"], "P12": ["1.1", "2.1"]}
 

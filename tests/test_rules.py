@@ -8,9 +8,9 @@ import pytest
 from conftest import SCHEMES
 
 from drgdip import group_one, load_scheme
+from drgdip.grouper.drg.reach import why_unreachable
+from drgdip.grouper.drg.witness import near_misses, reached, targets, witness
 from drgdip.grouper.grammar import ALWAYS
-from drgdip.grouper.reach import why_unreachable
-from drgdip.grouper.witness import near_misses, reached, targets, witness
 
 SEED = 20260101
 TRIES = 400

@@ -20,8 +20,9 @@ from drgdip import (
     list_schemes,
     load_scheme,
 )
-from drgdip.grouper import scheme as scheme_module
-from drgdip.grouper.scheme import KINDS, mdc_names
+from drgdip.data import rows_of
+from drgdip.grouper.drg import load as loading
+from drgdip.grouper.drg.model import KINDS
 
 # --- the schemes of the package -------------------------------------------------------------------------------------
 
@@ -88,7 +89,7 @@ def test_notes_and_differences_are_kept(scheme_id):
 
 @pytest.mark.parametrize("scheme_id", SCHEMES)
 def test_every_mdc_has_an_english_name(scheme_id):
-    assert {mdc.code for mdc in load_scheme(scheme_id).mdcs} <= mdc_names().keys()
+    assert {mdc.code for mdc in load_scheme(scheme_id).mdcs} <= {row["code"] for row in rows_of("names/mdc.csv")}
 
 
 # --- loading --------------------------------------------------------------------------------------------------------
@@ -100,11 +101,11 @@ def test_a_scheme_is_loaded_once():
     assert load_scheme(scheme) is scheme
 
 
+@pytest.mark.usefixtures("unloaded")
 def test_a_scheme_is_loaded_once_by_many_threads(monkeypatch):
-    monkeypatch.setattr(scheme_module, "_loaded", {})
     loads = []
-    load = scheme_module._load_folder
-    monkeypatch.setattr(scheme_module, "_load_folder", lambda *a: loads.append(a) or load(*a))
+    load = loading.load_folder
+    monkeypatch.setattr(loading, "load_folder", lambda *a: loads.append(a) or load(*a))
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         schemes = list(pool.map(load_scheme, ["chs-drg-1.0-revised"] * 16))
     assert len({id(scheme) for scheme in schemes}) == 1
@@ -249,15 +250,14 @@ def test_a_folder_that_is_not_there(tmp_path):
     assert (caught.value.problem, caught.value.row) == ("missing_file", None)
 
 
-def test_a_changed_byte_in_the_package_is_found(tmp_path, monkeypatch):
+def test_a_changed_byte_in_the_package_is_found(unloaded, tmp_path, monkeypatch):
     data = tmp_path / "data"
     shutil.copytree(SOURCE / "data" / "drg" / "chs-drg-2.0", data / "drg" / "chs-drg-2.0")
-    monkeypatch.setattr(scheme_module, "DATA", data)
-    monkeypatch.setattr(scheme_module, "_loaded", {})
+    monkeypatch.setattr(loading, "ROOT", data)
     assert load_scheme("chs-drg-2.0").id == "chs-drg-2.0"
     path = data / "drg" / "chs-drg-2.0" / "adrg.csv"
     path.write_text(path.read_text(encoding="utf-8").replace("心脏移植", "心肝移植", 1), encoding="utf-8")
-    monkeypatch.setattr(scheme_module, "_loaded", {})
+    unloaded()
     with pytest.raises(SchemeError, match="Install the package anew") as caught:
         load_scheme("chs-drg-2.0")
     assert caught.value.problem == "wrong_digest"
@@ -401,10 +401,12 @@ def test_a_cell_longer_than_csv_allows_is_a_scheme_error(small_folder):
 
 
 def test_the_docstring_lists_the_problems_that_are_raised():
-    sources = [
-        (SOURCE / "grouper" / name).read_text(encoding="utf-8") for name in ("tables.py", "scheme.py", "overlay.py")
+    files = [
+        SOURCE / "data" / "__init__.py",
+        *(SOURCE / "grouper").glob("*.py"),
+        *(SOURCE / "grouper" / "drg").glob("*.py"),
     ]
-    sources.append((SOURCE / "grouper" / "workbook.py").read_text(encoding="utf-8"))
+    sources = [path.read_text(encoding="utf-8") for path in files]
     raised = set(re.findall(r'(?:SchemeError|\.error)\(\s*"([a-z_]+)"', "\n".join(sources)))
     part = SchemeError.__doc__.partition("problem\n")[2].partition("    file\n")[0]
     documented = re.findall(r"``([a-z_]+)``", part)

@@ -81,11 +81,9 @@ def test_kernels_run_without_the_lock_of_the_interpreter():
     many = pa.concat_tables([cases] * 64).combine_chunks()
     many = pa.concat_tables([many] * 2048).combine_chunks()
     encoded = drgdip.encode(many, "chs-drg-2.0")
-    from drgdip.grouper import drg
-    from drgdip.grouper.compile import compile_scheme
+    from drgdip.grouper.drg import columnar
 
     scheme = drgdip.load_scheme("chs-drg-2.0")
-    compiled = compile_scheme(scheme)
     inside, ticks, stop = threading.Event(), [], threading.Event()
 
     def tick():
@@ -94,7 +92,7 @@ def test_kernels_run_without_the_lock_of_the_interpreter():
                 ticks.append(1)
             time.sleep(0)
 
-    real = drg.group_rows
+    real = columnar.group_rows
 
     def marked(*arguments):
         inside.set()
@@ -106,10 +104,10 @@ def test_kernels_run_without_the_lock_of_the_interpreter():
     before = sys.getswitchinterval()
     sys.setswitchinterval(10)  # so that only a lock that is let go of lets the other thread run
     try:
-        drg.group_rows = marked
-        drg.group_encoded(encoded, scheme, compiled)
+        columnar.group_rows = marked
+        columnar.group_encoded(encoded, scheme)
     finally:
-        drg.group_rows = real
+        columnar.group_rows = real
         sys.setswitchinterval(before)
         stop.set()
         ticker.join()

@@ -17,10 +17,12 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from drgdip.grouper.reach import why_unreachable
-from drgdip.grouper.scheme import COUNT_ALIASES, build_scheme, load_scheme
+from drgdip.data import COUNT_ALIASES
+from drgdip.grouper.drg.load import build_scheme
+from drgdip.grouper.drg.reach import why_unreachable
+from drgdip.grouper.drg.scheme import load_scheme
+from drgdip.grouper.drg.witness import targets, witness
 from drgdip.grouper.tables import CHANGES, COLUMNS, OVERLAY, read_folder, read_toml
-from drgdip.grouper.witness import targets, witness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

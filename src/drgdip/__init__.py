@@ -9,13 +9,16 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from drgdip._version import __version__
 
 if TYPE_CHECKING:
     from drgdip import points, settle
-    from drgdip.cases import Case, case_schema
-    from drgdip.checks import Check, check_cases, list_checks
-    from drgdip.codes import MappedCodes, code_name, code_set, map_codes, normalise_code
+    from drgdip._text import normalise_code
+    from drgdip.cases.case import Case, case_schema
+    from drgdip.cases.codes import code_name, code_set
+    from drgdip.cases.crosswalks import MappedCodes, map_codes
+    from drgdip.cases.readers import read_cases
+    from drgdip.data import SchemeInfo
     from drgdip.errors import (
         CaseError,
         DrgdipError,
@@ -26,49 +29,49 @@ if TYPE_CHECKING:
         SchemeError,
         UnknownNameError,
     )
-    from drgdip.grouper.auxiliary import auxiliary_types
-    from drgdip.grouper.auxiliary_rules import AuxiliaryRules, load_auxiliary
     from drgdip.grouper.build import build_catalogue
-    from drgdip.grouper.catalogue import Catalogue, list_catalogues, load_catalogue
+    from drgdip.grouper.checks import Check, check_cases, list_checks
     from drgdip.grouper.choose import find_scheme
     from drgdip.grouper.diff import diff_cases, diff_schemes
+    from drgdip.grouper.dip.auxiliary import auxiliary_types
+    from drgdip.grouper.dip.auxiliary_rules import AuxiliaryRules, load_auxiliary
+    from drgdip.grouper.dip.catalogue import Catalogue, list_catalogues, load_catalogue
+    from drgdip.grouper.drg.scheme import Scheme, list_schemes, load_scheme
     from drgdip.grouper.explain import Explanation, explain
     from drgdip.grouper.group import encode, group, group_batches, result_fields, warmup
-    from drgdip.grouper.reference import group_one
+    from drgdip.grouper.one import group_one
     from drgdip.grouper.result import REASONS, STATUSES, DipResult, GroupResult
-    from drgdip.grouper.scheme import Scheme, SchemeInfo, list_schemes, load_scheme
-    from drgdip.readers import read_cases
-    from drgdip.synthetic import sample_cases
+    from drgdip.grouper.samples import sample_cases
     from drgdip.versions import show_versions
 
 #: Public names and the modules that hold them.
 _PUBLIC = {
-    "AuxiliaryRules": "drgdip.grouper.auxiliary_rules",
-    "Case": "drgdip.cases",
+    "AuxiliaryRules": "drgdip.grouper.dip.auxiliary_rules",
+    "Case": "drgdip.cases.case",
     "CaseError": "drgdip.errors",
-    "Catalogue": "drgdip.grouper.catalogue",
-    "Check": "drgdip.checks",
+    "Catalogue": "drgdip.grouper.dip.catalogue",
+    "Check": "drgdip.grouper.checks",
     "DipResult": "drgdip.grouper.result",
     "DrgdipError": "drgdip.errors",
     "Explanation": "drgdip.grouper.explain",
     "GroupResult": "drgdip.grouper.result",
     "InvariantError": "drgdip.errors",
-    "MappedCodes": "drgdip.codes",
+    "MappedCodes": "drgdip.cases.crosswalks",
     "PolicyError": "drgdip.errors",
     "REASONS": "drgdip.grouper.result",
     "RuleError": "drgdip.errors",
     "STATUSES": "drgdip.grouper.result",
-    "Scheme": "drgdip.grouper.scheme",
+    "Scheme": "drgdip.grouper.drg.scheme",
     "SchemeChoiceError": "drgdip.errors",
     "SchemeError": "drgdip.errors",
-    "SchemeInfo": "drgdip.grouper.scheme",
+    "SchemeInfo": "drgdip.data",
     "UnknownNameError": "drgdip.errors",
-    "auxiliary_types": "drgdip.grouper.auxiliary",
+    "auxiliary_types": "drgdip.grouper.dip.auxiliary",
     "build_catalogue": "drgdip.grouper.build",
-    "case_schema": "drgdip.cases",
-    "check_cases": "drgdip.checks",
-    "code_name": "drgdip.codes",
-    "code_set": "drgdip.codes",
+    "case_schema": "drgdip.cases.case",
+    "check_cases": "drgdip.grouper.checks",
+    "code_name": "drgdip.cases.codes",
+    "code_set": "drgdip.cases.codes",
     "diff_cases": "drgdip.grouper.diff",
     "diff_schemes": "drgdip.grouper.diff",
     "encode": "drgdip.grouper.group",
@@ -76,19 +79,19 @@ _PUBLIC = {
     "find_scheme": "drgdip.grouper.choose",
     "group": "drgdip.grouper.group",
     "group_batches": "drgdip.grouper.group",
-    "group_one": "drgdip.grouper.reference",
-    "list_catalogues": "drgdip.grouper.catalogue",
-    "list_checks": "drgdip.checks",
-    "list_schemes": "drgdip.grouper.scheme",
-    "load_auxiliary": "drgdip.grouper.auxiliary_rules",
-    "load_catalogue": "drgdip.grouper.catalogue",
-    "load_scheme": "drgdip.grouper.scheme",
-    "map_codes": "drgdip.codes",
-    "normalise_code": "drgdip.codes",
+    "group_one": "drgdip.grouper.one",
+    "list_catalogues": "drgdip.grouper.dip.catalogue",
+    "list_checks": "drgdip.grouper.checks",
+    "list_schemes": "drgdip.grouper.drg.scheme",
+    "load_auxiliary": "drgdip.grouper.dip.auxiliary_rules",
+    "load_catalogue": "drgdip.grouper.dip.catalogue",
+    "load_scheme": "drgdip.grouper.drg.scheme",
+    "map_codes": "drgdip.cases.crosswalks",
+    "normalise_code": "drgdip._text",
     "points": "drgdip.points",
-    "read_cases": "drgdip.readers",
+    "read_cases": "drgdip.cases.readers",
     "result_fields": "drgdip.grouper.group",
-    "sample_cases": "drgdip.synthetic",
+    "sample_cases": "drgdip.grouper.samples",
     "settle": "drgdip.settle",
     "show_versions": "drgdip.versions",
     "warmup": "drgdip.grouper.group",

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from drgdip._text import is_missing, text_of
 from drgdip.errors import CaseError
-from drgdip.fields import is_missing, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pyarrow as pa
 
-    from drgdip.grouper.scheme import SchemeInfo
 
 __all__ = [
     "CaseError",
@@ -133,6 +132,26 @@ class UnknownNameError(DrgdipError):
         super().__init__(f"there is no {kind} {name!r}.{meant}{' ' + hint if hint else ''}")
 
 
+class Candidate(Protocol):
+    """A scheme that might be chosen, as the index knows it."""
+
+    @property
+    def id(self) -> str:
+        """The id."""
+
+    @property
+    def title(self) -> str:
+        """The title."""
+
+    @property
+    def published(self) -> str:
+        """The date of publication, "" for none."""
+
+    @property
+    def effective_from(self) -> str:
+        """The first day of effect, "" where it is not known."""
+
+
 class SchemeChoiceError(DrgdipError):
     """A place and a date for which there is no scheme, or more than one.
 
@@ -142,12 +161,12 @@ class SchemeChoiceError(DrgdipError):
         Ids of the schemes of the place.
     """
 
-    def __init__(self, what: str, candidates: Iterable[SchemeInfo], fix: str) -> None:
+    def __init__(self, what: str, candidates: Iterable[Candidate], fix: str) -> None:
         candidates = list(candidates)
         listed = [f"\n  {info.id}, {_date(info)}: {info.title}" for info in candidates]
         super().__init__(f"{what}. {fix}{':' if listed else ''}{''.join(listed)}")
         self.candidates = tuple(info.id for info in candidates)
 
 
-def _date(info: SchemeInfo) -> str:
+def _date(info: Candidate) -> str:
     return info.effective_from or info.published or "no date"

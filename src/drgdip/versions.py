@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 
-from drgdip import __version__
+from drgdip._version import __version__
 
 __all__ = ["show_versions"]
 
@@ -48,6 +48,6 @@ def show_versions() -> dict[str, str]:
 
 def kernel_cache() -> str:
     """The folder that compiled kernels are kept in, or ``none``."""
-    from drgdip.grouper.kernels import group_rows
+    from drgdip.grouper.drg.kernels import group_rows
 
     return str(getattr(group_rows.stats, "cache_path", None) or "none")

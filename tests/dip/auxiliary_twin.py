@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from drgdip.fields import Unreadable, read_number, read_record, read_whole
+from drgdip.cases.fields import Unreadable, read_number, read_record, read_whole
 
 WHOLE = ("discharge", "los", "age", "age_days", "icu_days")
 AMOUNTS = ("total_cost", "standard", "treatment_cost", "drug_cost")

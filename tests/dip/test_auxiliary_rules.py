@@ -10,8 +10,8 @@ import pytest
 from conftest import SOURCE, edited_copy
 
 import drgdip
-from drgdip.grouper.auxiliary_rules import DIAGNOSES, NUMBERS
-from drgdip.grouper.scheme import index_of
+from drgdip.data import index_of
+from drgdip.grouper.dip.auxiliary_rules import DIAGNOSES, NUMBERS
 from drgdip.grouper.tables import AUXILIARY_COLUMNS
 
 RULES = "nhsa-dip-3.0"
@@ -210,14 +210,14 @@ def test_a_folder_that_is_not_there(tmp_path):
 
 
 def test_files_of_the_package_that_were_edited_are_not_loaded(tmp_path, monkeypatch):
-    from drgdip.grouper import auxiliary_rules
+    from drgdip.grouper.dip import auxiliary_rules
 
     folder = shutil.copytree(FOLDER, tmp_path / "auxiliary" / RULES)
     path = folder / "auxiliary.toml"
     path.write_text(path.read_text(encoding="utf-8").replace("elderly = 65", "elderly = 66"), encoding="utf-8")
     index_of("auxiliary")
-    monkeypatch.setattr(auxiliary_rules, "DATA", tmp_path)
-    auxiliary_rules._load_packaged.cache_clear()
+    monkeypatch.setattr(auxiliary_rules, "ROOT", tmp_path)
+    auxiliary_rules._load_packaged.made.clear()
     with pytest.raises(drgdip.SchemeError) as caught:
         drgdip.load_auxiliary(RULES)
     assert caught.value.problem == "wrong_digest"

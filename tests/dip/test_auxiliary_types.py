@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import drgdip
-from drgdip.grouper.auxiliary import PLAIN_COLUMNS
+from drgdip.grouper.dip.auxiliary import PLAIN_COLUMNS
 
 RULES = "nhsa-dip-3.0"
 LISTS = {

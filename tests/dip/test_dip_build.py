@@ -17,7 +17,7 @@ from test_dip_matching import TAKEN_BY
 
 import drgdip
 from drgdip.grouper.build import _made, _numbered_lists, _parts, related_increase
-from drgdip.grouper.dip_witness import dip_witness
+from drgdip.grouper.dip.witness import dip_witness
 from drgdip.points import CaseRule, Trim, weights
 
 HEAD = {"id": "mine", "title": "本地目录", "issuer": "本地"}

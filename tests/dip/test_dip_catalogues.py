@@ -9,7 +9,9 @@ import pytest
 from conftest import DATA, ROOT, edited_copy
 
 import drgdip
-from drgdip.grouper.catalogue import _CHOICES, PREFERENCES, STRATEGIES, Matching, Term, load_any
+from drgdip.grouper.dip.model import Matching, Term
+from drgdip.grouper.dip.options import _CHOICES, PREFERENCES, strategies
+from drgdip.grouper.load import load_any
 from drgdip.grouper.tables import CATALOGUE_COLUMNS
 
 SMALL, PLACES = DATA / "catalogues" / "small", DATA / "catalogues" / "places"
@@ -58,7 +60,7 @@ def test_a_repeated_term_is_asked_for_twice():
 
 def test_options_may_be_had_otherwise():
     loaded = drgdip.load_catalogue(SMALL, strategy="jingzhou", interventional="therapeutic")
-    assert loaded.matching.prefer == STRATEGIES["jingzhou"]["prefer"]
+    assert loaded.matching.prefer == strategies()["jingzhou"]["prefer"]
     assert drgdip.load_catalogue(loaded, prefer=["order"]).matching.interventional == "therapeutic"
     with pytest.raises(drgdip.UnknownNameError, match="interventional"):
         drgdip.load_catalogue(SMALL, interventionel="surgery")
@@ -69,8 +71,8 @@ def test_options_may_be_had_otherwise():
 
 def test_every_choice_is_a_field_and_every_strategy_ends_in_the_order():
     assert set(_CHOICES) <= set(Matching.__slots__)
-    assert all(set(options) < set(Matching.__slots__) for options in STRATEGIES.values())
-    preferred = [options["prefer"] for options in STRATEGIES.values()]
+    assert all(set(options) < set(Matching.__slots__) for options in strategies().values())
+    preferred = [options["prefer"] for options in strategies().values()]
     assert all(set(names) <= set(PREFERENCES) and names[-1] == "order" for names in preferred)
 
 
@@ -165,7 +167,7 @@ def test_the_page_has_the_tables_of_the_loader():
 
     assert first("| option | meaning |") == list(Matching.__slots__)
     assert first("| preference |") == list(PREFERENCES)
-    assert first("| strategy |") == list(STRATEGIES)
+    assert first("| strategy |") == list(strategies())
     assert first("| file | columns |") == list(CATALOGUE_COLUMNS)
     assert first("| column | what it holds |") == ["group", "kind", "treatment", "primary_care", "status`, `reason"]
     assert all(f"`{column}`" in page for columns in CATALOGUE_COLUMNS.values() for column in columns)

@@ -390,8 +390,9 @@ def test_codes_are_mapped_to_both_editions():
 
 @pytest.mark.parametrize("pair", [(TWO, "chs-drg-2.0"), ("chs-drg-2.0", TWO)])
 def test_tables_of_a_scheme_and_a_catalogue_are_not_compared(pair):
-    with pytest.raises(DrgdipError, match="chs-drg-2.0 is a DRG scheme and nhsa-dip-2.0 a DIP catalogue") as caught:
+    with pytest.raises(DrgdipError, match="chs-drg-2.0 (is )?a DRG scheme") as caught:
         diff_schemes(*pair)
+    assert str(caught.value).startswith(pair[0])
     assert "diff_cases(cases, before, after)" in str(caught.value)
 
 

@@ -11,9 +11,9 @@ import pytest
 from test_dip_catalogues import NATIONAL, SMALL
 
 import drgdip
-from drgdip.grouper.dip_witness import dip_near_misses, dip_witness
-from drgdip.grouper.match import fits, match_case, situation_of
-from drgdip.grouper.reference import values_of
+from drgdip.grouper.dip.reference import fits, situation_of
+from drgdip.grouper.dip.witness import dip_near_misses, dip_witness
+from drgdip.grouper.facts import values_of
 
 THREE = "nhsa-dip-3.0"
 NEWBORN = {"dx": ["P07.100"], "procs": [], "age": 0, "age_days": 28}
@@ -278,7 +278,7 @@ def test_every_row_takes_the_case_made_for_it(name):
     for group in catalogue.groups:
         case = dip_witness(group, catalogue, random)
         assert case is not None, group.code
-        taken = rows[match_case(case, catalogue).group]
+        taken = rows[drgdip.group_one(case, catalogue).group]
         if taken is group:
             continue
         if name == "nhsa-dip-1.0":  # of overlapping any-of rows: as many terms, and no wider

@@ -22,10 +22,11 @@ from test_dip_catalogues import PLACES, SMALL
 from test_dip_doors import adversarial, answers
 
 import drgdip
-from drgdip.cases import with_fen
+from drgdip.cases.fields import Unreadable, read_fen
+from drgdip.cases.table import with_fen
 from drgdip.cli import main
-from drgdip.fields import Unreadable, read_fen
-from drgdip.grouper.catalogue import PREFERENCES, STAGES, STRATEGIES
+from drgdip.grouper.dip.model import STAGES
+from drgdip.grouper.dip.options import PREFERENCES, strategies
 
 NEAREST, THREE = "nearest_mean", "nhsa-dip-3.0"
 
@@ -128,7 +129,7 @@ def test_each_line_of_the_table(line, strategy, dx, procs, cost, expected):
 
 
 def test_every_strategy_has_an_example():
-    assert {strategy for _, strategy, *_ in _EACH} == set(STRATEGIES)
+    assert {strategy for _, strategy, *_ in _EACH} == set(strategies())
 
 
 def test_kinds_and_flags_of_primary_care_and_blank_groups():
@@ -147,12 +148,12 @@ def test_kinds_and_flags_of_primary_care_and_blank_groups():
 def test_a_strategy_sets_its_options_and_those_beside_it_go_first():
     loaded = drgdip.load_catalogue(PLACES)
     assert (loaded.matching.strategy, loaded.matching.stages) == ("xiaogan", STAGES)
-    assert loaded.matching.prefer == STRATEGIES["xiaogan"]["prefer"]
+    assert loaded.matching.prefer == strategies()["xiaogan"]["prefer"]
     other = drgdip.load_catalogue(PLACES, strategy="yichang", prefer=["order"], untyped="ignore")
     assert (other.matching.prefer, other.matching.unnamed_surgery) == (("order",), "mixed")
     assert (other.matching.stages, other.matching.untyped) == (STAGES, "ignore")  # as they were
     assert drgdip.load_catalogue(other, short_codes="prefix").matching.prefer == ("order",)
-    assert drgdip.load_catalogue(other, strategy="jingzhou").matching.prefer == STRATEGIES["jingzhou"]["prefer"]
+    assert drgdip.load_catalogue(other, strategy="jingzhou").matching.prefer == strategies()["jingzhou"]["prefer"]
 
 
 @pytest.mark.parametrize("engine", ["reference", "columnar"])
@@ -170,11 +171,11 @@ def test_a_sign_before_a_code_makes_it_another(tmp_path, engine, code, group):
     assert drgdip.group([{"dx": "A41.900", "procs": code}], catalogue, engine=engine)[0]["group"] == group
 
 
-@pytest.mark.parametrize("strategy", ["", *STRATEGIES])
-@pytest.mark.parametrize("before", STRATEGIES)
+@pytest.mark.parametrize("strategy", ["", *strategies()])
+@pytest.mark.parametrize("before", strategies())
 def test_another_strategy_goes_without_what_the_one_before_set(before, strategy):
     loaded = drgdip.load_catalogue(drgdip.load_catalogue(PLACES, strategy=before), strategy=strategy).matching
-    given = STRATEGIES.get(strategy, {})
+    given = strategies().get(strategy, {})
     assert loaded.unnamed_surgery == given.get("unnamed_surgery", "core")
     assert loaded.short_codes == given.get("short_codes", "whole")
 
@@ -185,10 +186,10 @@ def test_a_catalogue_whose_groups_ask_for_several_procedures_has_no_principal_on
     assert caught.value.problem == "bad_value"
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", strategies())
 def test_a_strategy_does_without_means_where_there_are_none(strategy):
     matching = drgdip.load_catalogue("dip-yunfu-2023", strategy=strategy).matching
-    asked = STRATEGIES[strategy]["prefer"]
+    asked = strategies()[strategy]["prefer"]
     assert matching.prefer == tuple(name for name in asked if name != NEAREST)
     assert not matching.reads_cost
 
@@ -325,13 +326,13 @@ def related(tmp_path_factory):
 
 
 @pytest.mark.parametrize("procedures", ["principal", "any"])
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", strategies())
 def test_the_engines_agree_on_related_procedures(mixture, related, strategy, procedures):
     catalogue = drgdip.load_catalogue(related, strategy=strategy, procedures=procedures)
     assert differences(mixture.slice(0, 4_000), catalogue)[:3] == []
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", strategies())
 def test_in_any_order_it_does_not_matter_which_procedures_are_called_related(mixture, related, strategy):
     one, other = (drgdip.load_catalogue(folder, strategy=strategy, procedures="any") for folder in (PLACES, related))
     assert drgdip.group(mixture, one)["group"].to_pylist() == drgdip.group(mixture, other)["group"].to_pylist()
@@ -349,7 +350,7 @@ def test_in_any_order_it_does_not_matter_which_procedures_are_called_related(mix
     ],
     ids=str,
 )
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", strategies())
 def test_the_engines_agree_on_every_strategy(mixture, strategy, options):
     catalogue = drgdip.load_catalogue(PLACES, **{"strategy": strategy} | options)
     cases = mixture if not options else mixture.slice(0, 4_000)
@@ -359,11 +360,11 @@ def test_the_engines_agree_on_every_strategy(mixture, strategy, options):
 def test_the_mixture_reaches_every_group_and_tells_the_strategies_apart(mixture):
     found = {
         name: drgdip.group(mixture, drgdip.load_catalogue(PLACES, strategy=name))["group"].to_pylist()
-        for name in STRATEGIES
+        for name in strategies()
     }
     groups = {group.code for group in drgdip.load_catalogue(PLACES).groups}
     assert set().union(*found.values()) == {None, *groups} - {"P1"}  # whose cases the core group P2 takes
-    assert len({tuple(taken) for taken in found.values()}) == len(STRATEGIES) - 2  # two pairs are alike
+    assert len({tuple(taken) for taken in found.values()}) == len(strategies()) - 2  # two pairs are alike
     assert found["jining"] == found["taian"]
     assert found["xiangyang"] == found["jingmen"]
 
@@ -406,17 +407,17 @@ def published(request, tmp_path_factory):
     return drgdip.load_catalogue(folder), costed([one | {"total_cost": random.choice(costs)} for one in records])
 
 
-@pytest.mark.parametrize("strategy", [name for name in STRATEGIES if name not in {"taian", "jingmen"}])  # as jining's
+@pytest.mark.parametrize("strategy", [name for name in strategies() if name not in {"taian", "jingmen"}])  # as jining's
 def test_the_engines_agree_on_published_catalogues_with_means(published, strategy):
     catalogue = drgdip.load_catalogue(published[0], strategy=strategy)
-    assert catalogue.matching.reads_cost is (NEAREST in STRATEGIES[strategy]["prefer"])
+    assert catalogue.matching.reads_cost is (NEAREST in strategies()[strategy]["prefer"])
     assert differences(published[1], catalogue)[:3] == []
 
 
 # Properties
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", strategies())
 def test_other_diagnoses_and_the_order_of_other_procedures_do_not_matter(mixture, strategy):
     catalogue = drgdip.load_catalogue(PLACES, strategy=strategy)
     rows = mixture.slice(0, 3_000).to_pylist()
@@ -599,7 +600,7 @@ def test_a_trace_says_what_put_a_group_behind():
     assert {step.code: step.behind for step in tie.steps} == {"N0": NEAREST, "N1": None, "N2": "order"}
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", strategies())
 def test_a_trace_gives_what_grouping_gives(mixture, strategy):
     catalogue = drgdip.load_catalogue(PLACES, strategy=strategy)
     for case in mixture.slice(0, 300).to_pylist():

@@ -14,8 +14,8 @@ from test_dip_doors import adversarial
 
 import drgdip
 from drgdip import Catalogue, SchemeError
-from drgdip.grouper.catalogue import STAGES
-from drgdip.grouper.dip_workbook import SHEETS
+from drgdip.grouper.dip.model import STAGES
+from drgdip.grouper.dip.workbook import SHEETS
 
 xlsxwriter = pytest.importorskip("xlsxwriter")
 pytest.importorskip("python_calamine")

@@ -13,15 +13,16 @@ import pytest
 from conftest import DATA, SOURCE
 
 from drgdip import CaseError, DrgdipError, UnknownNameError, check_cases, list_checks, load_catalogue, sample_cases
-from drgdip.checks import LEVELS
+from drgdip._text import MISSING
+from drgdip.cases.codes import grey_codes, known_codes
+from drgdip.cases.fields import Unreadable, read_day, read_number, read_record
 from drgdip.cli import main
-from drgdip.codes import grey_codes, known_codes
-from drgdip.fields import MISSING, Unreadable, read_day, read_number, read_record
-from drgdip.grouper.catalogue import load_any, newborn_weight_of
+from drgdip.grouper.checks import LEVELS
+from drgdip.grouper.drg.scheme import Scheme
+from drgdip.grouper.facts import OPERATORS
 from drgdip.grouper.grammar import VALUE_VARIABLES, And, Compare, In, Not, Or
-from drgdip.grouper.reference import OPERATORS
+from drgdip.grouper.load import load_any
 from drgdip.grouper.result import REASONS
-from drgdip.grouper.scheme import Scheme
 
 CHECKS = SOURCE / "data" / "checks"
 NOT_PRINCIPAL = load_catalogue("nhsa-dip-3.0").excluded_dx
@@ -93,7 +94,7 @@ def slow_check(row, scheme):  # noqa: PLR0915 - one statement after the other is
     """The rules that a case breaks, as rule and value."""
     record, bad = read_record(row)
     if record["newborn_weight"] is None and "newborn_weight" not in bad:
-        other = f"{newborn_weight_of(scheme)}_weight"
+        other = f"{scheme.newborn_weight}_weight"
         record["newborn_weight"] = record.get(other)
         bad |= {"newborn_weight"} if other in bad else set()
     dx = [code if code not in MISSING else None for code in record["dx"]]

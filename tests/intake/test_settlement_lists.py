@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drgdip import DrgdipError, check_cases, group, group_one, read_cases, sample_cases
-from drgdip.derive import days_of, derive, whole_years
-from drgdip.fields import Unreadable, read_day, read_moment
-from drgdip.readers import IGNORED
-from drgdip.settlement_list import body_of, flatten
+from drgdip.cases.derive import days_of, derive, whole_years
+from drgdip.cases.fields import Unreadable, read_day, read_moment
+from drgdip.cases.readers import IGNORED
+from drgdip.cases.settlement_list import body_of, flatten
 
 RESULT = ["mdc", "adrg", "group", "status", "reason"]
 

@@ -11,11 +11,11 @@ import pytest
 from conftest import ANSWER, DATA, GOLDEN, PLACES, SOURCE, answer_of, question_of, read_deck
 
 from drgdip import find_scheme, group, group_one, list_schemes, load_scheme
-from drgdip.grouper.folders import table_rows
-from drgdip.grouper.reach import why_unreachable
+from drgdip.grouper.drg.reach import why_unreachable
+from drgdip.grouper.drg.witness import near_misses, reached, targets, witness
+from drgdip.grouper.drg.writing import table_rows
 from drgdip.grouper.result import GroupResult
 from drgdip.grouper.tables import COLUMNS
-from drgdip.grouper.witness import near_misses, reached, targets, witness
 
 DRG = SOURCE / "data" / "drg"
 WITH_DECKS = [place for place in PLACES if (GOLDEN / f"{place}.csv.gz").exists()]

@@ -9,8 +9,8 @@ import pytest
 from conftest import PLACES, SMALL, files_of
 
 from drgdip import Scheme, SchemeError, group_one, load_scheme
-from drgdip.grouper.drg_workbook import SHEETS, read_workbook
-from drgdip.grouper.folders import table_rows
+from drgdip.grouper.drg.workbook import SHEETS, read_workbook
+from drgdip.grouper.drg.writing import table_rows
 
 xlsxwriter = pytest.importorskip("xlsxwriter")
 pytest.importorskip("python_calamine")

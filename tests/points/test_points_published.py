@@ -5,11 +5,12 @@ import importlib.util
 import re
 import tomllib
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 import drgdip
-from drgdip import points
+from drgdip import data, points
 from drgdip.errors import SchemeError, UnknownNameError
 from drgdip.points import published
 
@@ -230,17 +231,18 @@ def test_a_changed_file_is_refused(tmp_path, monkeypatch, fault):
         text = text.replace("31.2105", "31.2106", 1)
     else:
         index = index.replace("groups = 602", "groups = 603", 1)
-    (tmp_path / "wuxi-2022.csv").write_text(text, encoding="utf-8", newline="")
-    (tmp_path / "index.toml").write_text(index, encoding="utf-8")
-    monkeypatch.setattr(published, "_FOLDER", tmp_path)
-    published._index.cache_clear()
-    published._read.cache_clear()
-    try:
-        with pytest.raises(SchemeError, match=fault.replace("digest", "not the one").replace("count", "602 groups")):
-            points.weights_of("wuxi", 2022)
-    finally:
-        published._index.cache_clear()
-        published._read.cache_clear()
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    (folder / "wuxi-2022.csv").write_text(text, encoding="utf-8", newline="")
+    (folder / "index.toml").write_text(index, encoding="utf-8")
+    monkeypatch.setattr(data, "ROOT", tmp_path)
+    monkeypatch.setattr(published, "ROOT", tmp_path)
+    with (
+        patch.dict(data.toml_of.made, clear=True),
+        patch.dict(published._read.made, clear=True),
+        pytest.raises(SchemeError, match=fault.replace("digest", "not the one").replace("count", "602 groups")),
+    ):
+        points.weights_of("wuxi", 2022)
 
 
 def test_the_tool_rebuilds_the_index():

@@ -13,22 +13,23 @@ import numpy as np
 import pyarrow as pa
 
 from drgdip._arrow import filled, from_numpy, one_chunk, to_arrow, to_kind, with_columns
-from drgdip.cases import clean_codes, to_cases, with_fen
-from drgdip.codes import walks_to
-from drgdip.crosswalks import map_cases
+from drgdip.cases.codes import walks_to
+from drgdip.cases.crosswalks import map_cases
+from drgdip.cases.fields import UNREADABLE
+from drgdip.cases.table import clean_codes, to_cases, with_fen
 from drgdip.errors import CaseError
-from drgdip.fields import UNREADABLE
-from drgdip.grouper.catalogue import MOST_TERMS, TREATMENTS, catalogue_of, load_catalogue
-from drgdip.grouper.folders import groups_table, write_catalogue
+from drgdip.grouper.dip.catalogue import Catalogue, load_catalogue
+from drgdip.grouper.dip.load import MOST_TERMS, catalogue_of
+from drgdip.grouper.dip.model import TREATMENTS
+from drgdip.grouper.dip.reference import situation_of
+from drgdip.grouper.dip.writing import groups_table, write_catalogue
 from drgdip.grouper.group import group
-from drgdip.grouper.match import situation_of
 from drgdip.grouper.tables import CATALOGUE, Table
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 
-    from drgdip.grouper.catalogue import Catalogue
 
 __all__ = ["build_catalogue", "related_increase"]
 
@@ -271,7 +272,7 @@ def _history(
     if absent:
         raise CaseError(f"building a catalogue needs {' and '.join(absent)}, for which there is no column")
     if codes is not None:
-        table = map_cases(table, walks_to(codes, national))
+        table = map_cases(table, walks_to(codes, national.info))
     for name in ("dx", "procs"):
         table = table.set_column(table.column_names.index(name), name, clean_codes(one_chunk(table[name])))
     return table
@@ -564,7 +565,7 @@ def _catalogue(
     tables["groups.csv"] = _table(folder, "groups.csv", groups)
     if statistics is not None:
         tables["statistics.csv"] = _table(folder, "statistics.csv", statistics)
-    return catalogue_of(folder / CATALOGUE.head, whole, tables, sha256="", folder=folder)
+    return Catalogue.of(catalogue_of(folder / CATALOGUE.head, whole, tables, sha256="", folder=folder))
 
 
 def _table(folder: Path, name: str, rows: list[dict[str, str]]) -> Table:

@@ -6,15 +6,16 @@ import difflib
 import re
 from collections import defaultdict
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
-    from drgdip.grouper.catalogue import Group, Matching
+    from _typeshed import DataclassInstance
+
     from drgdip.grouper.grammar import Rule
-    from drgdip.grouper.scheme import Adrg, Drg, Evaluation, Mdc
+
 
 __all__ = [
     "CHANGES",
@@ -60,7 +61,15 @@ class Change(NamedTuple):
     after: str | None
 
 
-def option_changes(table: str, before: Evaluation | Matching, after: Evaluation | Matching) -> Iterator[Change]:
+class HasOrder(Protocol):
+    """A row that has a place among others."""
+
+    @property
+    def order(self) -> int:
+        """The place."""
+
+
+def option_changes(table: str, before: DataclassInstance, after: DataclassInstance) -> Iterator[Change]:
     """Options that have another value."""
     old, new = asdict(before), asdict(after)
     for option in old:
@@ -87,8 +96,8 @@ def with_names(rule: Rule, renamed: Mapping[str, str]) -> str:
 
 
 def displaced(
-    old: Mapping[tuple[Any, str], Mdc | Adrg | Drg | Group],
-    new: Mapping[tuple[Any, str], Mdc | Adrg | Drg | Group],
+    old: Mapping[tuple[Any, str], HasOrder],
+    new: Mapping[tuple[Any, str], HasOrder],
 ) -> set[tuple[Any, str]]:
     """The rows of both that stand in another order among the rows of both under their parent; by parent and code."""
     siblings: dict[Any, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))

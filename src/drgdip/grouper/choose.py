@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
 import re
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from drgdip.codes import fold_width
+from drgdip._once import once
+from drgdip._text import fold_width
+from drgdip.data import rows_of
 from drgdip.errors import SchemeChoiceError, UnknownNameError
-from drgdip.grouper.catalogue import list_catalogues
-from drgdip.grouper.scheme import DATA, list_schemes, load_scheme
+from drgdip.grouper.dip.catalogue import list_catalogues
+from drgdip.grouper.drg.scheme import list_schemes, load_scheme
 
 if TYPE_CHECKING:
-    from drgdip.grouper.scheme import Scheme, SchemeInfo
+    from drgdip.data import SchemeInfo
+    from drgdip.grouper.drg.scheme import Scheme
 
 __all__ = ["Place", "catalogues_of", "find_scheme", "schemes_of"]
 
@@ -111,10 +112,9 @@ def _names_of(place: str | int) -> set[str]:
     return names
 
 
-@cache
+@once
 def _places() -> tuple[Place, ...]:
-    with (DATA / "places.csv").open(encoding="utf-8", newline="") as file:
-        return tuple(Place(**row) for row in csv.DictReader(file))
+    return tuple(Place(**row) for row in rows_of("places.csv"))
 
 
 def _places_like(text: str) -> list[Place]:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from drgdip._arrow import from_list, from_numpy
-from drgdip.grouper.catalogue import STAGES, TREATMENTS, Catalogue
-from drgdip.grouper.grammar import LEVELS
 from drgdip.grouper.result import REASONS, STATUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from drgdip.grouper.scheme import Scheme
-
-__all__ = ["Texts", "result_texts"]
+__all__ = ["Texts", "texts_of"]
 
 
 class Texts:
@@ -38,34 +33,7 @@ class Texts:
         return pa.DictionaryArray.from_arrays(from_numpy(numbers, numbers >= 0), self.dictionary)
 
 
-_texts: weakref.WeakKeyDictionary[Scheme | Catalogue, dict[str, Texts]] = weakref.WeakKeyDictionary()
-
-
-def result_texts(scheme: Scheme | Catalogue) -> dict[str, Texts]:
-    """By column of the result, the texts that it may hold, made once per process."""
-    if scheme not in _texts:  # two threads at once would only make the same
-        of_kind = _of_catalogue(scheme) if isinstance(scheme, Catalogue) else _of_scheme(scheme)
-        both = {"status": list(STATUSES), "reason": list(REASONS)}
-        _texts[scheme] = {name: Texts(texts) for name, texts in (of_kind | both).items()}
-    return _texts[scheme]
-
-
-def _of_catalogue(catalogue: Catalogue) -> dict[str, list[str]]:
-    groups = [group.code for group in catalogue.groups]
-    return {"group": groups, "kind": list(STAGES), "treatment": list(TREATMENTS)}
-
-
-def _of_scheme(scheme: Scheme) -> dict[str, list[str]]:
-    adrgs = [adrg for mdc in scheme.mdcs for adrg in mdc.adrgs]
-    groups = {drg.code for adrg in adrgs for drg in adrg.drgs} | {scheme.evaluation.ungroupable}
-    if not scheme.evaluation.adrg_fallthrough:
-        groups |= {adrg.code for adrg in adrgs}
-    # The code of an ambiguous group names the MDC of its cases.
-    mdcs = {mdc.code for mdc in scheme.mdcs} | {f"MDC{adrg.code[0]}" for adrg in adrgs if adrg.kind == "ambiguous"}
-    return {
-        "mdc": sorted(mdcs),
-        "adrg": sorted({adrg.code for adrg in adrgs}),
-        "group": sorted(groups),
-        "severity": list(LEVELS),
-        "severity_code": sorted(scheme.severity),
-    }
+def texts_of(columns: Mapping[str, Sequence[str]]) -> dict[str, Texts]:
+    """Return the texts of the columns given, and of status and reason, which every family has."""
+    both = {"status": list(STATUSES), "reason": list(REASONS)}
+    return {name: Texts(texts) for name, texts in {**columns, **both}.items()}

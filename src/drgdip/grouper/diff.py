@@ -9,28 +9,14 @@ import pyarrow as pa
 
 from drgdip._arrow import from_list, kind_of, to_arrow
 from drgdip.errors import DrgdipError
-from drgdip.grouper.catalogue import Catalogue, labels_of, load_any
-from drgdip.grouper.changes import (
-    Change,
-    code_changes,
-    displaced,
-    option_changes,
-    renamed_sets,
-    set_changes,
-    with_names,
-)
-from drgdip.grouper.dip_diff import asks_of, catalogue_changes
+from drgdip.grouper.changes import Change
 from drgdip.grouper.group import results_of
-from drgdip.grouper.scheme import Adrg, Drg, Scheme
+from drgdip.grouper.load import load_any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
-    from drgdip.grouper.dip_diff import Asks
-    from drgdip.grouper.scheme import Mdc
-
-    _Rows = Mapping[tuple[str, str], Mdc | Adrg | Drg]
-    _Answer = tuple[str | None, str]
+    from drgdip.grouper.family import Answer, SchemeLike
 
 __all__ = ["diff_cases", "diff_schemes"]
 
@@ -40,7 +26,7 @@ _PARTS = ("", "_status", "_name", "_cases")
 _FIRST = (True, None, False)
 
 
-def diff_schemes(before: str | Scheme | Catalogue, after: str | Scheme | Catalogue) -> pa.Table:
+def diff_schemes(before: str | SchemeLike, after: str | SchemeLike) -> pa.Table:
     """What changed from one scheme to another, or from one catalogue to another, row by row.
 
     Parameters
@@ -80,16 +66,13 @@ def diff_schemes(before: str | Scheme | Catalogue, after: str | Scheme | Catalog
     [('DIP1213', 'BX-309'), ('DIP1546', 'BX-409')]
     """
     one, other = load_any(before), load_any(after)
-    if isinstance(one, Scheme) and isinstance(other, Scheme):
-        changes = list(_scheme_changes(one, other))
-    elif isinstance(one, Catalogue) and isinstance(other, Catalogue):
-        changes = list(catalogue_changes(one, other))
-    else:
-        scheme, catalogue = (one.id, other.id) if isinstance(one, Scheme) else (other.id, one.id)
+    if one.family != other.family:
         raise DrgdipError(
-            f"{scheme} is a DRG scheme and {catalogue} a DIP catalogue: they have no table in common. Compare them on "
-            "cases: diff_cases(cases, before, after), or drgdip diff BEFORE AFTER FILE on the command line"
+            f"{one.id} is a {one.family} {one.word} and {other.id} a {other.family} {other.word}: they have no "
+            "table in common. Compare them on cases: diff_cases(cases, before, after), or drgdip diff BEFORE AFTER "
+            "FILE on the command line"
         )
+    changes = list(one.changes_to(other))
     columns = zip(*changes, strict=True) if changes else [()] * len(Change._fields)
     return pa.table(
         {name: from_list(values, pa.string()) for name, values in zip(Change._fields, columns, strict=True)}
@@ -98,8 +81,8 @@ def diff_schemes(before: str | Scheme | Catalogue, after: str | Scheme | Catalog
 
 def diff_cases(
     data: Any,
-    before: str | Scheme | Catalogue,
-    after: str | Scheme | Catalogue,
+    before: str | SchemeLike,
+    after: str | SchemeLike,
     *,
     columns: Mapping[str, str] | None = None,
     codes: str | None = None,
@@ -151,7 +134,7 @@ def diff_cases(
     answers = [list(zip(*(column.to_pylist() for column in result.columns), strict=True)) for result in results]
     totals = [Counter(side) for side in answers]
     moved = _moved(*sides)
-    labels = [labels_of(side) for side in sides]
+    labels = [side.labels for side in sides]
     rows = []
     for pair, cases in Counter(zip(*answers, strict=True)).items():
         row: dict[str, Any] = {}
@@ -166,77 +149,8 @@ def diff_cases(
     return pa.table({name: from_list([row[name] for row in rows], types.get(name, pa.string())) for name in names})
 
 
-def _moved(before: Scheme | Catalogue, after: Scheme | Catalogue) -> Callable[[_Answer, _Answer], bool | None]:
-    """A function that says of two answers, each a group and a status, whether the case has moved; None: no one can."""
-    if isinstance(before, Catalogue) and isinstance(after, Catalogue):
-        asks = asks_of(before, after)
-        asked: list[dict[str | None, Asks]]
-        asked = [{group.code: asks(group) for group in side.groups} for side in (before, after)]
-        return lambda was, now: was[1] != now[1] or asked[0].get(was[0]) != asked[1].get(now[0])
-    if isinstance(before, Scheme) and isinstance(after, Scheme):
-        return lambda was, now: was != now
+def _moved(before: SchemeLike, after: SchemeLike) -> Callable[[Answer, Answer], bool | None]:
+    """Return a function that says of two answers, each a group and a status, whether the case moved; None: unknown."""
+    if before.family == after.family:
+        return before.moves_to(after)
     return lambda was, now: was[1] != now[1] or (None if was[0] is not None and now[0] is not None else False)
-
-
-def _scheme_changes(before: Scheme, after: Scheme) -> Iterator[Change]:
-    yield from option_changes("evaluation", before.evaluation, after.evaluation)
-    renamed = renamed_sets(before.sets, after.sets)
-    mdcs = [{("", mdc.code): mdc for mdc in scheme.mdcs} for scheme in (before, after)]
-    yield from _rows("mdc", mdcs[0], mdcs[1], renamed)
-    yield from _rows("adrg", _adrgs(before), _adrgs(after), renamed)
-    yield from _rows("drg", _drgs(before), _drgs(after), renamed)
-    yield from set_changes(before.sets, after.sets)
-    yield from _severity(before, after)
-    yield from code_changes("exclusions", before.exclusions, after.exclusions)
-
-
-def _adrgs(scheme: Scheme) -> _Rows:
-    return {(adrg.mdc, adrg.code): adrg for adrg in scheme.adrgs}
-
-
-def _drgs(scheme: Scheme) -> _Rows:
-    return {(drg.adrg, drg.code): drg for adrg in scheme.adrgs for drg in adrg.drgs}
-
-
-def _rows(table: str, old: _Rows, new: _Rows, renamed: Mapping[str, str]) -> Iterator[Change]:
-    """Changes of rows that have a name, a rule and a place; by parent and code.
-
-    A rule that names a renamed set has not changed for that.
-    """
-    gone, come = old.keys() - new.keys(), new.keys() - old.keys()
-    # A code that has one parent before and another one after has moved.
-    parents = {code: parent for parent, code in gone}
-    moved = {(parent, code): parents[code] for parent, code in come if code in parents}
-    left = {(parent, code) for (_, code), parent in moved.items()}
-    for key in sorted(gone - left):
-        yield Change(table, "gone", key[0] or None, key[1], old[key].name, None)
-    for key in [key for key in new if key in come]:
-        if key not in moved:
-            yield Change(table, "added", key[0] or None, key[1], None, new[key].name)
-    pairs = {key: (moved[key], key[1]) if key in moved else key for key in new if key in old or key in moved}
-    places = displaced(old, new)
-    for key, earlier in pairs.items():
-        was, now = old[earlier], new[key]
-        found = [("parent", earlier[0], key[0])] if key in moved else []
-        found += [("renamed", was.name, now.name)] if was.name != now.name else []
-        if was.rule != now.rule and with_names(was.rule, renamed) != str(now.rule):
-            found.append(("rule", str(was.rule), str(now.rule)))
-        if isinstance(was, Adrg) and isinstance(now, Adrg) and was.kind != now.kind:
-            found.append(("kind", was.kind, now.kind))
-        if key in places:
-            found.append(("order", str(was.order), str(now.order)))
-        for change, one, other in found:
-            yield Change(table, change, key[0] or None, key[1], one, other)
-
-
-def _severity(before: Scheme, after: Scheme) -> Iterator[Change]:
-    for code in sorted(before.severity.keys() | after.severity.keys()):
-        was, now = before.severity.get(code), after.severity.get(code)
-        levels = [None if entry is None else " and ".join(entry.levels) for entry in (was, now)]
-        if was is None or now is None:
-            yield Change("severity", "added" if was is None else "gone", None, code, *levels)
-            continue
-        if was.levels != now.levels:
-            yield Change("severity", "level", None, code, *levels)
-        if was.exclusion != now.exclusion:
-            yield Change("severity", "exclusion", None, code, was.exclusion or None, now.exclusion or None)

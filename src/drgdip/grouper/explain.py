@@ -1,4 +1,4 @@
-"""Why a case is in its group: every rule or group tried, and in each the condition that decided."""
+"""Why a case is in its group: every rule or group tried, for a terminal, a notebook or storage."""
 
 from __future__ import annotations
 
@@ -9,86 +9,25 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from drgdip._once import once
+from drgdip._text import is_missing
+from drgdip.cases.fields import resolve
+from drgdip.data import rows_of
 from drgdip.errors import UnknownNameError
-from drgdip.fields import is_missing, resolve
-from drgdip.grouper.catalogue import Catalogue, load_any
-from drgdip.grouper.grammar import VALUE_VARIABLES, And, Count, In, Not, Or, Rule, Severity
-from drgdip.grouper.match import Trial, match, questions
-from drgdip.grouper.reference import (
-    Facts,
-    Visit,
-    counted,
-    group_facts,
-    holds,
-    make_facts,
-    mapping_of,
-    record_of,
-    refusal,
-    severity_findings,
-    values_of,
-)
-from drgdip.grouper.result import REASONS, STATUSES, DipResult, GroupResult
-from drgdip.grouper.scheme import Adrg, Mdc, Scheme, mdc_names
+from drgdip.grouper.grammar import VALUE_VARIABLES
+from drgdip.grouper.load import load_any
+from drgdip.grouper.record import mapping_of, record_of
+from drgdip.grouper.result import REASONS, STATUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from drgdip.cases import Case
-    from drgdip.grouper.match import Situation
+    from drgdip.cases.case import Case
+    from drgdip.grouper.family import SchemeLike
+    from drgdip.grouper.result import DipResult, GroupResult
+    from drgdip.grouper.trace import Condition, SeverityFinding, Step
 
-__all__ = ["Condition", "Explanation", "SeverityFinding", "Step", "explain"]
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A condition that decided a rule.
-
-    Attributes
-    ----------
-    text
-        The condition as the rule has it.
-    holds
-        Whether it holds for the case.
-    membership
-        Whether it asks for codes in sets (or severity levels); if not, it compares a value.
-    codes
-        The codes of the case that it found.
-    value
-        What the case has, for a comparison; the number of distinct codes, for a count.
-    """
-
-    text: str
-    holds: bool
-    membership: bool
-    codes: tuple[str, ...]
-    value: int | float | str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A rule that was tried: of an MDC, an ADRG or a DRG (``level``), or a group of a catalogue (its kind).
-
-    ``holds`` says of a group of a catalogue that it was taken: one that fits may give way to another, and ``behind``
-    is the preference or option that put it behind; None of all others.
-    """
-
-    level: str
-    code: str
-    name: str
-    rule: str
-    holds: bool
-    conditions: tuple[Condition, ...]
-    behind: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SeverityFinding:
-    """A CC or MCC among the other diagnoses, and the principal diagnosis that cancels it, if it does."""
-
-    code: str
-    level: str
-    exclusion: str
-    cancelled_by: str | None
+__all__ = ["Explanation", "explain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +86,7 @@ class Explanation:
     def _lines(self, words: Mapping[str, str], language: str, *, steps: bool = True) -> list[tuple[int, str]]:
         result = self.result
         status = STATUSES[result.status] if language == "zh" else result.status
-        dip = isinstance(result, DipResult)
-        codes = (result.group,) if isinstance(result, DipResult) else (result.mdc, result.adrg, result.group)
-        path = " → ".join(code for code in dict.fromkeys(codes) if code)
+        path = " → ".join(code for code in dict.fromkeys(result.path) if code)
         lines = [
             (
                 0,
@@ -161,25 +98,27 @@ class Explanation:
         if result.reason:
             lines.append((0, f"{words['reason']}: {REASONS[result.reason][language == 'zh']}"))
         lines += [(0, f"{words[name]}: {shown}") for name, shown in self._codes()]
-        if isinstance(result, DipResult) and result.treatment:
-            care = f", {words['primary_care']}" if result.primary_care else ""
-            lines.append((0, f"{words['treatment']}: {result.treatment}{care}"))
+        told = result._asdict()
+        if told.get("treatment"):
+            care = f", {words['primary_care']}" if told["primary_care"] else ""
+            lines.append((0, f"{words['treatment']}: {told['treatment']}{care}"))
         for finding in self.severity:
             cancelled = ""
             if finding.cancelled_by:
                 cancelled = words["cancelled"].format(table=finding.exclusion, code=finding.cancelled_by)
             lines.append((0, f"{finding.level}: {finding.code}{cancelled}"))
-        if not self.severity and not dip:
+        if not self.severity and "severity" in told:
             lines.append((0, f"CC, MCC: {words['none']}"))
         for step in self.steps if steps else ():
-            depth = {"adrg": 2, "drg": 3}.get(step.level, 1)
+            depth = _LEVELS.get(step.level, 1)
             name = step.name
             if language == "en" and step.level == "mdc":
-                name = mdc_names().get(step.code, name)
+                name = _english().get(step.code, name)
             decided = "; ".join(_describe(condition, words) for condition in step.conditions)
             if step.behind:
                 decided += f" ({words['passed']}: {step.behind})"
-            title = f"{step.code} {name}" if not dip else f"{step.level} {step.code} {name}".rstrip()
+            # The code of a category or core group tells its level; a catalogue's group does not tell its kind.
+            title = f"{step.code} {name}" if step.level in _LEVELS else f"{step.level} {step.code} {name}".rstrip()
             lines.append((depth, f"{'✓' if step.holds else '✗'} {title}: {decided or words['always']}"))
         return lines
 
@@ -188,6 +127,16 @@ class Explanation:
         shown = [(column, " | ".join(code or "–" for code in codes)) for column, codes in lists if codes]
         cost = self.case.get("total_cost")
         return shown if cost is None else [*shown, ("total_cost", cost)]
+
+
+#: How deep the steps of a scheme stand in the text.
+_LEVELS = {"mdc": 1, "adrg": 2, "drg": 3}
+
+
+@once
+def _english() -> Mapping[str, str]:
+    """Return the English names of the MDCs by code; a translation of ours, for display only."""
+    return {row["code"]: row["english"] for row in rows_of("names/mdc.csv")}
 
 
 _WORDS = {
@@ -260,9 +209,7 @@ def _describe(condition: Condition, words: Mapping[str, str]) -> str:
     return f"{_asked(condition.text, words)}: {answer}{f' ({found})' if found else ''}"
 
 
-def explain(
-    case: Case | Mapping[str, Any], scheme: str | Scheme | Catalogue, *, codes: str | None = None
-) -> Explanation:
+def explain(case: Case | Mapping[str, Any], scheme: str | SchemeLike, *, codes: str | None = None) -> Explanation:
     """Group one case and say why.
 
     Parameters
@@ -291,48 +238,19 @@ def explain(
     >>> print(trace.text("zh").splitlines()[0])
     病例 · chs-drg-2.0 · 分组成功
     """
-    scheme = load_any(scheme)
-    record, unreadable = record_of(case, scheme, codes)
-    steps: Iterable[Step]
-    if isinstance(scheme, Catalogue):
-        trials: list[Trial] = []
-        result: GroupResult | DipResult
-        result, situation = match(record, unreadable, scheme, trials)
-        findings: Iterable[SeverityFinding] = ()
-        steps = (_trial_step(trial, situation, scheme) for trial in trials)
-        names = {} if result.group is None else {result.group: scheme.label(result.group)}
-    else:
-        result, findings, steps = _explain_drg(record, unreadable, scheme)
-        named = (result.mdc, result.adrg, result.group)
-        names = {code: scheme.names[code] for code in named if code is not None and code in scheme.names}
+    loaded = load_any(scheme)
+    record, unreadable = record_of(case, loaded, codes)
+    trace = loaded.trace(record, unreadable)
     return Explanation(
-        scheme=scheme.id,
-        revision=scheme.info.revision,
-        sha256=scheme.info.sha256,
+        scheme=loaded.id,
+        revision=loaded.info.revision,
+        sha256=loaded.info.sha256,
         case=_record(case, record),
-        result=result,
-        names=names,
-        severity=tuple(findings),
-        steps=tuple(steps),
+        result=trace.result,
+        names=dict(trace.names),
+        severity=trace.severity,
+        steps=trace.steps,
     )
-
-
-def _explain_drg(
-    record: Mapping[str, Any], unreadable: frozenset[str], scheme: Scheme
-) -> tuple[GroupResult, list[SeverityFinding], list[Step]]:
-    facts = make_facts(record["dx"], record["procs"], values_of(record), scheme)
-    visits: list[Visit] = []
-    reason = refusal(facts, unreadable, scheme)
-    if reason is None:
-        result = group_facts(facts, scheme, visits)
-    else:
-        result = GroupResult(None, None, None, "invalid", reason, None, None)
-    principal = facts.codes["ZYZD"][0] if facts.codes["ZYZD"] else None
-    findings = [
-        SeverityFinding(code, level, exclusion, principal if cancelled else None)
-        for code, level, exclusion, cancelled in severity_findings(facts.codes, scheme)
-    ]
-    return result, findings, [_step(visit, scheme) for visit in visits]
 
 
 def _record(case: Case | Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
@@ -346,53 +264,3 @@ def _record(case: Case | Mapping[str, Any], record: Mapping[str, Any]) -> dict[s
         codes = [*(record[column][:1] or (None,)), *(code for code in record[column][1:] if code is not None)]
         shown[column] = [] if codes == [None] else codes
     return shown
-
-
-def _trial_step(trial: Trial, situation: Situation, catalogue: Catalogue) -> Step:
-    group = trial.group
-    asked = list(questions(group, situation, catalogue))
-    deciding = asked if trial.holds else [next(one for one in asked if not one.holds)]
-    conditions = [Condition(one.text, one.holds, one.value is None, one.codes, one.value) for one in deciding]
-    rule = "; ".join(one.text for one in asked)
-    return Step(group.kind, group.code, group.name, rule, trial.preferred, tuple(conditions), trial.behind)
-
-
-def _step(visit: Visit, scheme: Scheme) -> Step:
-    row = visit.row
-    level = "mdc" if isinstance(row, Mdc) else "adrg" if isinstance(row, Adrg) else "drg"
-    conditions = tuple(decide(row.rule, visit.facts, scheme)[1])
-    return Step(level, row.code, row.name, str(row.rule), visit.holds, conditions)
-
-
-def decide(rule: Rule, facts: Facts, scheme: Scheme) -> tuple[bool, list[Condition]]:
-    """Whether a rule holds, and the conditions without which it would be otherwise.
-
-    Of an ``and`` that fails, the first part that fails; of one that holds, every part; of an ``or`` the other way
-    round.
-    """
-    if isinstance(rule, Not):
-        value, conditions = decide(rule.part, facts, scheme)
-        return not value, conditions
-    if isinstance(rule, And | Or):
-        stops = isinstance(rule, Or)
-        gathered: list[Condition] = []
-        for part in rule.parts:
-            value, conditions = decide(part, facts, scheme)
-            if value is stops:
-                return value, conditions
-            gathered += conditions
-        return not stops, gathered
-    value = holds(rule, facts, scheme)
-    codes: tuple[str, ...] = ()
-    compared = None
-    if isinstance(rule, In):
-        present = (code for variable in rule.variables for code in facts.codes[variable])
-        codes = tuple(dict.fromkeys(c for c in present if any(c in scheme.sets[name] for name in rule.sets)))
-    elif isinstance(rule, Severity):
-        codes = tuple(facts.levels[level] for level in rule.levels if level in facts.levels)
-    elif isinstance(rule, Count):
-        codes = tuple(sorted(counted(rule, facts, scheme)))
-        compared = len(codes)
-    else:
-        compared = facts.values[rule.variable]
-    return value, [Condition(str(rule), value, isinstance(rule, In | Severity), codes, compared)]

@@ -10,30 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from drgdip import __version__
 from drgdip._arrow import from_list, given_back, names_of, read_once, to_arrow, with_columns
-from drgdip.cases import case_columns, to_cases
-from drgdip.codes import walks_to
+from drgdip._version import __version__
+from drgdip.cases.codes import walks_to
+from drgdip.cases.table import case_columns, to_cases
 from drgdip.errors import CaseError
-from drgdip.grouper.catalogue import Catalogue, load_any, newborn_weight_of, value_columns
-from drgdip.grouper.columns import result_texts
+from drgdip.grouper.encoded import Encoded
 from drgdip.grouper.grammar import VALUE_VARIABLES
-from drgdip.grouper.reference import group_one
-from drgdip.grouper.result import DipResult, GroupResult
+from drgdip.grouper.load import load_any
+from drgdip.grouper.one import group_one
+from drgdip.grouper.result import GroupResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from drgdip.grouper.drg import Encoded
-    from drgdip.grouper.scheme import Scheme
+    from drgdip.grouper.family import SchemeLike
 
 __all__ = [
     "encode",
     "group",
     "group_batches",
-    "required_of",
     "result_fields",
-    "result_names",
     "results_of",
     "taken_names",
     "warmup",
@@ -50,7 +47,7 @@ _FLAGS = frozenset({"primary_care"})
 
 def group(
     data: Any,
-    scheme: str | Scheme | Catalogue,
+    scheme: str | SchemeLike,
     *,
     columns: Mapping[str, str] | None = None,
     prefix: str = "",
@@ -90,7 +87,7 @@ def group(
     container can. A stream gives a RecordBatchReader that holds a few batches at a time; anything with only an
     Arrow capsule gives a pyarrow Table; encoded cases give a pyarrow Table of the result alone. An Arrow schema's
     metadata say ``drgdip.scheme``, ``drgdip.revision``, ``drgdip.sha256``, ``drgdip.version`` and, with ``codes``,
-    ``drgdip.codes``.
+    ``drgdip.cases.codes``.
 
     Raises
     ------
@@ -114,26 +111,26 @@ def group(
     """
     if engine not in {"auto", "reference", "columnar"}:
         raise CaseError(f"engine {engine!r} is not one of auto, reference, columnar")
-    scheme = load_any(scheme)
+    loaded = load_any(scheme)
     workers = _workers(threads)
-    if type(data).__name__ == "Encoded":
+    if isinstance(data, Encoded):
         if codes is not None:
             raise CaseError("encoded cases have the scheme's own numbers for codes: map them first, with map_codes")
-        return _group_encoded(data, scheme, prefix, workers)
+        return _group_encoded(data, loaded, prefix, workers)
     if codes is not None:
-        walks_to(codes, scheme)  # so that a wrong edition is an error before the first batch of a stream
+        walks_to(codes, loaded.info)  # so that a wrong edition is an error before the first batch of a stream
     if _is_stream(data):
-        return _group_stream(data, scheme, columns, prefix, codes, engine, workers)
+        return _group_stream(data, loaded, columns, prefix, codes, engine, workers)
 
     table = read_once(data)
     names = names_of(table)
-    _check_names(names, scheme, prefix)
-    needed = to_arrow(table, _needed(names, scheme, columns))
-    results = _group_table(needed, scheme, columns, codes, engine, workers)
-    return given_back(with_columns(table, _labelled(results, scheme, prefix, codes)), data)
+    _check_names(names, loaded, prefix)
+    needed = to_arrow(table, _needed(names, loaded, columns))
+    results = _group_table(needed, loaded, columns, codes, engine, workers)
+    return given_back(with_columns(table, _labelled(results, loaded, prefix, codes)), data)
 
 
-def encode(data: Any, scheme: str | Scheme | Catalogue, *, columns: Mapping[str, str] | None = None) -> Encoded:
+def encode(data: Any, scheme: str | SchemeLike, *, columns: Mapping[str, str] | None = None) -> Encoded:
     """Turn the codes of cases into a scheme's numbers, once for several groupings.
 
     Parameters
@@ -159,14 +156,14 @@ def encode(data: Any, scheme: str | Scheme | Catalogue, *, columns: Mapping[str,
     >>> group(encoded, "chs-drg-2.0")["group"].to_pylist()
     ['GZ19']
     """
-    scheme = load_any(scheme)
+    loaded = load_any(scheme)
     data = read_once(data)
-    needed = to_arrow(data, _needed(names_of(data), scheme, columns))
-    return _encoded(to_cases(needed, _of_these(columns, needed)), scheme)
+    needed = to_arrow(data, _needed(names_of(data), loaded, columns))
+    return loaded.encode(to_cases(needed, _of_these(columns, needed)))
 
 
 def group_batches(
-    scheme: str | Scheme | Catalogue,
+    scheme: str | SchemeLike,
     *,
     columns: Mapping[str, str] | None = None,
     prefix: str = "",
@@ -206,7 +203,7 @@ def group_batches(
     return function
 
 
-def result_fields(prefix: str = "", scheme: str | Scheme | Catalogue | None = None) -> list[pa.Field]:
+def result_fields(prefix: str = "", scheme: str | SchemeLike | None = None) -> list[pa.Field]:
     """The columns of a result as plain text, for the schema of an engine that wants one beforehand.
 
     Parameters
@@ -232,16 +229,11 @@ def result_fields(prefix: str = "", scheme: str | Scheme | Catalogue | None = No
     >>> [field.name for field in result_fields("dip_", "nhsa-dip-3.0")]
     ['dip_group', 'dip_kind', 'dip_treatment', 'dip_primary_care', 'dip_status', 'dip_reason']
     """
-    names = GroupResult._fields if scheme is None else result_names(load_any(scheme))
+    names = GroupResult._fields if scheme is None else load_any(scheme).result._fields
     return [pa.field(prefix + name, pa.bool_() if name in _FLAGS else pa.string()) for name in names]
 
 
-def result_names(scheme: Scheme | Catalogue) -> tuple[str, ...]:
-    """The result's columns."""
-    return DipResult._fields if isinstance(scheme, Catalogue) else GroupResult._fields
-
-
-def warmup(*schemes: str | Scheme | Catalogue) -> None:
+def warmup(*schemes: str | SchemeLike) -> None:
     """Compile the kernels and prepare schemes now, so that the first batch need not wait.
 
     Run it when an image is built, with ``NUMBA_CACHE_DIR`` naming a folder of the image that stays writable, and no
@@ -266,16 +258,11 @@ def warmup(*schemes: str | Scheme | Catalogue) -> None:
 
 
 def results_of(
-    table: pa.Table, scheme: Scheme | Catalogue, columns: Mapping[str, str] | None, codes: str | None = None
+    table: pa.Table, scheme: SchemeLike, columns: Mapping[str, str] | None, codes: str | None = None
 ) -> pa.Table:
     """The result columns of a table of cases, without the table."""
     needed = table.select(_needed(table.column_names, scheme, columns))
     return _group_table(needed, scheme, columns, codes, "auto", _workers(None))
-
-
-def required_of(scheme: Scheme | Catalogue) -> Collection[str]:
-    """The variables without which no case is grouped."""
-    return ("ZYZD",) if isinstance(scheme, Catalogue) else scheme.evaluation.required
 
 
 def _workers(threads: int | None) -> int:
@@ -293,12 +280,12 @@ def _is_stream(data: object) -> bool:
     return dataset is not None and isinstance(data, dataset.Dataset | dataset.Scanner)
 
 
-def taken_names(names: list[str], scheme: Scheme | Catalogue, prefix: str) -> list[str]:
+def taken_names(names: list[str], scheme: SchemeLike, prefix: str) -> list[str]:
     """Names of the result's columns that a table has already."""
-    return [prefix + name for name in result_names(scheme) if prefix + name in names]
+    return [prefix + name for name in scheme.result._fields if prefix + name in names]
 
 
-def _check_names(names: list[str], scheme: Scheme | Catalogue, prefix: str) -> None:
+def _check_names(names: list[str], scheme: SchemeLike, prefix: str) -> None:
     taken = taken_names(names, scheme, prefix)
     if taken:
         raise CaseError(
@@ -306,10 +293,10 @@ def _check_names(names: list[str], scheme: Scheme | Catalogue, prefix: str) -> N
         )
 
 
-def _needed(names: list[str], scheme: Scheme | Catalogue, columns: Mapping[str, str] | None) -> list[str]:
+def _needed(names: list[str], scheme: SchemeLike, columns: Mapping[str, str] | None) -> list[str]:
     """The columns of a table that grouping reads. Those that the scheme cannot do without must be there."""
     found = case_columns(names, columns)
-    wanted = ["dx", "procs", *(VALUE_VARIABLES[v] for v in required_of(scheme) if v in VALUE_VARIABLES)]
+    wanted = ["dx", "procs", *(VALUE_VARIABLES[v] for v in scheme.required if v in VALUE_VARIABLES)]
     absent = [column for column in wanted if column not in found]
     if absent:
         raise CaseError(
@@ -317,8 +304,8 @@ def _needed(names: list[str], scheme: Scheme | Catalogue, columns: Mapping[str, 
             f"{', '.join(map(repr, names))}. Use a name of docs/cases.md, say columns={{{absent[0]!r}: ...}} "
             "(--columns on the command line), or, where every value is missing, add a column of nulls"
         )
-    read = {*wanted, *value_columns(scheme), "unreadable"}
-    if "newborn_weight" in read and (kind := newborn_weight_of(scheme)):
+    read = {*wanted, *scheme.value_columns, "unreadable"}
+    if "newborn_weight" in read and (kind := scheme.newborn_weight):
         read.add(f"{kind}_weight")
     return list(dict.fromkeys(name for column in found for name in found[column] if column in read))
 
@@ -330,7 +317,7 @@ def _of_these(columns: Mapping[str, str] | None, needed: pa.Table) -> dict[str, 
 
 def _group_table(
     needed: pa.Table,
-    scheme: Scheme | Catalogue,
+    scheme: SchemeLike,
     columns: Mapping[str, str] | None,
     codes: str | None,
     engine: str,
@@ -339,58 +326,26 @@ def _group_table(
     """The result columns of a table that has the needed columns."""
     columns = _of_these(columns, needed)
     if engine == "auto":
-        loaded = "drgdip.grouper.kernels" in sys.modules
+        loaded = "drgdip._jit" in sys.modules
         engine = "reference" if len(needed) < (_SMALL if loaded else _SMALL_COLD) else "columnar"
     if engine == "reference":
         return _group_with_reference(to_cases(needed, columns), scheme, codes)
-    from drgdip.crosswalks import map_cases
+    from drgdip.cases.crosswalks import map_cases
 
-    walks = {} if codes is None else walks_to(codes, scheme)
+    walks = {} if codes is None else walks_to(codes, scheme.info)
 
     def task(start: int) -> dict[str, pa.Array]:
         cases = map_cases(to_cases(needed.slice(start, CHUNK), columns), walks)
-        return _results(_encoded(cases, scheme), scheme)
+        return scheme.group_encoded(scheme.encode(cases))
 
     return _gathered(_each(task, range(0, len(needed), CHUNK), workers), scheme)
 
 
-def _encoded(cases: pa.Table, scheme: Scheme | Catalogue) -> Encoded:
-    if isinstance(scheme, Catalogue):
-        from drgdip.grouper.dip import encode_for
-
-        return encode_for(cases, scheme)
-    from drgdip.grouper.drg import encode_cases
-
-    return encode_cases(cases, scheme)
-
-
-def _results(encoded: Encoded, scheme: Scheme | Catalogue) -> dict[str, pa.Array]:
-    """The result columns of encoded cases by the kernels."""
-    if isinstance(scheme, Catalogue):
-        from drgdip.grouper.dip import compile_catalogue, match_encoded
-
-        return match_encoded(encoded, scheme, compile_catalogue(scheme))
-    from drgdip.grouper.compile import compile_scheme
-    from drgdip.grouper.drg import group_encoded
-
-    return group_encoded(encoded, scheme, compile_scheme(scheme))
-
-
-def _codes_sha256(scheme: Scheme | Catalogue) -> str:
-    if isinstance(scheme, Catalogue):
-        from drgdip.grouper.dip import compile_catalogue
-
-        return compile_catalogue(scheme).codes_sha256
-    from drgdip.grouper.compile import compile_scheme
-
-    return compile_scheme(scheme).codes_sha256
-
-
-def _group_with_reference(cases: pa.Table, scheme: Scheme | Catalogue, codes: str | None) -> pa.Table:
+def _group_with_reference(cases: pa.Table, scheme: SchemeLike, codes: str | None) -> pa.Table:
     results = [group_one(case, scheme, codes=codes) for batch in cases.to_batches(10_000) for case in batch.to_pylist()]
-    names = result_names(scheme)
+    names = scheme.result._fields
     columns = zip(*results, strict=True) if results else [()] * len(names)
-    texts = result_texts(scheme)
+    texts = scheme.texts()
     return pa.table(
         {
             name: from_list(values, pa.bool_()) if name in _FLAGS else texts[name].column(values)
@@ -399,12 +354,12 @@ def _group_with_reference(cases: pa.Table, scheme: Scheme | Catalogue, codes: st
     )
 
 
-def _group_encoded(encoded: Encoded, scheme: Scheme | Catalogue, prefix: str, workers: int) -> pa.Table:
-    if encoded.codes_sha256 != _codes_sha256(scheme):
+def _group_encoded(encoded: Encoded, scheme: SchemeLike, prefix: str, workers: int) -> pa.Table:
+    if encoded.codes_sha256 != scheme.codes_sha256:
         raise CaseError(f"the cases were encoded for a scheme with other codes than {scheme.id}; encode them for it")
 
     def task(start: int) -> dict[str, pa.Array]:
-        return _results(encoded.slice(start, CHUNK), scheme)
+        return scheme.group_encoded(encoded.slice(start, CHUNK))
 
     return _labelled(_gathered(_each(task, range(0, encoded.rows, CHUNK), workers), scheme), scheme, prefix)
 
@@ -417,12 +372,12 @@ def _each(task: Callable[[int], dict[str, pa.Array]], starts: range, workers: in
         return list(pool.map(task, starts))
 
 
-def _gathered(parts: list[dict[str, pa.Array]], scheme: Scheme | Catalogue) -> pa.Table:
-    kinds = {name: pa.bool_() if name in _FLAGS else _RESULT for name in result_names(scheme)}
+def _gathered(parts: list[dict[str, pa.Array]], scheme: SchemeLike) -> pa.Table:
+    kinds = {name: pa.bool_() if name in _FLAGS else _RESULT for name in scheme.result._fields}
     return pa.table({name: pa.chunked_array([part[name] for part in parts], kind) for name, kind in kinds.items()})
 
 
-def _labelled(results: pa.Table, scheme: Scheme | Catalogue, prefix: str, codes: str | None = None) -> pa.Table:
+def _labelled(results: pa.Table, scheme: SchemeLike, prefix: str, codes: str | None = None) -> pa.Table:
     """Results under their names, with what they are a result of."""
     return results.rename_columns([prefix + name for name in results.column_names]).replace_schema_metadata(
         {
@@ -430,14 +385,14 @@ def _labelled(results: pa.Table, scheme: Scheme | Catalogue, prefix: str, codes:
             "drgdip.revision": str(scheme.info.revision),
             "drgdip.sha256": scheme.info.sha256,
             "drgdip.version": __version__,
-            **({} if codes is None else {"drgdip.codes": codes}),
+            **({} if codes is None else {"drgdip.cases.codes": codes}),
         }
     )
 
 
 def _group_stream(
     data: Any,
-    scheme: Scheme | Catalogue,
+    scheme: SchemeLike,
     columns: Mapping[str, str] | None,
     prefix: str,
     codes: str | None,

@@ -101,6 +101,11 @@ class GroupResult(NamedTuple):
     severity: str | None
     severity_code: str | None
 
+    @property
+    def path(self) -> tuple[str | None, ...]:
+        """The codes from the category to the group."""
+        return self.mdc, self.adrg, self.group
+
 
 class DipResult(NamedTuple):
     """The group of a case under a DIP catalogue (病种目录库), and why.
@@ -128,3 +133,8 @@ class DipResult(NamedTuple):
     primary_care: bool | None
     status: str
     reason: str | None
+
+    @property
+    def path(self) -> tuple[str | None, ...]:
+        """The group alone: a catalogue has nothing above it."""
+        return (self.group,)

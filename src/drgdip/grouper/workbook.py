@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from drgdip.grouper.catalogue import Catalogue
-    from drgdip.grouper.scheme import Scheme
+    from drgdip.data import SchemeInfo
 
 __all__ = ["cell_text", "head_of", "read_sheets", "sheet_path"]
 
@@ -57,7 +56,7 @@ def sheet_path(path: Path, sheet: str) -> Path:
 def head_of(
     path: Path,
     head: Mapping[str, str],
-    like: Scheme | Catalogue,
+    like: SchemeInfo,
     *,
     tables: str,
     title: str,
@@ -71,8 +70,8 @@ def head_of(
         **head,
         "id": head["id"] or path.stem,
         "title": head["title"] or path.stem,
-        "diagnosis_codes": like.info.diagnosis_codes,
-        "procedure_codes": like.info.procedure_codes,
+        "diagnosis_codes": like.diagnosis_codes,
+        "procedure_codes": like.procedure_codes,
         "counts": {},
         title: options,
         "provenance": {tables: f"the workbook {path.name}", title: f"the options of {like.id}"},

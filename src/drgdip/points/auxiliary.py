@@ -14,15 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._arrow import to_kind
+from drgdip._columns import Columns, add_columns, as_list, decode, labels, nullable, text_columns
+from drgdip._sums import sums
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
-from drgdip.points._columns import Columns, add_columns, as_list, decode, labels, nullable, text_columns
-from drgdip.points._sums import sums
 from drgdip.points.weighting import weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drgdip.points._columns import Codes
+    from drgdip._columns import Codes
     from drgdip.points.trimming import CaseRule, Trim
 
 __all__ = ["auxiliary_coefficients", "auxiliary_table"]

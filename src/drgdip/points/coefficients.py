@@ -11,16 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._arrow import to_kind
+from drgdip._columns import Columns, add_columns, as_list, labels, nullable, text_columns
+from drgdip._sums import sums
 from drgdip.errors import PolicyError, UnknownNameError
-from drgdip.points._columns import Columns, add_columns, as_list, labels, nullable, text_columns
-from drgdip.points._sums import sums
 from drgdip.points.expressions import Expression
 from drgdip.points.weighting import weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from drgdip.points._columns import Floats
+    from drgdip._columns import Floats
     from drgdip.points.trimming import CaseRule, Trim
 
 # Columns that a table of coefficients may have beside its key, even where the cases have one of that name.

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import itertools
 import math
-import tomllib
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
+from drgdip._columns import Columns, add_columns, labels, nullable
+from drgdip._once import once
+from drgdip._sums import blocks
+from drgdip.data import toml_of
 from drgdip.errors import PolicyError, UnknownNameError
-from drgdip.points._columns import Columns, add_columns, labels, nullable
-from drgdip.points._sums import blocks
 from drgdip.points.expressions import Expression
 from drgdip.points.trimming import percentiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from drgdip.points._columns import Codes, Floats
+    from drgdip._columns import Codes, Floats
 
 __all__ = [
     "DENOMINATORS",
@@ -44,7 +43,7 @@ PAYMENTS = ("points", "item", "review")
 #: The names that a formula may use: the cost ratio, the coefficient (κ), the auxiliary coefficient (α), the weight.
 FORMULA_NAMES = ("ratio", "coefficient", "auxiliary", "weight")
 
-_PRESETS = Path(__file__).parent.parent / "data" / "points" / "outliers.toml"
+_PRESETS = "points/outliers.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +202,9 @@ class OutlierPolicy:
         return {name for name, kind in (("level", ByLevel), ("weight", ByWeight)) if kind in kinds}
 
 
-@cache
+@once
 def _presets() -> dict[str, dict[str, Any]]:
-    with _PRESETS.open("rb") as file:
-        return {preset["name"]: preset for preset in tomllib.load(file)["policy"]}
+    return {preset["name"]: preset for preset in toml_of(_PRESETS)["policy"]}
 
 
 def list_outlier_policies() -> pa.Table:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from drgdip._columns import Columns
 from drgdip.errors import DrgdipError
-from drgdip.points._columns import Columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,16 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from drgdip._columns import Columns, add_columns, as_list, labels, nullable
+from drgdip._sums import blocks
 from drgdip.errors import CaseError, PolicyError
-from drgdip.points._columns import Columns, add_columns, as_list, labels, nullable
-from drgdip.points._sums import blocks
 from drgdip.points.expressions import Expression
 from drgdip.points.outliers import Classifier, OutlierPolicy, outlier_policy, reference_costs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drgdip.points._columns import Codes, Floats
+    from drgdip._columns import Codes, Floats
 
 __all__ = ["CASE_KINDS", "POINTS_STATUSES", "case_points", "mark_readmissions"]
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import tomllib
-from functools import cache
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
+from drgdip._columns import nullable
+from drgdip._once import once
+from drgdip.data import ROOT, toml_of
 from drgdip.errors import SchemeError, UnknownNameError
-from drgdip.points._columns import nullable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["list_weights", "standards_of", "weights_of"]
 
-_FOLDER = Path(__file__).parent.parent / "data" / "weights"
 _READINGS = {
     "none": "no weight is printed",
     "zero": "0 is printed",
@@ -28,10 +29,8 @@ _READINGS = {
 }
 
 
-@cache
-def _index() -> dict[str, Any]:
-    with (_FOLDER / "index.toml").open("rb") as file:
-        return tomllib.load(file)
+def _index() -> Mapping[str, Any]:
+    return toml_of("weights/index.toml")
 
 
 def list_weights() -> pa.Table:
@@ -80,11 +79,11 @@ def _entry(place: str, year: int) -> dict[str, Any]:
     raise UnknownNameError(f"list of {place} for", str(year), years, hint=f"There are {', '.join(years)}.")
 
 
-@cache
+@once
 def _read(name: str) -> dict[str, tuple[str, ...]]:
     """The columns of a list, checked against the index."""
     entry = next(entry for entry in _index()["list"] if entry["id"] == name)
-    path = _FOLDER / f"{name}.csv"
+    path = ROOT / "weights" / f"{name}.csv"
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:
         fix = "Restore the file, or bring the index up to date for a new revision"

@@ -12,16 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._arrow import to_arrow, to_kind
+from drgdip._columns import Columns, add_columns, as_list, labels, nullable
+from drgdip._sums import counts, sums, total
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
-from drgdip.points._columns import Columns, add_columns, as_list, labels, nullable
-from drgdip.points._sums import counts, sums, total
 from drgdip.points.trimming import Selection, spread
 from drgdip.points.weighting import with_years, year_codes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drgdip.points._columns import Codes, Floats, Keys
+    from drgdip._columns import Codes, Floats, Keys
     from drgdip.points.trimming import CaseRule, Trim
 
 __all__ = [

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from drgdip._columns import Columns, add_columns, as_list, nullable
+from drgdip._sums import sums
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
-from drgdip.points._columns import Columns, add_columns, as_list, nullable
-from drgdip.points._sums import sums
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from drgdip.points._columns import Floats
+    from drgdip._columns import Floats
 
 __all__ = ["restructure_costs", "restructure_weights"]
 

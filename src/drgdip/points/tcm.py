@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from drgdip._columns import Columns, add_columns, decode, labels, nullable
 from drgdip.errors import PolicyError
-from drgdip.points._columns import Columns, add_columns, decode, labels, nullable
 
 __all__ = ["TCM_PARTS", "downgrade_tcm", "higher_of_groups"]
 

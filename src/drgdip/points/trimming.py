@@ -11,16 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._arrow import to_kind
+from drgdip._columns import Columns, add_columns, as_list, labels, nullable
+from drgdip._sums import blocks, counts, sums
 from drgdip.errors import PolicyError, UnknownNameError
-from drgdip.points._columns import Columns, add_columns, as_list, labels, nullable
-from drgdip.points._sums import blocks, counts, sums
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from drgdip.points._columns import Codes, Floats, Keys
+    from drgdip._columns import Codes, Floats, Keys
 
 __all__ = ["TRIM_METHODS", "TRIM_STATUSES", "CaseRule", "Trim", "trim_cases", "trim_report"]
 

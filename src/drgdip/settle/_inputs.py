@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from drgdip._columns import Columns, Keys, decode
 from drgdip._money import add_up, fen_of, read_money
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
-from drgdip.points._columns import Columns, Keys, decode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from drgdip._arrow import to_kind
+from drgdip._columns import Columns, as_list
 from drgdip._money import add_up, exact, fen_of, read_money, round_over, scaled, split_fen, to_yuan, yuan_of
 from drgdip.errors import CaseError, PolicyError
-from drgdip.points._columns import Columns, as_list
 from drgdip.settle._inputs import amounts_by, by_pool, keys_of, matched, money, optional_money, places, pool_rows
 from drgdip.settle.ledger import Ledger, Step
 from drgdip.settle.payment import PAYMENT_RULES, list_states
@@ -19,8 +19,8 @@ from drgdip.settle.payment import PAYMENT_RULES, list_states
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from drgdip._columns import Keys
     from drgdip._money import Fen
-    from drgdip.points._columns import Keys
     from drgdip.settle.policy import Policy, ShareBand
 
 __all__ = ["STAGES", "Clearing", "clear_year", "share_surplus", "surplus"]

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from drgdip._arrow import to_arrow, to_kind
+from drgdip._columns import Columns, add_columns
 from drgdip._money import add_up, exact, fen_of, read_money, round_over, split_fen, to_yuan, yuan_of
 from drgdip.errors import PolicyError
-from drgdip.points._columns import Columns, add_columns
 from drgdip.settle._inputs import keys_of, places, plain
 from drgdip.settle.ledger import Ledger, Step
 

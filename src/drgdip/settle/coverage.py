@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 from decimal import Decimal
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from drgdip._columns import Columns, add_columns
 from drgdip._money import read_money
+from drgdip.data import rows_of
 from drgdip.errors import PolicyError
-from drgdip.points._columns import Columns, add_columns
 
 __all__ = ["coverage", "coverage_minima"]
 
-_PLAN = Path(__file__).parent.parent / "data" / "policies" / "jilin-coverage.csv"
-
-
-@cache
-def _rows() -> tuple[dict[str, str], ...]:
-    with _PLAN.open(encoding="utf-8", newline="") as file:
-        return tuple(csv.DictReader(file))
+_PLAN = "policies/jilin-coverage.csv"
 
 
 def coverage_minima() -> pa.Table:
@@ -48,7 +40,7 @@ def coverage_minima() -> pa.Table:
     """
     result: list[dict[str, Any]] = []
     reached: dict[tuple[str, str], Decimal] = {}
-    for row in _rows():
+    for row in rows_of(_PLAN):
         key, number = (row["coverage"], row["places"]), Decimal(row["minimum"])
         stepwise = row["counted"] == "added"
         reached[key] = reached.get(key, Decimal(0)) + number if stepwise else number

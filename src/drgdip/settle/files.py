@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from drgdip.cases.fields import CODE_COLUMNS, resolve
+from drgdip.cases.readers import read_table
 from drgdip.errors import CaseError
-from drgdip.fields import CODE_COLUMNS, resolve
-from drgdip.readers import read_table
 from drgdip.settle._inputs import plain
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from drgdip._arrow import to_kind
+from drgdip._columns import Columns, add_columns, labels
 from drgdip._money import add_up, exact, round_over, scaled, to_yuan
 from drgdip.errors import PolicyError
-from drgdip.points._columns import Columns, add_columns, labels
 from drgdip.settle._inputs import amounts_by, decisions, keys_of, optional_money, places, pool_rows
 from drgdip.settle.ledger import Ledger, Step
 from drgdip.settle.payment import LIST_STATUSES, list_states

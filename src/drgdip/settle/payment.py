@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from drgdip._columns import Columns, add_columns, labels
 from drgdip._money import add_up, exact, fen_of, round_over, scaled, to_yuan
 from drgdip.errors import CaseError, PolicyError
 from drgdip.points import case_points, combine_coefficients, mark_readmissions, payment_standards
-from drgdip.points._columns import Columns, add_columns, labels
 from drgdip.settle._inputs import flag, holds, money, optional_money, pool_rows, texts
 from drgdip.settle.ledger import Ledger, Step
 

@@ -9,7 +9,6 @@ import re
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -23,12 +22,14 @@ from pydantic import (
     model_validator,
 )
 
+from drgdip._once import once
+from drgdip.data import ROOT, toml_of
 from drgdip.errors import DrgdipError, PolicyError, RuleError, UnknownNameError
 from drgdip.points import Expression, OutlierPolicy, outlier_policy
 
 __all__ = ["Citation", "Policy", "ShareBand", "list_presets", "preset", "read_policy"]
 
-_PRESETS = Path(__file__).parent.parent / "data" / "policies"
+_PRESETS = ROOT / "policies"
 
 
 def _no_float(value: Any) -> Any:
@@ -523,10 +524,10 @@ def read_policy(path: str | Path) -> Policy:
     return Policy.of(values)
 
 
-@cache
+@once
 def _preset_files() -> dict[str, dict[str, Any]]:
     files = sorted(_PRESETS.glob("*.toml"))
-    return {path.stem: tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal) for path in files}
+    return {path.stem: dict(toml_of(f"policies/{path.name}", Decimal)) for path in files}
 
 
 def list_presets() -> pa.Table:

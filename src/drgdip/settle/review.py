@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from drgdip._arrow import to_kind
+from drgdip._columns import Columns, add_columns, labels
 from drgdip._money import add_up, to_yuan
 from drgdip.errors import PolicyError
-from drgdip.points._columns import Columns, add_columns, labels
 from drgdip.settle._inputs import decisions, flag, keys_of, money, pool_rows
 from drgdip.settle.ledger import Ledger
 

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._arrow import to_arrow, to_kind
+from drgdip._columns import Columns, add_columns, as_list
 from drgdip._money import add_up, scaled, to_yuan
 from drgdip.errors import CaseError, PolicyError
-from drgdip.points._columns import Columns, add_columns, as_list
 from drgdip.settle._inputs import holds, keys_of, optional_money, texts
 from drgdip.settle.annual import Clearing, clear_year
 from drgdip.settle.ledger import LEDGER, Ledger

@@ -1,0 +1,65 @@
+"""Texts: full-width forms, how codes are written, and the texts that stand for nothing."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from functools import lru_cache
+
+__all__ = ["MISSING", "fold_width", "is_missing", "normalise_code", "text_of"]
+
+#: Texts that hospital systems write for a missing value.
+MISSING = frozenset({"", "-", "NULL", "null", "NaN", "nan", "None"})
+
+# Full-width forms (！ to ～) lie at a fixed distance from the ASCII ones; the ideographic space stands alone.
+_FULL_WIDTH = {0xFF01 + offset: 0x21 + offset for offset in range(94)} | {0x3000: 0x20, 0xFEFF: None}
+# An X that extends a code stands behind a digit or the point; the X of chapter XX begins a code.
+_CAPITAL_X = re.compile(r"(?<=[0-9.])X")
+
+
+def fold_width(text: str) -> str:
+    """The text with full-width characters as ASCII and no white space around it."""
+    return text.translate(_FULL_WIDTH).strip()
+
+
+@lru_cache(maxsize=1 << 16)
+def normalise_code(code: str) -> str:
+    """A code as the code sets write it.
+
+    White space around it goes, full-width characters become ASCII, and a capital X that extends a code becomes
+    small. Nothing else is changed: neither the case of letters nor points nor length.
+
+    Parameters
+    ----------
+    code
+        A diagnosis or procedure code as found.
+
+    Returns
+    -------
+    The code, "" for white space.
+
+    Examples
+    --------
+    >>> normalise_code(" Ｊ11.000X001 "), normalise_code("X59.900"), normalise_code("c61.X00")
+    ('J11.000x001', 'X59.900', 'c61.x00')
+    """
+    return _CAPITAL_X.sub("x", fold_width(code))
+
+
+def is_missing(value: object) -> bool:
+    """Whether a scalar stands for nothing: None, NaN, pandas' NA and NaT, or one of `MISSING`."""
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return value in MISSING or fold_width(value) in MISSING
+    # NaN and NaT differ from themselves; pandas' NA answers a comparison with itself.
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    if isinstance(value, float) or type(value).__module__ == "numpy":
+        return getattr(value, "ndim", 0) == 0 and bool(value != value)
+    return type(value).__name__ in {"NAType", "NaTType"}
+
+
+def text_of(value: object) -> str:
+    """The text of a value that is none; bytes, as old Parquet files have for texts, are UTF-8."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

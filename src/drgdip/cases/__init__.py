@@ -1,0 +1,1 @@
+"""Cases: what one is, how it is read, its codes and their editions."""

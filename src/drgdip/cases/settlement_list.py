@@ -1,0 +1,177 @@
+"""Settlement lists (医保基金结算清单) as uploaded by interface 4101A: nested nodes to one record a list.
+
+What a list's structure says beside its values (two main diagnoses, a node of the wrong kind) would be lost by
+flattening; it is kept in a column of faults, which `drgdip.check_cases` reports by the rules of ``data/checks.csv``.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from drgdip._text import is_missing
+from drgdip.cases.fields import FAULTS, Unreadable, read_day, read_moment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["body_of", "flatten"]
+
+#: Fields that grouping may need: a list without one has it as missing, as all lists have the same fields.
+_FIELDS = ("gend", "age", "nwb_age", "nwb_bir_wt", "nwb_adm_wt", "act_ipt_days", "dscg_way")
+_PARTS = ("claa_sumfee", "clab_amt", "fulamt_ownpay_amt", "oth_amt")
+#: Half a fen: sums of amounts that are rounded to fen are exact.
+_TOLERANCE = Decimal("0.005")
+
+
+def body_of(record: object) -> dict[str, Any] | None:
+    """The nodes of a settlement list, bare or the ``input`` of a message, by name in small letters; None for others."""
+    if not isinstance(record, dict):
+        return None
+    nodes = _small(record)
+    if isinstance(nodes.get("input"), dict):
+        nodes = _small(nodes["input"])
+    return nodes if "setlinfo" in nodes or "diseinfo" in nodes else None
+
+
+def flatten(nodes: Mapping[str, Any]) -> dict[str, Any]:
+    """A settlement list as one record: the fields of ``setlinfo``, codes as lists, sums, and the faults found.
+
+    The main diagnosis and the main procedure stand first, the others in the order of the list. Without any main flag
+    the first of the list is the main one; with flags, none of which is 1, there is none.
+    """
+    faults: list[str] = []
+    general = nodes.get("setlinfo")
+    if isinstance(general, list) and len(general) == 1:
+        general = general[0]
+    if not isinstance(general, dict):
+        faults.append("list_setlinfo")
+        general = {}
+    row: dict[str, Any] = dict.fromkeys(_FIELDS)
+    row |= {name: value for name, value in _small(general).items() if not _nested(value)}
+    row["medcasno"] = next(
+        (row[name] for name in ("medcasno", "mdtrt_id", "setl_id") if not is_missing(row.get(name))), None
+    )
+
+    if nodes.get("diseinfo") is None:
+        faults.append("list_diseinfo")
+    diagnoses = _in_order(
+        _items(nodes, "diseinfo", faults), "diag_code", "maindiag_flag", "several_main_diagnoses", faults
+    )
+    row["dx"] = [_text(item.get("diag_code")) for item in diagnoses]
+    row["dx_conditions"] = [_text(item.get("adm_cond_type")) for item in diagnoses]
+    _compare_count(row, "diag_code_cnt", diagnoses, "diagnosis_count", faults)
+
+    operations = _items(nodes, "oprninfo", faults)
+    flag = "main_oprn_flag" if any("main_oprn_flag" in item for item in operations) else "oprn_oprt_type"
+    operations = _in_order(operations, "oprn_oprt_code", flag, "several_main_procedures", faults)
+    row["procs"] = [_text(item.get("oprn_oprt_code")) for item in operations]
+    row["proc_dates"] = [_day_text(item) for item in operations]
+    _compare_count(row, "oprn_oprt_code_cnt", operations, "procedure_count", faults)
+
+    _add_intensive_care(row, _items(nodes, "icuinfo", faults), faults)
+    _add_items(row, _items(nodes, "iteminfo", faults), faults)
+    row[FAULTS] = " ".join(dict.fromkeys(faults)) or None
+    return row
+
+
+def _small(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(name).lower(): value for name, value in record.items()}
+
+
+def _items(nodes: Mapping[str, Any], name: str, faults: list[str]) -> list[dict[str, Any]]:
+    """The records of a node; one alone counts as a list of one, and what is no record is left out with a fault."""
+    node = nodes.get(name)
+    if node is None:
+        return []
+    listed = node if isinstance(node, list) else [node]
+    records = [_small(item) for item in listed if isinstance(item, dict)]
+    if len(records) < len(listed):
+        faults.append(f"list_{name}")
+    return [
+        record for record in records if any(not is_missing(value) for value in record.values() if not _nested(value))
+    ]
+
+
+def _nested(value: object) -> bool:
+    return isinstance(value, dict | list)
+
+
+def _in_order(
+    items: list[dict[str, Any]], code: str, flag: str, several: str, faults: list[str]
+) -> list[dict[str, Any]]:
+    """The records with the main one first; an empty one stands for a main one that is not there."""
+    flagged = [item for item in items if _text(item.get(flag)) == "1"]
+    if len(flagged) > 1:
+        faults.append(several)
+    if flagged:
+        return [flagged[0], *(item for item in items if item is not flagged[0] and _text(item.get(code)))]
+    if any(_text(item.get(flag)) for item in items):
+        return [{}, *(item for item in items if _text(item.get(code)))]
+    return items
+
+
+def _compare_count(
+    row: Mapping[str, Any], name: str, items: list[dict[str, Any]], fault: str, faults: list[str]
+) -> None:
+    stated = _text(row.get(name))
+    if stated is not None and stated != str(sum(bool(item) for item in items)):
+        faults.append(fault)
+
+
+def _add_intensive_care(row: dict[str, Any], stays: list[dict[str, Any]], faults: list[str]) -> None:
+    """Hours in intensive care: the durations (days/hours/minutes), or the times between which they lie."""
+    hours = 0.0
+    for stay in stays:
+        try:
+            hours += _hours(stay)
+        except (Unreadable, ValueError):
+            faults.append("list_icuinfo")
+            return
+    if stays:
+        row["icu_hours"] = hours
+
+
+def _hours(stay: Mapping[str, Any]) -> float:
+    duration = _text(stay.get("scs_cutd_sum_dura"))
+    if duration is not None:
+        days, hours, minutes = map(int, duration.split("/"))
+        return days * 24 + hours + minutes / 60
+    entered, left = (read_moment(stay.get(name)) for name in ("scs_cutd_inpool_time", "scs_cutd_exit_time"))
+    if entered is None or left is None:
+        raise Unreadable("no duration")
+    return (left - entered).total_seconds() / 3600.0
+
+
+def _add_items(row: dict[str, Any], items: list[dict[str, Any]], faults: list[str]) -> None:
+    """The sum of the amounts, which is the total cost where the list does not state one."""
+    total = Decimal(0)
+    try:
+        for item in items:
+            amount = Decimal(_text(item.get("amt")) or "0")
+            total += amount
+            parts = [Decimal(_text(item.get(name)) or "0") for name in _PARTS]
+            if any(name in item for name in _PARTS) and not abs(amount - sum(parts)) < _TOLERANCE:
+                faults.append("item_parts")
+    except InvalidOperation:
+        faults.append("list_iteminfo")
+        return
+    if items:
+        row["items_cost"] = str(total)
+        if is_missing(row.get("medfee_sumamt")):
+            row["medfee_sumamt"] = str(total)
+
+
+def _text(value: object) -> str | None:
+    """A scalar as text; None for a missing one and for what is no scalar."""
+    return None if _nested(value) or is_missing(value) else str(value).strip()
+
+
+def _day_text(item: Mapping[str, Any]) -> str | None:
+    """The day of a procedure, as written if it cannot be read."""
+    text = _text(item.get("oprn_oprt_date")) or _text(item.get("oprn_oprt_begntime"))
+    try:
+        day = read_day(text)
+    except Unreadable:
+        return text
+    return None if day is None else day.isoformat()

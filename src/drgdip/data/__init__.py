@@ -1,0 +1,114 @@
+"""Every table of the package and their index: the one module that knows where data stands and how it is read."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from drgdip._once import once
+from drgdip.errors import SchemeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = [
+    "COUNT_ALIASES",
+    "ROOT",
+    "SchemeInfo",
+    "check_digest",
+    "index_entries",
+    "index_of",
+    "info_of",
+    "rows_of",
+    "toml_of",
+]
+
+#: The folder of the tables.
+ROOT = Path(__file__).parent
+
+#: Older names of counts, as the published tables of 1.0 and 1.1 have them.
+COUNT_ALIASES = {
+    "ambiguous": "ambiguous_groups",
+    "exclusion_codes": "exclusion_rows",
+    "valid_surgery": "valid_procedures",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SchemeInfo:
+    """What is known about a scheme without loading it.
+
+    Dates are text (YYYY, YYYY-MM or YYYY-MM-DD); "" where the source does not give one. ``extends`` is the id of the
+    scheme that a local one changes, "" for a scheme that stands alone.
+    """
+
+    id: str
+    title: str
+    issuer: str
+    place: str
+    published: str
+    effective_from: str
+    effective_to: str
+    revision: int
+    diagnosis_codes: str
+    procedure_codes: str
+    counts: Mapping[str, int]
+    provenance: Mapping[str, str]
+    sha256: str
+    extends: str = ""
+
+
+@once
+def rows_of(name: str) -> tuple[Mapping[str, str], ...]:
+    """Return the rows of a CSV table of the package, named by its path from `ROOT`, each by its columns."""
+    with (ROOT / name).open(encoding="utf-8", newline="") as file:
+        return tuple(MappingProxyType(row) for row in csv.DictReader(file))
+
+
+@once
+def toml_of(name: str, number: Callable[[str], Any] = float) -> Mapping[str, Any]:
+    """Return a TOML file of the package, named by its path from `ROOT`; ``number`` reads what has a point."""
+    return MappingProxyType(tomllib.loads((ROOT / name).read_text(encoding="utf-8"), parse_float=number))
+
+
+def check_digest(folder: Path, digest: str, expected: SchemeInfo | None) -> None:
+    """Refuse files of the package that are not those of the index."""
+    if expected is not None and expected.sha256 != digest:
+        what = f"the digest of the files is {digest}, the index says {expected.sha256}"
+        fix = "Install the package anew; what is published is never edited, a correction is a new revision"
+        raise SchemeError("wrong_digest", what, file=folder, fix=fix)
+
+
+@once
+def index_of(kind: str) -> dict[str, SchemeInfo]:
+    """The schemes, catalogues or auxiliary rules (``auxiliary``) in the package by id."""
+    return {entry["id"]: info_of(entry) for entry in index_entries(kind)}
+
+
+def index_entries(kind: str) -> list[dict[str, Any]]:
+    """The entries of a kind in the index of the package."""
+    entries: list[dict[str, Any]] = toml_of("index.toml")[kind]
+    return entries
+
+
+def info_of(entry: Mapping[str, Any]) -> SchemeInfo:
+    """What the index or the head of a folder says."""
+    defaults: dict[str, Any] = {
+        "place": "",
+        "effective_from": "",
+        "effective_to": "",
+        "revision": 1,
+        "sha256": "",
+        "provenance": {},
+        "extends": "",
+    }
+    fields = [field.name for field in dataclasses.fields(SchemeInfo)]
+    values: dict[str, Any] = {name: entry[name] if name in entry else defaults[name] for name in fields}
+    values["counts"] = MappingProxyType({COUNT_ALIASES.get(k, k): v for k, v in values["counts"].items()})
+    values["provenance"] = MappingProxyType(values["provenance"])
+    return SchemeInfo(**values)

@@ -1,0 +1,86 @@
+"""Grouping columns of cases under a DRG scheme: numbers for codes, kernels over rows, columns of results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from drgdip._arrow import filled, from_list, from_numpy, valid
+from drgdip.cases.table import with_newborn_weight
+from drgdip.grouper.drg.compile import compile_scheme
+from drgdip.grouper.drg.kernels import group_rows
+from drgdip.grouper.encoded import encode_columns, refusal_reasons
+from drgdip.grouper.grammar import VALUE_VARIABLES
+from drgdip.grouper.result import GroupResult
+
+if TYPE_CHECKING:
+    from drgdip.grouper.drg.compile import Compiled
+    from drgdip.grouper.drg.model import SchemeTables
+    from drgdip.grouper.encoded import Encoded
+
+__all__ = ["encode_cases", "group_encoded"]
+
+
+def encode_cases(cases: pa.Table, scheme: SchemeTables) -> Encoded:
+    """Return numbers for the codes of cases (`drgdip.cases.table.to_cases`), and values as floats."""
+    compiled = compile_scheme(scheme)
+    cases = with_newborn_weight(cases, scheme.evaluation.newborn_weight)
+    return encode_columns(cases, compiled, scheme.value_columns, has_dept=bool(compiled.words))
+
+
+def group_encoded(encoded: Encoded, scheme: SchemeTables) -> dict[str, pa.Array]:
+    """Return the result columns of encoded cases."""
+    compiled = compile_scheme(scheme)
+    outcome = _refusals(encoded, scheme, compiled)
+    severity = np.zeros(encoded.rows, dtype=np.uint8)
+    severity_code = np.empty(encoded.rows, dtype=np.int32)
+    group_rows(
+        compiled.tables,
+        compiled.dx.missing,
+        compiled.procs.missing,
+        compiled.nothing,
+        scheme.evaluation.retry_other_procedures,
+        encoded.dx,
+        encoded.dx_offsets,
+        encoded.procs,
+        encoded.proc_offsets,
+        _value_matrix(encoded, compiled),
+        outcome,
+        severity,
+        severity_code,
+    )
+    severity_code[severity == 0] = 0  # the number of a missing code, whose entry is null
+    by_outcome = from_numpy(outcome)
+    results = {name: compiled.results[name].take(by_outcome) for name in GroupResult._fields[:5]}
+    results["severity"] = compiled.results["severity"].take(from_numpy(severity))
+    results["severity_code"] = compiled.results["severity_code"].take(from_numpy(severity_code))
+    return results
+
+
+def _value_matrix(encoded: Encoded, compiled: Compiled) -> np.ndarray:
+    """Values by variable and row; a department is the place of its word among those that rules name."""
+    matrix = np.full((len(compiled.variables), encoded.rows), np.nan)
+    for row, variable in enumerate(compiled.variables):
+        column = VALUE_VARIABLES[variable]
+        if column in encoded.values:
+            matrix[row] = encoded.values[column]
+        elif column == "dept" and encoded.dept is not None:
+            place = pc.index_in(encoded.dept, from_list(compiled.words, pa.string()))
+            matrix[row] = np.where(valid(encoded.dept), filled(place, -1), np.nan)
+    return matrix
+
+
+def _refusals(encoded: Encoded, scheme: SchemeTables, compiled: Compiled) -> np.ndarray:
+    """The outcome of cases that the scheme cannot take, -1 for all others (`drgdip.grouper.drg.reference.refusal`)."""
+    outcome = np.full(encoded.rows, -1, dtype=np.int32)
+    # The first reason is the one that counts, so that the last is written first.
+    evaluation, columns = scheme.evaluation, scheme.value_columns
+    found = refusal_reasons(
+        encoded, evaluation.required, columns, compiled, blank_principal=evaluation.blank_principal_diagnosis
+    )
+    for reason, refused in reversed(list(found)):
+        outcome[refused] = compiled.refusals[reason]
+    return outcome

@@ -1,0 +1,246 @@
+"""What a grouping scheme (分组方案) is made of: categories, core groups, groups, severity, options."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from drgdip.grouper.grammar import VALUE_VARIABLES, Compare, Count, In, Rule, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from drgdip.data import SchemeInfo
+    from drgdip.grouper.tables import Table
+
+__all__ = [
+    "COUNTS",
+    "KINDS",
+    "Adrg",
+    "Drg",
+    "Evaluation",
+    "Mdc",
+    "SchemeTables",
+    "SeverityCode",
+    "counts_of",
+    "names_of",
+    "options_of",
+    "severity_rows",
+    "variables_of",
+]
+
+#: Kinds of core group (ADRG); an ungroupable one (x00) takes what the other ADRGs of its MDC leave.
+KINDS = ("surgical", "procedure", "medical", "ambiguous", "ungroupable")
+
+
+@dataclass(frozen=True, slots=True)
+class Drg:
+    """A group (细分组): the last step of grouping."""
+
+    code: str
+    name: str
+    adrg: str
+    order: int
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Adrg:
+    """A core group (核心组) with its groups in order. ``kind`` is one of `KINDS`."""
+
+    code: str
+    name: str
+    mdc: str
+    order: int
+    kind: str
+    rule: Rule
+    drgs: tuple[Drg, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mdc:
+    """A major diagnostic category (主要诊断大类) with its core groups in order."""
+
+    code: str
+    name: str
+    order: int
+    rule: Rule
+    adrgs: tuple[Adrg, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityCode:
+    """What a diagnosis counts as when it is not the principal one.
+
+    ``levels`` are MCC, CC or, where a scheme lists the diagnosis under both, the two; ``exclusion`` names the table of
+    principal diagnoses that cancel it, "" for none.
+    """
+
+    levels: tuple[str, ...]
+    exclusion: str
+
+    @property
+    def level(self) -> str:
+        """The gravest level."""
+        return self.levels[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The options of a scheme's order of evaluation.
+
+    Attributes
+    ----------
+    mdc_fallthrough
+        After an MDC whose rule holds but none of whose ADRGs does: go on with the next MDC.
+    adrg_fallthrough
+        After an ADRG whose rule holds but none of whose DRGs does: true, go on with the next ADRG;
+        false, the code of the ADRG is the group.
+    ungroupable
+        The group of a case that nothing took.
+    required
+        Variables without which a case is invalid. Sex (XB) must be 1 or 2. With age (NL) among them, infants
+        (age 0) need an age in days, and newborns (28 days or less) a weight.
+    retry_other_procedures
+        When nothing took a case with several procedures: try again with each other procedure alone.
+    blank_principal_diagnosis
+        With a principal diagnosis required, a case that has diagnoses but a blank principal one is: false,
+        invalid; true, evaluated, the blank being in no set.
+    newborn_weight
+        Which weight XSRTZ is where a case has both: ``birth`` or ``admission`` (that of the official workbook).
+    """
+
+    mdc_fallthrough: bool
+    adrg_fallthrough: bool
+    ungroupable: str
+    required: tuple[str, ...]
+    retry_other_procedures: bool = False
+    blank_principal_diagnosis: bool = False
+    newborn_weight: str = "admission"
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class SchemeTables:
+    """What is in a grouping scheme, immutable: all that the engines read.
+
+    Attributes
+    ----------
+    info
+        Id, title, issuer, revision, digest and the like.
+    evaluation
+        The options of the order of evaluation.
+    mdcs
+        The MDCs in order, each with its ADRGs, each with its DRGs.
+    sets
+        Codes by name of set.
+    severity
+        CC and MCC by diagnosis code.
+    exclusions
+        Principal diagnoses by exclusion table (排除表).
+    notes
+        What the source says that matters when reading results.
+    names
+        Name by code, of MDCs, ADRGs and DRGs.
+    variables
+        The variables that the rules or the requirements read.
+    annexes
+        The optional files: ``unreachable.csv``, ``differences.csv``, ``set_sources.csv``, as far as there.
+    folder
+        Where the scheme was read from.
+    """
+
+    info: SchemeInfo
+    evaluation: Evaluation
+    mdcs: tuple[Mdc, ...]
+    sets: Mapping[str, frozenset[str]]
+    severity: Mapping[str, SeverityCode]
+    exclusions: Mapping[str, frozenset[str]]
+    notes: Mapping[str, str]
+    names: Mapping[str, str]
+    variables: frozenset[str]
+    annexes: Mapping[str, Table]
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """The scheme's id, for example ``chs-drg-2.0``."""
+        return self.info.id
+
+    @property
+    def adrgs(self) -> Iterator[Adrg]:
+        """The ADRGs in the order of evaluation."""
+        return (adrg for mdc in self.mdcs for adrg in mdc.adrgs)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The variables without which no case is grouped."""
+        return self.evaluation.required
+
+    @property
+    def value_columns(self) -> tuple[str, ...]:
+        """The columns of a case beside its codes that grouping reads."""
+        return tuple(column for variable, column in VALUE_VARIABLES.items() if variable in self.variables)
+
+    @property
+    def newborn_weight(self) -> str:
+        """The weight of a newborn that counts where ``newborn_weight`` is not given: birth or admission."""
+        return self.evaluation.newborn_weight
+
+
+#: Counts that a scheme may state, with what its tables give for them.
+COUNTS: dict[str, Callable[[SchemeTables], int]] = {
+    "mdc": lambda s: len(s.mdcs),
+    "adrg": lambda s: len({a.code for a in s.adrgs if a.kind in KINDS[:3]}),
+    "drg": lambda s: len({d.code for a in s.adrgs if a.kind in KINDS[:3] for d in a.drgs}),
+    "ambiguous_groups": lambda s: len({a.code for a in s.adrgs if a.kind == "ambiguous"}),
+    "ungroupable_groups": lambda s: len({a.code for a in s.adrgs if a.kind == "ungroupable"}),
+    "mcc": lambda s: sum("MCC" in c.levels for c in s.severity.values()),
+    "cc": lambda s: sum("CC" in c.levels for c in s.severity.values()),
+    "exclusion_tables": lambda s: len(s.exclusions),
+    "exclusion_rows": lambda s: sum(map(len, s.exclusions.values())),
+    "sets": lambda s: len(s.sets),
+    "set_rows": lambda s: sum(map(len, s.sets.values())),
+    "valid_procedures": lambda s: len(s.sets.get("OP_VALID", ())),
+}
+
+
+def names_of(mdcs: tuple[Mdc, ...]) -> Mapping[str, str]:
+    """Return the names of MDCs, ADRGs and DRGs by code."""
+    adrgs = [adrg for mdc in mdcs for adrg in mdc.adrgs]
+    names = {adrg.code: adrg.name for adrg in adrgs}
+    names |= {drg.code: drg.name for adrg in adrgs for drg in adrg.drgs}
+    return MappingProxyType(names | {mdc.code: mdc.name for mdc in mdcs})
+
+
+def variables_of(mdcs: Iterable[Mdc], required: tuple[str, ...]) -> frozenset[str]:
+    """Return the variables that rules or requirements read."""
+    adrgs = [adrg for mdc in mdcs for adrg in mdc.adrgs]
+    found = set(required)
+    drgs = [drg for adrg in adrgs for drg in adrg.drgs]
+    for rule in (*(m.rule for m in mdcs), *(a.rule for a in adrgs), *(d.rule for d in drgs)):
+        for node in walk(rule):
+            if isinstance(node, Compare):
+                found.add(node.variable)
+            elif isinstance(node, In | Count):
+                found.update(node.variables)
+    if "NL" in required:
+        found |= {"XSRTL", "XSRTZ"}
+    return frozenset(found)
+
+
+def options_of(scheme: SchemeTables) -> dict[str, Any]:
+    """The [evaluation] of a scheme, as in its head."""
+    return dataclasses.asdict(scheme.evaluation) | {"required": list(scheme.evaluation.required)}
+
+
+def counts_of(scheme: SchemeTables) -> dict[str, int]:
+    """What the tables of a scheme have, for its [counts]."""
+    return {name: count(scheme) for name, count in COUNTS.items()}
+
+
+def severity_rows(scheme: SchemeTables) -> list[tuple[str, str, str]]:
+    """The rows of ``severity.csv``, sorted: code, level, exclusion table."""
+    return sorted((code, level, entry.exclusion) for code, entry in scheme.severity.items() for level in entry.levels)

@@ -1,0 +1,113 @@
+"""A case as rules see it, and whether a rule holds for it: the same for schemes and catalogues."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from drgdip.grouper.grammar import VALUE_VARIABLES, And, Compare, Count, In, Not, Or, Rule, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+__all__ = ["OPERATORS", "Facts", "HasSets", "counted", "holds", "unreadable_reason", "values_of"]
+
+
+class Facts(NamedTuple):
+    """A case as rules see it.
+
+    Attributes
+    ----------
+    codes
+        Codes by variable (ZYZD, QTZD, ZYSS, QTSS); an absent principal code is an empty tuple.
+    values
+        Values by variable (NL, XB …); None for a missing one.
+    levels
+        Code by severity level, for the levels that some other diagnosis has and keeps.
+    """
+
+    codes: dict[str, tuple[str, ...]]
+    values: dict[str, Any]
+    levels: dict[str, str]
+
+
+class HasSets(Protocol):
+    """What rules ask for sets: a scheme or a catalogue."""
+
+    @property
+    def sets(self) -> Mapping[str, frozenset[str]]:
+        """Codes by name of set."""
+
+
+def values_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by variable of a case's columns."""
+    return {variable: record[column] for variable, column in VALUE_VARIABLES.items()}
+
+
+def unreadable_reason(unreadable: frozenset[str], columns: Iterable[str]) -> str | None:
+    """The reason of a row that cannot be read, or of a column that grouping would read; None without one."""
+    return next((f"unreadable_{column}" for column in ("row", *columns) if column in unreadable), None)
+
+
+def holds(rule: Rule, facts: Facts, scheme: HasSets) -> bool:
+    """Whether a rule holds for a case."""
+    return _HOLDS[type(rule)](rule, facts, scheme)
+
+
+def _in(rule: In, facts: Facts, scheme: HasSets) -> bool:
+    for variable in rule.variables:
+        for code in facts.codes[variable]:
+            for name in rule.sets:
+                if code in scheme.sets[name]:
+                    return not rule.negated
+    return rule.negated
+
+
+def _severity_is(rule: Severity, facts: Facts, _: HasSets) -> bool:
+    return any(level in facts.levels for level in rule.levels) is not rule.negated
+
+
+def _count(rule: Count, facts: Facts, scheme: HasSets) -> bool:
+    return OPERATORS[rule.operator](len(counted(rule, facts, scheme)), rule.number)
+
+
+def counted(rule: Count, facts: Facts, scheme: HasSets) -> set[str]:
+    """The distinct codes that a count counts."""
+    return {code for variable in rule.variables for code in facts.codes[variable] if code in scheme.sets[rule.set]}
+
+
+def _compare(rule: Compare, facts: Facts, _: HasSets) -> bool:
+    value = facts.values[rule.variable]
+    return value is not None and OPERATORS[rule.operator](value, rule.value)
+
+
+def _not(rule: Not, facts: Facts, scheme: HasSets) -> bool:
+    return not holds(rule.part, facts, scheme)
+
+
+def _and(rule: And, facts: Facts, scheme: HasSets) -> bool:
+    return all(_HOLDS[type(part)](part, facts, scheme) for part in rule.parts)
+
+
+def _or(rule: Or, facts: Facts, scheme: HasSets) -> bool:
+    return any(_HOLDS[type(part)](part, facts, scheme) for part in rule.parts)
+
+
+OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "=": operator.eq,
+}
+
+
+_HOLDS: dict[type, Callable[[Any, Facts, HasSets], bool]] = {
+    In: _in,
+    Severity: _severity_is,
+    Count: _count,
+    Compare: _compare,
+    Not: _not,
+    And: _and,
+    Or: _or,
+}

@@ -1,0 +1,44 @@
+"""One case as a record: whatever mapping a caller has, read as grouping under a scheme wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from drgdip.cases.codes import walks_to
+from drgdip.cases.fields import read_record
+from drgdip.errors import CaseError
+
+if TYPE_CHECKING:
+    from drgdip.cases.case import Case
+    from drgdip.grouper.family import SchemeLike
+
+__all__ = ["mapping_of", "record_of"]
+
+
+def record_of(
+    case: Case | Mapping[str, Any], scheme: SchemeLike, codes: str | None = None
+) -> tuple[dict[str, Any], frozenset[str]]:
+    """The columns of a case with mapped codes and the weight that the scheme means, and those that cannot be read."""
+    record, unreadable = read_record(mapping_of(case), cost="total_cost" in scheme.value_columns)
+    if codes is not None:
+        for kind, walk in walks_to(codes, scheme.info).items():
+            record[kind] = [None if code is None else walk.step(code)[0] for code in record[kind]]
+    kind = scheme.newborn_weight
+    if kind and record["newborn_weight"] is None and "newborn_weight" not in unreadable:
+        weight = f"{kind}_weight"
+        record["newborn_weight"] = record[weight]
+        if weight in unreadable:
+            unreadable |= {"newborn_weight"}
+    return record, unreadable
+
+
+def mapping_of(case: Any) -> Mapping[str, Any]:
+    """A case as a mapping: a `drgdip.Case`, a mapping, or a row that has keys, such as a pandas Series."""
+    if isinstance(case, Mapping):
+        return case
+    if hasattr(type(case), "model_fields"):
+        return dict(vars(case))
+    if hasattr(case, "keys") and hasattr(case, "__getitem__") and not hasattr(case, "columns"):
+        return {name: case[name] for name in case.keys()}  # noqa: SIM118 - a Series iterates over its values
+    raise CaseError(f"a case is a drgdip.Case or a mapping, not a {type(case).__name__}; make it dict(...)")

@@ -1,0 +1,66 @@
+"""Schemes and catalogues written to folders: what both families share."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Protocol
+
+from drgdip import _toml
+from drgdip.errors import SchemeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from drgdip.data import SchemeInfo
+
+__all__ = ["head_text", "make_folder", "write_csv"]
+
+#: What the head of a folder states before its tables.
+_STATED = (
+    "id",
+    "title",
+    "issuer",
+    "place",
+    "published",
+    "effective_from",
+    "effective_to",
+    "revision",
+    "diagnosis_codes",
+    "procedure_codes",
+)
+
+
+class HasHead(Protocol):
+    """What the head of a folder tells of a scheme or catalogue."""
+
+    @property
+    def info(self) -> SchemeInfo:
+        """Id, title and the like."""
+
+    @property
+    def notes(self) -> Mapping[str, str]:
+        """What the source says that matters when reading results."""
+
+
+def make_folder(folder: Path) -> None:
+    """A folder without files."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        fix = "Give a new folder, or empty this one"
+        raise SchemeError("bad_value", "there are files already", file=folder, fix=fix)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """Write a CSV table as every folder has it: UTF-8, line feeds."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+
+
+def head_text(scheme: HasHead, counts: Mapping[str, int], title: str, options: Mapping[str, object]) -> str:
+    """The head of a folder, with the table of options of this title."""
+    info = scheme.info
+    stated = {name: getattr(info, name) for name in _STATED}
+    return _toml.dumps(
+        {**stated, "counts": counts, title: options, "provenance": info.provenance, "notes": scheme.notes}
+    )
