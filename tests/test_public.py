@@ -60,6 +60,7 @@ NAMES = [
     "normalise_code",
     "points",
     "read_cases",
+    "reason_text",
     "result_fields",
     "sample_cases",
     "settle",

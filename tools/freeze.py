@@ -1,8 +1,8 @@
 """Write tests/data/frozen.csv and tests/data/public.txt anew: run it after a change of results or names that is meant.
 
 The digests are of what the library gives now (tests/frozen.py says of what). Without words every part is computed; with
-the names of parts, such as ``"deck chs-drg-2.0"``, only theirs are written and the other rows stay; ``names`` writes the
-public names alone. The commit's body says why each row moved.
+the names of parts, such as ``"deck chs-drg-2.0"``, only theirs are written and the other rows stay; ``names`` writes
+the public names alone. The commit's body says why each row moved.
 """
 
 from __future__ import annotations

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from drgdip.grouper.one import group_one
     from drgdip.grouper.result import REASONS, STATUSES, DipResult, GroupResult
     from drgdip.grouper.samples import sample_cases
+    from drgdip.reasons import reason_text
     from drgdip.versions import show_versions
 
 #: Public names and the modules that hold them.
@@ -90,6 +91,7 @@ _PUBLIC = {
     "normalise_code": "drgdip._text",
     "points": "drgdip.points",
     "read_cases": "drgdip.cases.readers",
+    "reason_text": "drgdip.reasons",
     "result_fields": "drgdip.grouper.group",
     "sample_cases": "drgdip.grouper.samples",
     "settle": "drgdip.settle",

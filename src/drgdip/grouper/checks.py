@@ -30,6 +30,7 @@ from drgdip.grouper.facts import OPERATORS
 from drgdip.grouper.grammar import VALUE_VARIABLES
 from drgdip.grouper.load import load_any
 from drgdip.grouper.result import REASONS
+from drgdip.reasons import reasons_of
 
 if TYPE_CHECKING:
     from drgdip.grouper.family import SchemeLike
@@ -76,13 +77,14 @@ def list_checks() -> Mapping[str, Check]:
     >>> list_checks()["grey_principal_diagnosis"].level
     'error'
     """
-    checks = [Check(**row) for row in rows_of(_CHECKS_TABLE)]
-    # The words of a reason for an invalid status stand with the reasons.
-    words = (
-        check._replace(english=REASONS[check.id][0], chinese=REASONS[check.id][1]) if check.id in REASONS else check
-        for check in checks
-    )
-    return MappingProxyType({check.id: check for check in words})
+    reasons = reasons_of("checks")
+    checks = {}
+    for row in rows_of(_CHECKS_TABLE):
+        reason = reasons[row["id"]]
+        checks[reason.code] = Check(
+            reason.code, reason.level, row["field"], row["citation"], reason.english, reason.chinese
+        )
+    return MappingProxyType(checks)
 
 
 def check_cases(

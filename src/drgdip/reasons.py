@@ -1,0 +1,86 @@
+"""Every reason that a status carries: a code in the column, its text in English or Chinese from one table.
+
+``data/reasons.csv`` is the table. A reason about something named, such as a column, is the code, a colon and the name:
+``no_coefficient:level``; the text has ``{}`` where the name stands.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from drgdip._once import once
+from drgdip.data import rows_of
+from drgdip.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["LANGUAGES", "Reason", "reason_text", "reasons_of"]
+
+#: The languages of texts.
+LANGUAGES = ("en", "zh")
+
+
+class Reason(NamedTuple):
+    """A reason: its code, the areas that give it, how grave it is, and its text in two languages.
+
+    ``areas`` are of grouping, checks, points, settle and monitor; ``level`` is error, warning or info. A text has
+    ``{}`` where a name stands that the reason is about.
+    """
+
+    code: str
+    areas: tuple[str, ...]
+    level: str
+    english: str
+    chinese: str
+
+    def text(self, language: str = "en", about: str = "") -> str:
+        """Return the text in English (``en``) or Chinese (``zh``), with what it is about in its place."""
+        return (self.chinese if language == "zh" else self.english).replace("{}", about)
+
+
+@once
+def reasons_of(area: str = "") -> Mapping[str, Reason]:
+    """Return the reasons of an area by code, in the order of the table; of every area for ""."""
+    reasons = [
+        Reason(row["code"], tuple(row["areas"].split("|")), row["level"], row["english"], row["chinese"])
+        for row in rows_of("reasons.csv")
+    ]
+    return MappingProxyType({reason.code: reason for reason in reasons if not area or area in reason.areas})
+
+
+def reason_text(reason: str | None, language: str = "en") -> str:
+    """Return the text of a reason that a column of results holds.
+
+    Parameters
+    ----------
+    reason
+        A code, or a code, a colon and the name it is about (``no_coefficient:level``); None, as rows without a
+        reason have.
+    language
+        ``en`` or ``zh``.
+
+    Returns
+    -------
+    The text; "" for None.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such reason or language; the message has the nearest.
+
+    Examples
+    --------
+    >>> reason_text("no_mdc"), reason_text("no_mdc", "zh")
+    ('no MDC takes the case', '没有可进入的主要诊断大类')
+    """
+    if language not in LANGUAGES:
+        raise UnknownNameError("language", language, LANGUAGES, hint=f"The languages are {', '.join(LANGUAGES)}.")
+    if reason is None:
+        return ""
+    code, _, about = reason.partition(":")
+    known = reasons_of()
+    if code not in known:
+        raise UnknownNameError("reason", code, known)
+    return known[code].text(language, about)
