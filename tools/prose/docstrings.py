@@ -23,7 +23,9 @@ def page_of(module: Path) -> str:
             first = node.body[0].lineno - 1
             docstring = ast.get_docstring(node, clean=True).split("\n")
             for offset, (line, following) in enumerate(zip(docstring, [*docstring[1:], ""], strict=True)):
-                names = re.fullmatch(r"[\w, *]+", line) and following.startswith("    ")  # of parameters, described below
+                names = re.fullmatch(r"[\w, *]+", line) and following.startswith(
+                    "    "
+                )  # of parameters, described below
                 lines[first + offset] = "" if names else _plain(line)
     return "\n".join(lines)
 

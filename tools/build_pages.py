@@ -1,0 +1,99 @@
+"""Write the generated parts of the pages anew: run it after a module, a public name or a table of the package changed.
+
+A generated part stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``; `PARTS` has the function that makes it.
+A test compares the pages with what this tool would write.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "drgdip"
+PAGES = ("ARCHITECTURE.md", "docs/api.md")
+_PART = re.compile(r"(<!-- generated: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def first_sentence(docstring: str | None) -> str:
+    """Return the first sentence of a docstring, without marks of reStructuredText."""
+    text = " ".join((docstring or "").split("\n\n")[0].split())
+    return re.sub(r"`+([^`]+)`+", r"`\1`", text).rstrip(".")
+
+
+def modules() -> str:
+    """Return a line a module, folder by folder: its path and what it is for."""
+    lines = []
+    for folder in sorted({path.parent for path in SOURCE.rglob("*.py")}):
+        paths = sorted(folder.glob("*.py"), key=lambda path: (path.name != "__init__.py", path.name))
+        lines.append(f"\n### `{folder.relative_to(SOURCE.parent)}/`\n\n| module | for |\n| --- | --- |")
+        for path in paths:
+            docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+            lines.append(f"| `{path.relative_to(SOURCE)}` | {first_sentence(docstring)} |")
+    return "\n".join(lines) + "\n\n"
+
+
+def names_of(package: str) -> Callable[[], str]:
+    """Return a function that gives a table of the public names of a package."""
+
+    def table() -> str:
+        lines = ["| name | does |", "| --- | --- |"]
+        module = importlib.import_module(package)
+        for name in sorted(module.__all__, key=str.casefold):
+            value = inspect.unwrap(getattr(module, name))
+            if not inspect.ismodule(value):
+                lines.append(f"| {_shown(name, value)} | {_does(value)} |")
+        return "\n".join(lines) + "\n"
+
+    return table
+
+
+def _shown(name: str, value: object) -> str:
+    """Return a name, of a function with the names of its parameters."""
+    if not inspect.isfunction(value):
+        return f"`{name}`"
+    return f"`{name}({', '.join(_parameters(value))})`"
+
+
+def _parameters(function: Callable[..., object]) -> Iterator[str]:
+    starred = False
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and not starred:
+            yield "*"
+            starred = True
+        starred = starred or parameter.kind is parameter.VAR_POSITIONAL
+        sign = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        optional = "=…" if parameter.default is not parameter.empty else ""
+        yield f"{sign}{parameter.name}{optional}"
+
+
+def _does(value: object) -> str:
+    if inspect.isfunction(value) or inspect.isclass(value):
+        return first_sentence(value.__doc__).replace("|", "\\|")
+    return f"{type(value).__name__}" if not isinstance(value, str) else f"`{value!r}`"
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "modules": modules,
+    "drgdip": names_of("drgdip"),
+    "drgdip.points": names_of("drgdip.points"),
+    "drgdip.settle": names_of("drgdip.settle"),
+}
+
+
+def built(page: str) -> str:
+    """Return a page with its generated parts as they should be."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return _PART.sub(lambda part: part[1] + PARTS[part[2]]() + part[3], text)
+
+
+if __name__ == "__main__":
+    for page in PAGES:
+        (ROOT / page).write_text(built(page), encoding="utf-8", newline="\n")
