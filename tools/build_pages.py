@@ -1,6 +1,6 @@
 """Write the generated parts of the pages anew: run it after a module, a public name or a table of the package changed.
 
-A generated part stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``; `PARTS` has the function that makes it.
+A generated part stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``; `PARTS` has the function of the name.
 A test compares the pages with what this tool would write.
 """
 
