@@ -23,6 +23,7 @@ from drgdip import (
 from drgdip.data import rows_of
 from drgdip.grouper.drg import load as loading
 from drgdip.grouper.drg.model import KINDS
+from drgdip.grouper.tables import OPTIONAL
 
 # --- the schemes of the package -------------------------------------------------------------------------------------
 
@@ -80,7 +81,7 @@ def test_notes_and_differences_are_kept(scheme_id):
     scheme = load_scheme(scheme_id)
     assert scheme.notes
     on_disk = {path.name for path in scheme.folder.iterdir()}
-    kept = {"differences.csv", "set_sources.csv", "unreachable.csv"} & on_disk
+    kept = set(OPTIONAL) & on_disk
     assert set(scheme.annexes) == kept
     for name in kept:
         lines = (scheme.folder / name).read_text(encoding="utf-8").splitlines()

@@ -43,8 +43,10 @@ COLUMNS = {
     "unreachable.csv": ("table", "parent", "order", "code", "reason"),
     "differences.csv": (),  # what the sources disagree on: columns as its provenance needs
     "set_sources.csv": ("set", "source"),
+    "not_grouped.csv": ("kind", "code"),  # diagnoses and procedures that take no part in grouping
+    "basic_groups.csv": ("code", "kind"),
 }
-OPTIONAL = ("unreachable.csv", "differences.csv", "set_sources.csv")
+OPTIONAL = ("unreachable.csv", "differences.csv", "set_sources.csv", "not_grouped.csv", "basic_groups.csv")
 #: Columns that tell the rows of a table apart.
 KEYS = {
     "mdc.csv": ("code",),
@@ -55,6 +57,8 @@ KEYS = {
     "exclusions.csv": ("exclusion", "code"),
     "unreachable.csv": ("table", "parent", "order"),
     "set_sources.csv": ("set",),
+    "not_grouped.csv": ("kind", "code"),
+    "basic_groups.csv": ("code",),
 }
 #: Columns of the tables that hold changes to the base where the scheme extends another. All of them tell rows apart.
 CHANGES = {name: ("change", *COLUMNS[name]) for name in ("sets.csv", "severity.csv", "exclusions.csv")}

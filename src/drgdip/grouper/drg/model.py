@@ -147,7 +147,8 @@ class SchemeTables:
     variables
         The variables that the rules or the requirements read.
     annexes
-        The optional files: ``unreachable.csv``, ``differences.csv``, ``set_sources.csv``, as far as there.
+        The optional files, as far as there: ``unreachable.csv``, ``differences.csv``, ``set_sources.csv``,
+        ``not_grouped.csv``, ``basic_groups.csv``.
     folder
         Where the scheme was read from.
     """
