@@ -27,7 +27,7 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
-#: Number of rows and SHA-256 of the sorted rows of each full table, as tools/import_places.py found them.
+#: Number of rows and SHA-256 of the sorted rows of each full table, as tools/correct_scheme.py found them.
 FULL = defaultdict(dict)
 for _row in rows_of(DATA / "places.csv"):
     FULL[_row["scheme"]][_row["table"]] = (int(_row["rows"]), _row["sha256"])
