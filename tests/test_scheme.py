@@ -33,21 +33,21 @@ def test_the_package_has_four_national_schemes():
 
 
 @pytest.mark.parametrize(
-    ("scheme_id", "adrg", "drg"),
+    ("scheme_id", "revision", "adrg", "drg"),
     [
-        ("chs-drg-1.0-revised", 376, 618),
-        ("chs-drg-1.1", 376, 628),
-        ("chs-drg-2.0", 409, 634),
-        ("chs-drg-3.0", 492, 825),
+        ("chs-drg-1.0-revised", 1, 376, 618),
+        ("chs-drg-1.1", 2, 376, 628),
+        ("chs-drg-2.0", 2, 409, 634),
+        ("chs-drg-3.0", 2, 492, 825),
     ],
 )
-def test_counts_are_those_of_the_publications(scheme_id, adrg, drg):
+def test_counts_are_those_of_the_publications(scheme_id, revision, adrg, drg):
     scheme = load_scheme(scheme_id)
     usual = [row for row in scheme.adrgs if row.kind in {"surgical", "procedure", "medical"}]
     assert len(scheme.mdcs) == 26
     assert len({row.code for row in usual}) == adrg
     assert len({group.code for row in usual for group in row.drgs}) == drg
-    assert repr(scheme) == f"<Scheme {scheme_id} revision 1: 26 MDC, {adrg} ADRG, {drg} DRG>"
+    assert repr(scheme) == f"<Scheme {scheme_id} revision {revision}: 26 MDC, {adrg} ADRG, {drg} DRG>"
 
 
 NATIONAL = [info for info in list_schemes() if not info.extends]
