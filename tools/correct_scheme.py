@@ -18,7 +18,7 @@ import textwrap
 from collections import Counter, defaultdict
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from build_index import DATA, index
 
@@ -29,11 +29,12 @@ from drgdip.grouper.drg.reach import why_unreachable
 from drgdip.grouper.drg.scheme import Scheme
 from drgdip.grouper.drg.witness import targets, witness
 from drgdip.grouper.drg.writing import table_rows
+from drgdip.grouper.grammar import parse
 from drgdip.grouper.group import group
 from drgdip.grouper.tables import CHANGES, COLUMNS, OPTIONAL, OVERLAY, read_folder, read_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
 ROOT = Path(__file__).parent.parent
 DRG = DATA / "drg"
@@ -54,20 +55,24 @@ Tables = dict[str, list[Row]]
 
 def main(folders: list[Path], decks: Path | None) -> None:
     """Correct the schemes of the folders, bases before places, and say in the changelog what changed and moved."""
-    heads = {folder: read_toml(folder / HEAD) for folder in folders}
-    targets_of = {folder: DRG / head["id"] for folder, head in heads.items()}
     lines = [
         line
-        for folder in sorted(folders, key=lambda folder: (is_place(targets_of[folder], heads[folder]), folder.name))
-        if (line := correct(folder, targets_of[folder], decks))
+        for folder in sorted(folders, key=lambda folder: (is_place(own_head(folder)), folder.name))
+        if (line := correct(folder, DRG / read_toml(folder / HEAD)["id"], decks))
     ]
     (DRG.parent / "index.toml").write_text(index(DRG.parent), encoding="utf-8")
     write_changelog(lines)
 
 
-def is_place(target: Path, head: Mapping[str, Any]) -> bool:
-    """Whether a scheme extends another: its own head says so, or that of the folder if the scheme is new."""
-    return "extends" in (read_toml(target / HEAD) if target.exists() else head)
+def own_head(folder: Path) -> Path:
+    """Return the folder whose head holds for the scheme of a folder: that of the package, if the scheme is not new."""
+    known = DRG / read_toml(folder / HEAD)["id"]
+    return known if known.exists() else folder
+
+
+def is_place(folder: Path) -> bool:
+    """Whether the scheme of a folder extends another."""
+    return "extends" in read_toml(folder / HEAD)
 
 
 def correct(folder: Path, target: Path, decks: Path | None) -> str:
@@ -83,13 +88,18 @@ def correct(folder: Path, target: Path, decks: Path | None) -> str:
     places = {place: full_tables(place) for place in places_of(target)}
 
     after = {name: rows(folder / name) for name in COLUMNS if (folder / name).exists() and name != "unreachable.csv"}
+    after |= {name: before[name] for name in SMALL if known and read(before[name]) == read(after[name])}
     write_tables(target, after)
     if (folder / FREE).exists():
         (target / FREE).write_bytes((folder / FREE).read_bytes())
     write_unreachable(target)
+    if is_place(target):
+        write_digests(target.name, full_tables(target))
     for place, tables in places.items():
         write_tables(place, tables)
-        assert full_tables(place) == tables, f"{place.name} has other tables now"
+        kept = full_tables(place)
+        assert same(kept, tables), f"{place.name} has other tables now"
+        write_digests(place.name, kept)
     if {path.name: path.read_bytes() for path in target.glob("*.csv")} == files:
         print("  no table differs")
         return ""
@@ -149,11 +159,10 @@ def write_tables(folder: Path, tables: Tables) -> None:
         of_base = full_tables(DRG / base)
         columns |= CHANGES
         for name in SMALL:
-            if tables[name] == of_base[name]:
+            if read(tables[name]) == read(of_base[name]):
                 del written[name]
         for name in CHANGES:
             written[name] = list(changes_of(of_base[name], tables[name], by_name=name != "severity.csv"))
-        write_digests(folder.name, tables)
     for name, header in columns.items():
         path = folder / name
         if name == FREE:
@@ -165,6 +174,18 @@ def write_tables(folder: Path, tables: Tables) -> None:
             write(path, header, table)
         elif name not in OPTIONAL:
             path.unlink(missing_ok=True)
+
+
+def read(table: list[Row]) -> list[Row]:
+    """Return rows of a small table with their rules as they are read: two texts may be one rule."""
+    return [(*row[:-1], str(parse(row[-1]))) for row in table]
+
+
+def same(one: Tables, other: Tables) -> bool:
+    """Whether two schemes have the same tables."""
+    return one.keys() == other.keys() and all(
+        read(one[name]) == read(other[name]) if name in SMALL else one[name] == other[name] for name in one
+    )
 
 
 def by_number(row: Row) -> tuple[int, Row]:
