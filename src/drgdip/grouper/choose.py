@@ -65,7 +65,7 @@ def find_scheme(place: str | int, on: datetime.date | str | None = None) -> Sche
     Examples
     --------
     >>> find_scheme("南京")
-    <Scheme chs-drg-2.0-nanjing-2024 revision 1: 26 MDC, 409 ADRG, 801 DRG>
+    <Scheme chs-drg-2.0-nanjing-2024 revision 2: 26 MDC, 409 ADRG, 801 DRG>
     >>> find_scheme("Yunnan", on="2022-12-31").id, find_scheme(530000, on="2024").id
     ('chs-drg-1.1-yunnan-2022', 'chs-drg-1.1-yunnan-2023')
     """
