@@ -30,9 +30,10 @@ SMALL = DATA / "schemes" / "small"
 BAD = DATA / "schemes" / "bad"
 SOURCE = ROOT / "src" / "drgdip"
 
-#: The schemes that stand alone, and those of places, which extend one.
+#: The schemes that stand alone, those that extend one, and of these the ones of places.
 SCHEMES = [info.id for info in list_schemes() if not info.extends]
-PLACES = [info.id for info in list_schemes() if info.extends]
+LOCAL = [info.id for info in list_schemes() if info.extends]
+PLACES = [info.id for info in list_schemes() if info.extends and info.place]
 #: Golden decks with the scheme that each is for.
 DECKS = {
     "chs-drg-1.0-revised": "chs-drg-1.0-revised",

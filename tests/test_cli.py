@@ -15,7 +15,7 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import GOLDEN, PLACES, SCHEMES, SMALL, answer_of, read_deck
+from conftest import GOLDEN, LOCAL, SCHEMES, SMALL, answer_of, read_deck
 
 from drgdip import GroupResult, group_one, list_catalogues, read_cases
 from drgdip._version import __version__
@@ -87,7 +87,7 @@ def test_the_summary_counts(deck, run):
     results = [group_one(case, "chs-drg-1.1") for case in read_cases(deck).to_pylist()]
     statuses = Counter(result.status for result in results)
     groups = Counter(result.group for result in results if result.status == "grouped")
-    assert said.startswith(f"{deck}: 30 cases under chs-drg-1.1 revision 1 (国家医疗保障")
+    assert said.startswith(f"{deck}: 30 cases under chs-drg-1.1 revision 2 (国家医疗保障")
     for status in ("grouped", "ambiguous", "ungrouped", "invalid"):
         (line,) = [line for line in said.splitlines() if line.split()[:1] == [status]]
         assert line.split()[1:3] == [str(statuses[status]), f"{statuses[status] / 30:.2%}"]
@@ -366,7 +366,7 @@ def test_schemes_are_listed(run):
     code, said, _ = run("schemes")
     assert code == 0
     catalogues = [info.id for info in list_catalogues()]
-    assert [line.split()[0] for line in said.splitlines()] == [*sorted(SCHEMES + PLACES), *catalogues]
+    assert [line.split()[0] for line in said.splitlines()] == [*sorted(SCHEMES + LOCAL), *catalogues]
     assert "26 MDC  409 ADRG  634 DRG" in said
 
 

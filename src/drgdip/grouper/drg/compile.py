@@ -21,6 +21,7 @@ from drgdip._once import once_for
 from drgdip.cases.codes import known_codes
 from drgdip.grouper.drg import kernels
 from drgdip.grouper.drg.kernels import Tables
+from drgdip.grouper.drg.model import named_mdc
 from drgdip.grouper.drg.texts import result_texts
 from drgdip.grouper.grammar import ALWAYS, LEVELS, VALUE_VARIABLES, Compare, Count, In, Severity, walk
 from drgdip.grouper.numbering import numbering
@@ -176,11 +177,12 @@ class _Compiler:
 
     def _taken(self, mdc: Mdc, adrg: Adrg, group: str) -> int:
         """The outcome of a case that an ADRG takes."""
+        code = named_mdc(mdc, adrg, self.scheme)
         if adrg.kind == "ambiguous":
-            return self._outcome(f"MDC{adrg.code[0]}", adrg.code, group, "ambiguous", "unrelated_procedure")
+            return self._outcome(code, adrg.code, group, "ambiguous", "unrelated_procedure")
         if adrg.kind == "ungroupable":
-            return self._outcome(mdc.code, adrg.code, group, "ungrouped", "no_group")
-        return self._outcome(mdc.code, adrg.code, group, "grouped", None)
+            return self._outcome(code, adrg.code, group, "ungrouped", "no_group")
+        return self._outcome(code, adrg.code, group, "grouped", None)
 
     def _literal(self, literal: Literal) -> tuple[int, int, int, bool, int, int, float]:
         """A condition as a row of `drgdip.grouper.drg.kernels.LITERAL`."""

@@ -26,6 +26,7 @@ __all__ = [
     "SchemeTables",
     "SeverityCode",
     "counts_of",
+    "named_mdc",
     "names_of",
     "options_of",
     "severity_rows",
@@ -206,6 +207,18 @@ COUNTS: dict[str, Callable[[SchemeTables], int]] = {
     "set_rows": lambda s: sum(map(len, s.sets.values())),
     "valid_procedures": lambda s: len(s.sets.get("OP_VALID", ())),
 }
+
+
+def named_mdc(mdc: Mdc, adrg: Adrg, scheme: SchemeTables) -> str:
+    """Return the MDC of a case that an ADRG took, which need not be the one that led to it.
+
+    Of an ambiguous ADRG, and of one that is tried among those of the first MDC though another MDC names it, it is the
+    MDC of the first letter.
+    """
+    named = f"MDC{adrg.code[0]}"
+    if adrg.kind == "ambiguous" or (mdc is scheme.mdcs[0] and named in scheme.names):
+        return named
+    return mdc.code
 
 
 def names_of(mdcs: tuple[Mdc, ...]) -> Mapping[str, str]:

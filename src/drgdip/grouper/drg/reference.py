@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from drgdip.grouper.drg.model import named_mdc
 from drgdip.grouper.facts import Facts, holds, unreadable_reason, values_of
 from drgdip.grouper.grammar import ALWAYS, LEVELS, VALUE_VARIABLES
 from drgdip.grouper.result import GroupResult
@@ -124,9 +125,9 @@ def _walk(facts: Facts, scheme: SchemeTables, log: Log) -> GroupResult:
                 continue
             for drg in adrg.drgs:
                 if _try(drg, facts, scheme, log):
-                    return _taken(mdc, adrg, drg.code, facts)
+                    return _taken(mdc, adrg, drg.code, facts, scheme)
             if not scheme.evaluation.adrg_fallthrough:
-                return _taken(mdc, adrg, adrg.code, facts)
+                return _taken(mdc, adrg, adrg.code, facts, scheme)
         if mdc.rule != ALWAYS:  # an MDC without condition says nothing about the case
             reason = "no_group"
         if not scheme.evaluation.mdc_fallthrough:
@@ -134,15 +135,13 @@ def _walk(facts: Facts, scheme: SchemeTables, log: Log) -> GroupResult:
     return GroupResult(None, None, None, "ungrouped", reason, *_severity(facts))
 
 
-def _taken(mdc: Mdc, adrg: Adrg, group: str, facts: Facts) -> GroupResult:
+def _taken(mdc: Mdc, adrg: Adrg, group: str, facts: Facts, scheme: SchemeTables) -> GroupResult:
+    code = named_mdc(mdc, adrg, scheme)
     if adrg.kind == "ambiguous":
-        # The MDC of an ambiguous case is the one that the code names, which need not be the one that led to it.
-        return GroupResult(
-            f"MDC{adrg.code[0]}", adrg.code, group, "ambiguous", "unrelated_procedure", *_severity(facts)
-        )
+        return GroupResult(code, adrg.code, group, "ambiguous", "unrelated_procedure", *_severity(facts))
     if adrg.kind == "ungroupable":
-        return GroupResult(mdc.code, adrg.code, group, "ungrouped", "no_group", *_severity(facts))
-    return GroupResult(mdc.code, adrg.code, group, "grouped", None, *_severity(facts))
+        return GroupResult(code, adrg.code, group, "ungrouped", "no_group", *_severity(facts))
+    return GroupResult(code, adrg.code, group, "grouped", None, *_severity(facts))
 
 
 def _severity(facts: Facts) -> tuple[str | None, str | None]:
