@@ -212,8 +212,8 @@ COUNTS: dict[str, Callable[[SchemeTables], int]] = {
 def named_mdc(mdc: Mdc, adrg: Adrg, scheme: SchemeTables) -> str:
     """Return the MDC of a case that an ADRG took, which need not be the one that led to it.
 
-    Of an ambiguous ADRG, and of one that is tried among those of the first MDC though another MDC names it, it is the
-    MDC of the first letter.
+    Of an ambiguous ADRG it is the MDC of the first letter. The same holds for an ADRG of the first MDC, if the scheme
+    has an MDC of that letter.
     """
     named = f"MDC{adrg.code[0]}"
     if adrg.kind == "ambiguous" or (mdc is scheme.mdcs[0] and named in scheme.names):
