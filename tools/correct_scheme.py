@@ -61,7 +61,8 @@ def main(folders: list[Path], decks: Path | None) -> None:
         if (line := correct(folder, DRG / read_toml(folder / HEAD)["id"], decks))
     ]
     (DRG.parent / "index.toml").write_text(index(DRG.parent), encoding="utf-8")
-    write_changelog(lines)
+    if lines:
+        write_changelog(lines)
 
 
 def own_head(folder: Path) -> Path:

@@ -240,7 +240,7 @@ def load_scheme(scheme: str | os.PathLike[str] | Scheme) -> Scheme:
     Examples
     --------
     >>> load_scheme("chs-drg-2.0")
-    <Scheme chs-drg-2.0 revision 1: 26 MDC, 409 ADRG, 634 DRG>
+    <Scheme chs-drg-2.0 revision 2: 26 MDC, 409 ADRG, 634 DRG>
     """
     if isinstance(scheme, Scheme):
         return scheme
