@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drgdip import Case, CaseError, DrgdipError, UnknownNameError, case_schema, normalise_code
-from drgdip.cases.fields import COMPANIONS, READERS, Unreadable, read_record, resolve
+from drgdip._values import Unreadable
+from drgdip.cases.fields import COMPANIONS, READERS, read_record, resolve
 from drgdip.cases.table import clean_codes, to_cases
 
 # --- codes -----------------------------------------------------------------------------------------------------------

@@ -20,7 +20,8 @@ from typing import NamedTuple
 import pytest
 
 from drgdip import REASONS, STATUSES, SchemeError, __all__, case_schema, list_schemes, load_auxiliary, load_scheme
-from drgdip.cli import _parser, main
+from drgdip.cli import main
+from drgdip.cli.parser import build_parser
 from drgdip.grouper.changes import CHANGES
 from drgdip.grouper.dip import workbook as dip
 from drgdip.grouper.dip.auxiliary_rules import DIAGNOSES, NUMBERS
@@ -325,7 +326,7 @@ def test_every_option_of_the_command_line_is_on_its_page():
                     yield from options(inner)
             yield from action.option_strings
 
-    missing = [option for option in options(_parser()) if f"`{option}" not in text and f" {option} " not in text]
+    missing = [option for option in options(build_parser()) if f"`{option}" not in text and f" {option} " not in text]
     assert missing == []
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from drgdip import points, settle
     from drgdip._text import normalise_code
     from drgdip.cases.case import Case, case_schema
-    from drgdip.cases.codes import code_name, code_set
+    from drgdip.cases.codes import CodeSet, code_name, code_set, list_code_sets
     from drgdip.cases.crosswalks import MappedCodes, map_codes
     from drgdip.cases.readers import read_cases
     from drgdip.data import SchemeInfo
@@ -52,6 +52,7 @@ _PUBLIC = {
     "CaseError": "drgdip.errors",
     "Catalogue": "drgdip.grouper.dip.catalogue",
     "Check": "drgdip.grouper.checks",
+    "CodeSet": "drgdip.cases.codes",
     "DipResult": "drgdip.grouper.result",
     "DrgdipError": "drgdip.errors",
     "Explanation": "drgdip.grouper.explain",
@@ -83,6 +84,7 @@ _PUBLIC = {
     "group_one": "drgdip.grouper.one",
     "list_catalogues": "drgdip.grouper.dip.catalogue",
     "list_checks": "drgdip.grouper.checks",
+    "list_code_sets": "drgdip.cases.codes",
     "list_schemes": "drgdip.grouper.drg.scheme",
     "load_auxiliary": "drgdip.grouper.dip.auxiliary_rules",
     "load_catalogue": "drgdip.grouper.dip.catalogue",

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = [
     "filled",
     "flags",
-    "from_fen",
     "from_list",
     "from_lists",
     "from_numpy",
@@ -29,7 +28,6 @@ __all__ = [
     "names_of",
     "one_chunk",
     "read_once",
-    "replaced_columns",
     "to_arrow",
     "to_kind",
     "valid",
@@ -43,7 +41,7 @@ _KINDS = (
 
 
 def kind_of(data: object) -> str:
-    """The kind of a table: pyarrow, batch, pandas, polars, lazy, duckdb, records or capsule."""
+    """Return the kind of a table: pyarrow, batch, pandas, polars, lazy, duckdb, records or capsule."""
     module = type(data).__module__.partition(".")[0]
     name = type(data).__name__
     if isinstance(data, pa.Table):
@@ -64,7 +62,7 @@ def kind_of(data: object) -> str:
 
 
 def names_of(data: Any) -> list[str]:
-    """The column names of a table of any kind."""
+    """Return the column names of a table of any kind."""
     kind = kind_of(data)
     if kind in {"pandas", "polars", "duckdb"}:
         return [str(name) for name in data.columns]
@@ -76,7 +74,7 @@ def names_of(data: Any) -> list[str]:
 
 
 def to_arrow(data: Any, columns: list[str] | None = None) -> pa.Table:
-    """A table as Arrow, of all columns or of those named (which must be there)."""
+    """Return a table as Arrow, of all columns or of those named (which must be there)."""
     kind = kind_of(data)
     if kind == "pandas":
         place = {str(name): position for position, name in enumerate(data.columns)}  # names may be numbers
@@ -97,16 +95,16 @@ def to_arrow(data: Any, columns: list[str] | None = None) -> pa.Table:
 
 
 def _from_capsule(data: Any) -> pa.Table:
-    """A table from an Arrow capsule: ``pa.table`` would ask pandas whether it knows the object."""
+    """Return a table from an Arrow capsule: ``pa.table`` would ask pandas whether it knows the object."""
     if hasattr(data, "__arrow_c_stream__"):
         return pa.RecordBatchReader.from_stream(data).read_all()
     return pa.Table.from_batches([pa.record_batch(data)])
 
 
 def from_numpy(values: np.ndarray, known: np.ndarray | None = None) -> pa.Array:
-    """Numbers or flags as an Arrow array, null where not known.
+    """Return numbers or flags as an Arrow array, null where not known.
 
-    (``pa.array`` imports pandas, if it is installed, whatever it is given: a caller without pandas need not wait.)
+    ``pa.array`` would import pandas if it is installed: a caller without pandas need not wait.
     """
     content = np.packbits(values, bitorder="little") if values.dtype == bool else np.ascontiguousarray(values)
     validity = None if known is None else pa.py_buffer(np.packbits(known, bitorder="little"))
@@ -114,7 +112,7 @@ def from_numpy(values: np.ndarray, known: np.ndarray | None = None) -> pa.Array:
 
 
 def from_list(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """Texts, numbers or flags, None for null, as an Arrow array, without ``pa.array`` (see `from_numpy`)."""
+    """Return texts, numbers or flags, None for null, as an Arrow array, without ``pa.array`` (see `from_numpy`)."""
     known = np.array([value is not None for value in values], dtype=bool)
     if kind != pa.string():
         filled = [0 if value is None else value for value in values]
@@ -125,15 +123,8 @@ def from_list(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(kind, len(encoded), [pa.py_buffer(buffer) for buffer in buffers])
 
 
-def from_fen(fen: np.ndarray, known: np.ndarray | None = None) -> pa.Array:
-    """Amounts in fen as decimals of yuan, null where not known: exact, as a decimal is its 128-bit number of fen."""
-    words = np.stack([fen, fen >> 63], axis=1)
-    validity = None if known is None else pa.py_buffer(np.packbits(known, bitorder="little"))
-    return pa.Array.from_buffers(pa.decimal128(18, 2), len(fen), [validity, pa.py_buffer(words.tobytes())])
-
-
 def from_lists(lists: Sequence[Sequence[str | None]]) -> pa.Array:
-    """Lists of texts as an Arrow array, without ``pa.array`` (see `from_numpy`)."""
+    """Return lists of texts as an Arrow array, without ``pa.array`` (see `from_numpy`)."""
     offsets = np.cumsum([0, *map(len, lists)], dtype=np.int32)
     return pa.ListArray.from_arrays(
         from_numpy(offsets), from_list([text for row in lists for text in row], pa.string())
@@ -141,9 +132,9 @@ def from_lists(lists: Sequence[Sequence[str | None]]) -> pa.Array:
 
 
 def filled(numbers: pa.Array, instead: float) -> np.ndarray:
-    """An Arrow array of numbers as a numpy one, with something instead of nulls.
+    """Return an Arrow array of numbers as a numpy one, with something instead of nulls.
 
-    (``fill_null``, and ``to_numpy`` where it copies, import pandas.)
+    ``fill_null`` would import pandas, and so would ``to_numpy`` where it copies.
     """
     kind = np.dtype(numbers.type.to_pandas_dtype())
     values = np.frombuffer(numbers.buffers()[1], kind, count=len(numbers), offset=kind.itemsize * numbers.offset)
@@ -151,12 +142,12 @@ def filled(numbers: pa.Array, instead: float) -> np.ndarray:
 
 
 def flags(array: pa.Array) -> np.ndarray:
-    """An Arrow array of flags without nulls as a numpy one."""
+    """Return an Arrow array of flags without nulls as a numpy one."""
     return _bits(array.buffers()[1], array.offset, len(array))
 
 
 def valid(array: pa.Array) -> np.ndarray:
-    """Which values of an Arrow array are not null."""
+    """Return which values of an Arrow array are not null."""
     return flags(array.is_valid())
 
 
@@ -167,14 +158,14 @@ def _bits(buffer: pa.Buffer, offset: int, length: int) -> np.ndarray:
 
 
 def one_chunk(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """A column as one array, copied only where it has several chunks."""
+    """Return a column as one array, copied only where it has several chunks."""
     if isinstance(column, pa.Array):
         return column
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def from_values(values: list[Any], name: str) -> pa.Array:
-    """Python values as an Arrow array; values of mixed types as their texts, or as lists of texts."""
+    """Return Python values as an Arrow array; values of mixed types as their texts, or as lists of texts."""
     try:
         return pa.array(values, from_pandas=True)
     except (pa.ArrowException, OverflowError, TypeError, ValueError):
@@ -206,7 +197,7 @@ def _from_pandas(series: Any, name: str) -> pa.Array | pa.ChunkedArray:
 
 
 def to_kind(table: pa.Table, like: Any) -> Any:
-    """An Arrow table as the kind of container that another table is."""
+    """Return an Arrow table as the kind of container that another table is."""
     kind = kind_of(like)
     if kind == "batch":
         return table.combine_chunks().to_batches()[0] if len(table) else pa.RecordBatch.from_pylist([], table.schema)
@@ -227,7 +218,7 @@ def to_kind(table: pa.Table, like: Any) -> Any:
 
 
 def read_once(data: Any) -> Any:
-    """A table that can be read again: a second reading of the source might give another order, or nothing."""
+    """Return a table that can be read again: a second reading of the source might give another order, or nothing."""
     kind = kind_of(data)
     if kind == "lazy":
         return data.collect()
@@ -235,18 +226,21 @@ def read_once(data: Any) -> Any:
 
 
 def given_back(result: Any, data: Any) -> Any:
-    """The result of a table that `read_once` gave, as the kind of container that the caller has."""
+    """Return the result of a table that `read_once` gave, as the kind of container that the caller has."""
     kind = kind_of(data)
     return to_kind(result, data) if kind == "duckdb" else result.lazy() if kind == "lazy" else result
 
 
 def with_columns(data: Any, new: pa.Table) -> Any:
-    """The caller's table with columns added, in place of its own of the same names; all else as it was."""
+    """Return the caller's table with columns set: in place of its own of the same names, else on the right."""
     kind = kind_of(data)
     if kind == "pandas":
-        added = new.to_pandas()
-        added.index = data.index
-        return data.assign(**{name: added[name] for name in added.columns})
+        plain = [name for name in new.column_names if not pa.types.is_nested(new.schema.field(name).type)]
+        frame = new.select(plain).to_pandas()
+        frame.index = data.index
+        # A list stays a list: pandas would have an array for it.
+        added = {name: frame[name] if name in plain else new[name].to_pylist() for name in new.column_names}
+        return data.assign(**added)
     if kind == "records":
         return [{**row, **more} for row, more in zip(data, new.to_pylist(), strict=True)]
     if kind in {"polars", "lazy"}:
@@ -254,21 +248,9 @@ def with_columns(data: Any, new: pa.Table) -> Any:
 
         return data.with_columns(pl.DataFrame(new).get_columns())
     table = to_arrow(data)
-    table = table.drop_columns([name for name in new.column_names if name in table.column_names])
-    for name in new.column_names:
-        table = table.append_column(new.schema.field(name), new[name])
+    for field, column in zip(new.schema, new.columns, strict=True):
+        place = table.column_names.index(field.name) if field.name in table.column_names else len(table.column_names)
+        table = table.remove_column(place) if place < len(table.column_names) else table
+        table = table.add_column(place, field, column)
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **(new.schema.metadata or {})})
-    return to_kind(table, data)
-
-
-def replaced_columns(data: Any, new: pa.Table) -> Any:
-    """The caller's table with columns of the same names in place of its own; rows, order and index as they were."""
-    kind = kind_of(data)
-    if kind in {"pandas", "records", "polars"}:
-        if kind == "pandas":
-            return data.assign(**{name: new[name].to_pylist() for name in new.column_names})
-        return with_columns(data, new)
-    table = to_arrow(data)
-    for name in new.column_names:
-        table = table.set_column(table.column_names.index(name), name, new[name])
     return to_kind(table, data)

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import kind_of, names_of, to_arrow, with_columns
+from drgdip._arrays import from_decimals, read_days
+from drgdip._arrow import from_numpy, kind_of, names_of, one_chunk, to_arrow, with_columns
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Columns:
         if pa.types.is_null(kind):
             return np.full(self.rows, np.nan)
         if pa.types.is_decimal(kind):
-            return _from_decimal(column)
+            return from_decimals(column)
         if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
             example = next((repr(value.as_py()) for value in column if value.is_valid), "nothing")
             raise CaseError(
@@ -102,17 +103,18 @@ class Columns:
         return np.asarray(plain.to_numpy(zero_copy_only=False), np.float64)
 
     def dates(self, name: str) -> pa.Array:
-        """A column as days; times are cut to their day, and texts read as year-month-day."""
-        column = self.column(name)
-        if pa.types.is_dictionary(column.type):
-            column = column.cast(column.type.value_type)
-        try:
-            if pa.types.is_timestamp(column.type):
-                column = pc.floor_temporal(column, unit="day")
-            return column.cast(pa.date32()).combine_chunks()
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            what = f"column {name!r} of {self.what} holds {column.type} that are no dates: {error}; give dates"
-            raise CaseError(what) from error
+        """Return a column as days; times are cut to their day, and texts read as `drgdip._values.read_day` does."""
+        column = one_chunk(self.column(name))
+        if pa.types.is_date32(column.type):
+            return column
+        days, failed = read_days(column)
+        if failed.any():
+            row = int(np.flatnonzero(failed)[0])
+            raise CaseError(
+                f"column {name!r} of {self.what} holds {column.type} that are no dates: {column[row].as_py()!r} in row "
+                f"{row}; give dates"
+            )
+        return from_numpy(days.astype(np.int64).astype(np.int32), ~np.isnat(days)).view(pa.date32())
 
     def codes(self, name: str) -> tuple[Codes, pa.Array]:
         """A column as codes (-1 where null or empty) of its values as texts in order."""
@@ -216,22 +218,6 @@ def _encode(column: pa.ChunkedArray, where: str) -> tuple[Codes, pa.Array]:
     kept = kept.take(pc.sort_indices(kept))
     place = pc.fill_null(pc.index_in(values, value_set=kept), -1).to_numpy(zero_copy_only=False)
     return np.append(place, -1).astype(np.int32)[codes], kept
-
-
-def _from_decimal(column: pa.ChunkedArray) -> Floats:
-    """Decimals as the nearest floats; Arrow's own cast may miss them by a last digit."""
-    scale = column.type.scale
-    column = column.cast(pa.decimal128(38, scale))
-    parts = []
-    for chunk in filter(len, column.chunks):
-        halves = np.frombuffer(chunk.buffers()[1], np.int64)[2 * chunk.offset :][: 2 * len(chunk)].reshape(-1, 2)
-        low, high = halves.T
-        missing = np.asarray(pc.is_null(chunk))
-        if scale < 0 or ((low >> 63 != high) & ~missing).any():
-            parts.append(np.asarray(chunk.cast(pa.float64()).to_numpy(zero_copy_only=False)))
-        else:
-            parts.append(np.where(missing, np.nan, low / 10.0**scale))
-    return np.concatenate(parts) if parts else np.zeros(0)
 
 
 def _texts(values: pa.Array, where: str) -> pa.Array:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from drgdip._arrays import is_text, plain_texts, read_values
+from drgdip._arrow import filled, from_numpy, one_chunk, valid
+from drgdip._values import read_fen
 from drgdip.errors import CaseError, PolicyError
 
 if TYPE_CHECKING:
@@ -25,6 +29,7 @@ __all__ = [
     "fen_of",
     "from_yuan",
     "multiply_over",
+    "read_amounts",
     "read_money",
     "round_over",
     "scaled",
@@ -38,11 +43,12 @@ __all__ = [
 YUAN = pa.decimal128(18, 2)
 
 _LARGEST = 1 << 61  # sums and divisors stay below, so that twice a remainder fits 64 bits
+_DEAREST = 10**15  # fen that `drgdip._values.read_fen` does not reach: those below are exact in floats
 _SURE = float(1 << 50)  # a quotient below can be estimated in floats to within one
 
 
 def fen_of(amount: Any, what: str) -> int:
-    """An amount of yuan (Decimal, int or text) as fen; floats and fractions of a fen are refused."""
+    """Return an amount of yuan (Decimal, int or text) as fen; floats and fractions of a fen are refused."""
     fen = exact(amount, what) * 100
     if fen != int(fen):
         raise PolicyError(f"{what}={amount}: has a fraction of a fen; round it to two decimals first")
@@ -50,7 +56,7 @@ def fen_of(amount: Any, what: str) -> int:
 
 
 def exact(number: Any, what: str) -> Decimal:
-    """A number (Decimal, int or text) as Decimal; floats are refused."""
+    """Return a number (Decimal, int or text) as Decimal; floats are refused."""
     if isinstance(number, float):
         raise PolicyError(f"{what}={number!r} is a float, which cannot hold it exactly: give Decimal({str(number)!r})")
     if not isinstance(number, Decimal | int | str) or isinstance(number, bool):
@@ -67,14 +73,28 @@ def exact(number: Any, what: str) -> Decimal:
 
 
 def yuan_of(fen: int) -> Decimal:
-    """Fen as yuan with two decimals."""
+    """Return fen as yuan with two decimals."""
     return Decimal(int(fen)).scaleb(-2)
 
 
 def read_money(column: pa.ChunkedArray | pa.Array, where: str) -> tuple[Fen, NDArray[np.bool_]]:
-    """A column of yuan as fen (0 where null), and which rows have a value.
+    """Read a column of yuan that must be exact.
 
-    Decimals, whole numbers and texts of decimals are taken; floats and fractions of a fen are refused.
+    Parameters
+    ----------
+    column
+        Decimals, whole numbers or texts of decimals; floats and fractions of a fen are refused.
+    where
+        The column's name and table, for messages.
+
+    Returns
+    -------
+    Fen (0 where null), and which rows have a value.
+
+    Raises
+    ------
+    CaseError
+        A column of another type, or a value that is not yuan with at most two decimals.
     """
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -86,27 +106,91 @@ def read_money(column: pa.ChunkedArray | pa.Array, where: str) -> tuple[Fen, NDA
             f"{where} holds floats, which cannot hold fen exactly: read files with drgdip.settle.read_settlement, "
             f"which keeps money as it is written, or turn the column into decimals, as with Decimal(str(value))"
         )
-    if not (pa.types.is_decimal(kind) or pa.types.is_integer(kind) or _is_text(kind)):
+    if is_text(kind):
+        return _read_exact_texts(one_chunk(column), where)
+    if not (pa.types.is_decimal(kind) or pa.types.is_integer(kind)):
         raise CaseError(f"{where} holds {kind}, not money: give yuan as decimals or whole numbers")
     try:
-        if _is_text(kind):
-            column = pc.utf8_trim_whitespace(column.cast(pa.string()))
-            column = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
         same = pa.types.is_decimal128(kind) and kind.scale == YUAN.scale
-        amounts = column if same else column.cast(pa.decimal128(38, 2))
+        return from_yuan(column if same else column.cast(pa.decimal128(38, 2)), where)
     except pa.ArrowInvalid as error:
         raise CaseError(
             f"{where} holds a value that is not yuan with at most two decimals ({error}): mend it, or round it first"
         ) from error
-    return from_yuan(amounts, where)
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+def _read_exact_texts(texts: pa.Array, where: str) -> tuple[Fen, NDArray[np.bool_]]:
+    fen, known, failed = read_amounts(texts, exact=True)
+    if failed.any():
+        row = int(np.flatnonzero(failed)[0])
+        raise CaseError(
+            f"{where} holds a value that is not yuan with at most two decimals ({texts[row].as_py()!r} in row {row}): "
+            "mend it, or round it first"
+        )
+    return fen, known
+
+
+def read_amounts(column: pa.Array, *, exact: bool = False) -> tuple[Fen, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Read a column of amounts in yuan (`drgdip._values.read_fen`).
+
+    Parameters
+    ----------
+    column
+        Numbers or texts. A float is the decimal that it prints as; more than two decimals are rounded (四舍五入).
+    exact
+        Whether a fraction of a fen cannot be read.
+
+    Returns
+    -------
+    Fen (0 where there is none), which rows have an amount, and which rows hold something that is none.
+    """
+    column = plain_texts(column)
+    if pa.types.is_float64(column.type):
+        return _read_floats(column, exact=exact)
+    plain = _plain_yuan(column)
+    if plain is not None:
+        try:
+            fen, known = from_yuan(plain, "")
+            too_large = np.abs(fen) >= _DEAREST
+            return np.where(too_large, 0, fen), known & ~too_large, too_large
+        except CaseError:  # an amount beyond 64 bits: the others are read one by one
+            pass
+    read, failed = read_values(column, partial(read_fen, exact=exact), pa.int64())
+    return filled(read, 0), valid(read), failed
+
+
+def _plain_yuan(column: pa.Array) -> pa.Array | None:
+    """Return a column of whole numbers, of decimals or of their texts as yuan, None if a value has no such form."""
+    kind = column.type
+    if is_text(kind):
+        # Arrow's decimals may have an exponent.
+        if any(pc.any(pc.match_substring(column, letter)).as_py() for letter in "eE"):
+            return None
+    elif not (pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)):
+        return None
+    try:
+        return column.cast(pa.decimal128(38, 2))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+
+
+def _read_floats(column: pa.Array, *, exact: bool) -> tuple[Fen, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Read floats as the decimals that they print as: where that has two places, the nearest fen gives it back."""
+    yuan = filled(column, np.nan)
+    known = ~np.isnan(yuan)
+    with np.errstate(over="ignore", invalid="ignore"):
+        near = np.rint(yuan * 100)
+        odd = known & ~((near / 100 == yuan) & (np.abs(near) < _DEAREST))
+    fen = np.where(known & ~odd, near, 0).astype(np.int64)
+    failed = np.zeros(len(yuan), dtype=bool)
+    if odd.any():
+        read, failed[odd] = read_values(from_numpy(yuan[odd]), partial(read_fen, exact=exact), pa.int64())
+        fen[odd], known[odd] = filled(read, 0), valid(read)
+    return fen, known, failed
 
 
 def from_yuan(column: pa.ChunkedArray | pa.Array, where: str) -> tuple[Fen, NDArray[np.bool_]]:
-    """A decimal128 column with two decimals as fen (0 where null), and which rows have a value."""
+    """Return a decimal128 column with two decimals as fen (0 where null), and which rows have a value."""
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     fen, known = [np.zeros(0, np.int64)], [np.zeros(0, bool)]
     for chunk in filter(len, chunks):
@@ -123,7 +207,7 @@ def from_yuan(column: pa.ChunkedArray | pa.Array, where: str) -> tuple[Fen, NDAr
 
 
 def to_yuan(fen: Fen, known: NDArray[np.bool_] | None = None) -> pa.Array:
-    """Fen as a column of yuan, null where not known."""
+    """Return fen as a column of yuan, null where not known: exact, as a decimal is its 128-bit number of fen."""
     halves = np.empty((len(fen), 2), np.int64)
     halves[:, 0] = fen
     halves[:, 1] = halves[:, 0] >> 63
@@ -132,7 +216,7 @@ def to_yuan(fen: Fen, known: NDArray[np.bool_] | None = None) -> pa.Array:
 
 
 def scaled(values: Any, digits: int, what: str) -> Fen:
-    """Numbers as whole multiples of ``10 ** -digits``, rounded half away from zero (四舍五入); NaN is 0.
+    """Return numbers as whole multiples of ``10 ** -digits``, rounded half away from zero (四舍五入); NaN is 0.
 
     A float is taken for the decimal that is written so: 1.005 to two digits is 1.01.
     """
@@ -144,7 +228,7 @@ def scaled(values: Any, digits: int, what: str) -> Fen:
 
 
 def add_up(codes: NDArray[np.integer], values: Fen, size: int) -> Fen:
-    """The exact sum of the values of each code; rows with a code below 0 do not count."""
+    """Return the exact sum of the values of each code; rows with a code below 0 do not count."""
     mask = (1 << 26) - 1
     chosen = codes if len(codes) == 0 or codes.min() >= 0 else codes[codes >= 0]
     values = values if chosen is codes else values[codes >= 0]
@@ -159,7 +243,7 @@ def add_up(codes: NDArray[np.integer], values: Fen, size: int) -> Fen:
 
 
 def multiply_over(a: Any, b: Any, c: Any) -> tuple[Fen, Fen]:
-    """The quotient and remainder of a * b / c for whole numbers of at least 0, exact although a * b needs 128 bits.
+    """Return the quotient and remainder of a * b / c for whole numbers of at least 0; a * b may need 128 bits.
 
     The quotient is estimated in floats, to within one; 64-bit arithmetic, which wraps, then gives the remainder.
     """
@@ -175,7 +259,7 @@ def multiply_over(a: Any, b: Any, c: Any) -> tuple[Fen, Fen]:
 
 
 def round_over(a: Any, b: Any, c: Any) -> Fen:
-    """A * b / c as a whole number, rounded half away from zero (四舍五入); b and c are at least 0."""
+    """Return a * b / c as a whole number, rounded half away from zero (四舍五入); b and c are at least 0."""
     a = np.asarray(a, np.int64)
     quotient, rest = multiply_over(np.abs(a), b, c)
     return np.asarray(np.sign(a) * (quotient + (2 * rest >= np.asarray(c, np.int64))), np.int64)

@@ -18,13 +18,13 @@ _CAPITAL_X = re.compile(r"(?<=[0-9.])X")
 
 
 def fold_width(text: str) -> str:
-    """The text with full-width characters as ASCII and no white space around it."""
+    """Return a text with full-width characters as ASCII and no white space around it."""
     return text.translate(_FULL_WIDTH).strip()
 
 
 @lru_cache(maxsize=1 << 16)
 def normalise_code(code: str) -> str:
-    """A code as the code sets write it.
+    """Return a code as the code sets write it.
 
     White space around it goes, full-width characters become ASCII, and a capital X that extends a code becomes
     small. Nothing else is changed: neither the case of letters nor points nor length.
@@ -47,7 +47,7 @@ def normalise_code(code: str) -> str:
 
 
 def is_missing(value: object) -> bool:
-    """Whether a scalar stands for nothing: None, NaN, pandas' NA and NaT, or one of `MISSING`."""
+    """Return whether a scalar stands for nothing: None, NaN, pandas' NA and NaT, or one of `MISSING`."""
     if value is None:
         return True
     if isinstance(value, str):
@@ -61,5 +61,5 @@ def is_missing(value: object) -> bool:
 
 
 def text_of(value: object) -> str:
-    """The text of a value that is none; bytes, as old Parquet files have for texts, are UTF-8."""
+    """Return the text of a value that is none; bytes, as old Parquet files have for texts, are UTF-8."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -20,8 +20,8 @@ __all__ = ["TableWriter"]
 class TableWriter:
     """Writes tables of one schema to a file, one behind the other.
 
-    CSV is UTF-8, with a byte order mark on demand (spreadsheets outside UTF-8 lands need it); lists are joined by
-    ``|``. JSON has lists as lists, and decimals and dates as text.
+    CSV is UTF-8, with a byte order mark on demand, which some spreadsheets need. Lists are joined by ``|``. JSON has
+    lists as lists, and decimals and dates as text.
     """
 
     def __init__(self, file: IO[bytes], format: str, *, mark: bool = False) -> None:  # noqa: A002
@@ -63,7 +63,7 @@ class TableWriter:
 
 
 def _csv(table: pa.Table, *, header: bool) -> pa.Buffer:
-    """The table as CSV text: without quotes if no cell needs them, else with quotes around every text."""
+    """Return the table as CSV text: without quotes if no cell needs them, else with quotes around every text."""
     for quoting in ("none", "needed"):
         sink = pa.BufferOutputStream()
         try:
@@ -75,7 +75,7 @@ def _csv(table: pa.Table, *, header: bool) -> pa.Buffer:
 
 
 def _flat(table: pa.Table) -> pa.Table:
-    """The table with every column as CSV can hold it."""
+    """Return the table with every column as CSV can hold it."""
     return pa.table({name: _flat_column(column.combine_chunks()) for name, column in _named(table)})
 
 
@@ -97,7 +97,7 @@ def _flat_column(column: pa.Array) -> pa.Array:
 
 
 def _without_nulls(lists: pa.Array) -> pa.Array:
-    """A null code as an empty text, so that the place of the principal code stays."""
+    """Return lists with a null code as an empty text, so that the place of the principal code stays."""
     if not lists.flatten().null_count:
         return lists
     filled = [None if row is None else [code or "" for code in row] for row in lists.to_pylist()]

@@ -1,4 +1,4 @@
-"""What is installed: for reports of defects, and to see where the kernels are cached."""
+"""The installed versions, for reports of defects, and the folder where the kernels are cached."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def show_versions() -> dict[str, str]:
 
     Returns
     -------
-    What is printed, by name. ``kernel cache`` is the folder that compiled kernels are kept in, or ``none`` where none
-    can be written: set ``NUMBA_CACHE_DIR`` then.
+    The printed texts by name. ``kernel cache`` is the folder of the compiled kernels. It is ``none`` if no folder can
+    be written; set ``NUMBA_CACHE_DIR`` then.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def show_versions() -> dict[str, str]:
 
 
 def kernel_cache() -> str:
-    """The folder that compiled kernels are kept in, or ``none``."""
+    """Return the folder that compiled kernels are kept in, or ``none``."""
     from drgdip.grouper.drg.kernels import group_rows
 
     return str(getattr(group_rows.stats, "cache_path", None) or "none")

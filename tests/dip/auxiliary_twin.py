@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from drgdip.cases.fields import Unreadable, read_number, read_record, read_whole
+from drgdip._values import Unreadable, read_number, read_whole
+from drgdip.cases.fields import read_record
 
 WHOLE = ("discharge", "los", "age", "age_days", "icu_days")
 AMOUNTS = ("total_cost", "standard", "treatment_cost", "drug_cost")

@@ -22,7 +22,7 @@ from test_dip_catalogues import PLACES, SMALL
 from test_dip_doors import adversarial, answers
 
 import drgdip
-from drgdip.cases.fields import Unreadable, read_fen
+from drgdip._values import Unreadable, read_fen
 from drgdip.cases.table import with_fen
 from drgdip.cli import main
 from drgdip.grouper.dip.model import STAGES

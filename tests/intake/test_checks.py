@@ -14,8 +14,9 @@ from conftest import DATA, SOURCE
 
 from drgdip import CaseError, DrgdipError, UnknownNameError, check_cases, list_checks, load_catalogue, sample_cases
 from drgdip._text import MISSING
+from drgdip._values import Unreadable, read_day, read_number
 from drgdip.cases.codes import grey_codes, known_codes
-from drgdip.cases.fields import Unreadable, read_day, read_number, read_record
+from drgdip.cases.fields import read_record
 from drgdip.cli import main
 from drgdip.grouper.checks import LEVELS
 from drgdip.grouper.drg.scheme import Scheme

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drgdip import DrgdipError, check_cases, group, group_one, read_cases, sample_cases
-from drgdip.cases.derive import days_of, derive, whole_years
-from drgdip.cases.fields import Unreadable, read_day, read_moment
+from drgdip._arrays import read_days
+from drgdip._values import Unreadable, read_day, read_moment
+from drgdip.cases.derive import derive, whole_years
 from drgdip.cases.readers import IGNORED
 from drgdip.cases.settlement_list import body_of, flatten
 
@@ -373,7 +374,7 @@ def test_whole_years_are_birthdays(born, day):
     expected = sum(
         (year, born.month, born.day) <= (day.year, day.month, day.day) for year in range(born.year + 1, day.year + 1)
     )
-    arrays = [days_of(pa.array([text]))[0] for text in (f"{born:%Y-%m-%d} 10:00:00", f"{day:%Y%m%d}")]
+    arrays = [read_days(pa.array([text]))[0] for text in (f"{born:%Y-%m-%d} 10:00:00", f"{day:%Y%m%d}")]
     years = whole_years(*arrays)[0]
     assert years == expected if born <= day else years != years
 
@@ -394,14 +395,14 @@ def test_whole_years_are_birthdays(born, day):
 def test_days_as_they_are_written(text, day):
     expected = None if day is None else datetime.date(2024, 5, day)
     assert read_day(text) == expected
-    assert days_of(pa.array([text]))[0].astype(object).tolist() == [expected]
+    assert read_days(pa.array([text]))[0].astype(object).tolist() == [expected]
 
 
 @pytest.mark.parametrize("text", ["2024-13-01", "01/05/2024", "45000", "2024-05-01x", "soon"])
 def test_what_is_no_day(text):
     with pytest.raises(Unreadable):
         read_day(text)
-    assert days_of(pa.array([text]))[1].tolist() == [True]
+    assert read_days(pa.array([text]))[1].tolist() == [True]
 
 
 def test_moments():

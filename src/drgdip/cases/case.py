@@ -1,4 +1,4 @@
-"""What a case is: its columns with their types, as a model of one case and as a schema of many."""
+"""The columns of a case with their types: a model of one case, and a schema of many."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 import pyarrow as pa
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from drgdip.cases import fields
+from drgdip._values import read_codes, read_number, read_sex, read_text, read_whole
 
 __all__ = ["TYPES", "Case", "case_schema"]
 
@@ -39,10 +39,8 @@ TYPES: dict[str, pa.DataType] = {
     "proc_dates": pa.list_(pa.date32()),
 }
 
-Whole = Annotated[int | None, BeforeValidator(fields.read_whole)]
-
-
-Codes = Annotated[list[str | None], BeforeValidator(fields.read_codes)]
+Whole = Annotated[int | None, BeforeValidator(read_whole)]
+Codes = Annotated[list[str | None], BeforeValidator(read_codes)]
 
 
 class Case(BaseModel):
@@ -61,7 +59,7 @@ class Case(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     case_id: str | None = Field(None, description="number of the case")
-    sex: Annotated[int | None, BeforeValidator(fields.read_sex)] = Field(None, description="1 male, 2 female")
+    sex: Annotated[int | None, BeforeValidator(read_sex)] = Field(None, description="1 male, 2 female")
     age: Whole = Field(None, description="age in full years")
     age_days: Whole = Field(None, description="age in days, of infants (age 0)")
     newborn_weight: Whole = Field(
@@ -76,8 +74,8 @@ class Case(BaseModel):
     )
     dx: Codes = Field([], description="diagnoses, the principal one first")
     procs: Codes = Field([], description="procedures, the principal one first")
-    dept: Annotated[str | None, BeforeValidator(fields.read_text)] = Field(None, description="department")
-    icu_hours: Annotated[float | None, BeforeValidator(fields.read_number)] = Field(
+    dept: Annotated[str | None, BeforeValidator(read_text)] = Field(None, description="department")
+    icu_hours: Annotated[float | None, BeforeValidator(read_number)] = Field(
         None, description="hours in intensive care"
     )
     hospital: str | None = Field(None, description="code of the hospital")
@@ -94,7 +92,7 @@ class Case(BaseModel):
 
 
 def case_schema() -> pa.Schema:
-    """The Arrow schema of cases under canonical names.
+    """Return the Arrow schema of cases under canonical names.
 
     Returns
     -------

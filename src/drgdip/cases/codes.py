@@ -6,6 +6,7 @@ import csv
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from drgdip._listing import Listing
 from drgdip._once import once
 from drgdip._text import normalise_code
 from drgdip.data import ROOT, toml_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OUTCOMES",
+    "CodeSet",
     "Walk",
     "code_name",
     "code_set",
@@ -27,21 +29,64 @@ __all__ = [
     "edition_of",
     "grey_codes",
     "known_codes",
+    "list_code_sets",
     "walks_to",
 ]
 
 _DATA = ROOT / "codes"
-#: What may come of a code that is mapped.
+#: The outcomes of mapping a code.
 OUTCOMES = ("mapped", "kept", "no_counterpart", "unknown")
 
 
+class CodeSet(NamedTuple):
+    """A code set that is here with all its codes.
+
+    Attributes
+    ----------
+    id
+        The name for `drgdip.code_set`.
+    kind
+        ``dx`` (diagnoses) or ``procs`` (procedures).
+    title
+        The name in the field.
+    rows
+        How many codes it has.
+    grey
+        How many of them are grey codes (灰码).
+    """
+
+    id: str
+    kind: str
+    title: str
+    rows: int
+    grey: int
+
+
+def list_code_sets() -> Listing[CodeSet]:
+    """List the code sets that are here with all their codes.
+
+    Returns
+    -------
+    One row a code set (`CodeSet`).
+
+    Examples
+    --------
+    >>> list_code_sets()
+    id                kind   title                  rows   grey
+    nhsa-icd10-2.0    dx     ICD-10 医保版 2.0      33307  2695
+    nhsa-icd9cm3-2.0  procs  ICD-9-CM-3 医保版 2.0  13686  2241
+    """
+    sets = [CodeSet(**{name: entry[name] for name in CodeSet._fields}) for entry in _index()["code_set"]]
+    return Listing(sets, CodeSet._fields)
+
+
 def code_set(name: str, *, under: str | None = None, search: str | None = None, grey: bool | None = None) -> pa.Table:
-    """A code set, or some of its codes.
+    """Return a code set, or some of its codes.
 
     Parameters
     ----------
     name
-        ``nhsa-icd10-2.0`` (diagnoses) or ``nhsa-icd9cm3-2.0`` (procedures).
+        ``nhsa-icd10-2.0`` (diagnoses) or ``nhsa-icd9cm3-2.0`` (procedures), as `list_code_sets` lists them.
     under
         Only codes that begin with this: ``"I63"`` gives the category, ``"I63.9"`` what is under it.
     search
@@ -95,7 +140,7 @@ def code_set(name: str, *, under: str | None = None, search: str | None = None, 
 
 
 def code_name(code: str, code_set: str) -> str | None:
-    """The name of a code.
+    """Return the name of a code.
 
     Parameters
     ----------
@@ -129,7 +174,7 @@ class Walk(NamedTuple):
     counterparts
         The other code by code, where it differs.
     lost
-        Codes of which the source gives no counterpart, or two.
+        Codes for which the source gives no counterpart, or two.
     target
         The code set that it leads to.
     """
@@ -139,7 +184,7 @@ class Walk(NamedTuple):
     target: str
 
     def step(self, code: str) -> tuple[str, str]:
-        """The other code of a normalised code, and what came of it (`OUTCOMES`)."""
+        """Return the other code of a normalised code, and the outcome (`OUTCOMES`)."""
         if code in self.counterparts:
             return self.counterparts[code], "mapped"
         if code in self.lost:
@@ -150,12 +195,12 @@ class Walk(NamedTuple):
 
 @once
 def crosswalk(from_: str, to: str) -> Walk:
-    """The cross-walk between two code sets, joined from several where none leads straight there.
+    """Return the cross-walk between two code sets, joined from several where none leads straight there.
 
     Raises
     ------
     CaseError
-        None does.
+        No cross-walk leads there.
     """
     if from_ == to:
         return Walk(MappingProxyType({}), frozenset(), to)
@@ -173,7 +218,7 @@ def crosswalk(from_: str, to: str) -> Walk:
 
 
 def _one_walk(from_: str, to: str) -> Walk:
-    """A cross-walk as its file has it."""
+    """Return a cross-walk as its file has it."""
     counterparts: dict[str, str] = {}
     lost: set[str] = set()
     for code, _, other in _rows(f"{from_}_to_{to}.csv"):
@@ -187,7 +232,7 @@ def _one_walk(from_: str, to: str) -> Walk:
 
 
 def edition_of(name: str) -> Mapping[str, str]:
-    """The code sets of an edition by kind (dx, procs), or a code set as the edition of one.
+    """Return the code sets of an edition by kind (dx, procs), or a code set as the edition of one.
 
     Raises
     ------
@@ -205,7 +250,7 @@ def edition_of(name: str) -> Mapping[str, str]:
 
 
 def walks_to(edition: str, info: SchemeInfo) -> dict[str, Walk]:
-    """The cross-walks from an edition to the code sets that a scheme or a catalogue names, by kind (dx, procs)."""
+    """Return the cross-walks from an edition to the code sets of a scheme or a catalogue, by kind (dx, procs)."""
     sets = edition_of(edition)
     targets = {"dx": info.diagnosis_codes, "procs": info.procedure_codes}
     return {kind: crosswalk(code_set, targets[kind]) for kind, code_set in sets.items()}
@@ -213,7 +258,7 @@ def walks_to(edition: str, info: SchemeInfo) -> dict[str, Walk]:
 
 @once
 def known_codes(code_set: str) -> frozenset[str]:
-    """The codes of a code set; none for one that is only named by a cross-walk or a scheme of someone's own."""
+    """Return the codes of a code set; none for one that is only named by a cross-walk or a scheme of someone's own."""
     if code_set not in _code_sets():
         return frozenset()
     lines = (_DATA / f"{code_set}.csv").read_text(encoding="utf-8").splitlines()[1:]
@@ -222,7 +267,7 @@ def known_codes(code_set: str) -> frozenset[str]:
 
 @once
 def grey_codes(code_set: str) -> frozenset[str]:
-    """The grey codes of a code set; none for one that is not here."""
+    """Return the grey codes of a code set; none for one that is not here."""
     if code_set not in _code_sets():
         return frozenset()
     columns = _code_set(code_set)
@@ -237,7 +282,7 @@ def _names(code_set: str) -> Mapping[str, str]:
 
 @once
 def _code_set(code_set: str) -> Mapping[str, tuple[str, ...]]:
-    """A code set by column, as its file has it."""
+    """Return a code set by column, as its file has it."""
     if code_set not in _code_sets():
         raise UnknownNameError("code set", code_set, _code_sets(), hint=f"There are {' and '.join(_code_sets())}.")
     header, *rows = _rows(f"{code_set}.csv", header=True)

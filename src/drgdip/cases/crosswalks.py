@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import filled, from_list, from_numpy, kind_of, names_of, one_chunk, replaced_columns, to_arrow
+from drgdip._arrow import filled, from_list, from_numpy, kind_of, names_of, one_chunk, to_arrow, with_columns
 from drgdip._text import MISSING, normalise_code
 from drgdip.cases.codes import crosswalk, edition_of
 from drgdip.cases.fields import CODE_COLUMNS
@@ -31,30 +31,30 @@ class MappedCodes(NamedTuple):
     Attributes
     ----------
     data
-        What was given, of the same kind, with the codes of the other edition.
+        The table or the codes that were given, of the same kind, with the codes of the other edition.
     report
         One row a distinct code: ``column`` (where it stood), ``from``, ``to``, ``count`` (how often it stood) and
-        ``outcome``, one of `OUTCOMES`: it has another code there; it has the same; the cross-walk gives none or two;
-        or neither the cross-walk nor the other code set knows it.
+        ``outcome``. The outcome is ``mapped`` (another code), ``kept`` (the same code), ``no_counterpart`` (the
+        cross-walk gives none, or two) or ``unknown`` (neither the cross-walk nor the other code set has it).
     """
 
     data: Any
     report: pa.Table
 
 
-def map_codes(data: Any, from_: str, to: str = "nhsa-2.0", *, columns: Mapping[str, str] | None = None) -> MappedCodes:
+def map_codes(cases: Any, from_: str, to: str = "nhsa-2.0", *, columns: Mapping[str, str] | None = None) -> MappedCodes:
     """Map codes from one edition to another by the published cross-walks.
 
     Parameters
     ----------
-    data
+    cases
         A table of cases of any kind (as for `drgdip.group`), whose diagnoses and procedures are mapped where they
         stand; or codes alone: a list of texts or an Arrow array.
     from_
-        What the codes are: an edition (``clinical-2.0``, ``clinical-1.0``, ``nhsa-1.0``, ``beijing-7.0``), or one code
-        set of it (``clinical-icd10-2.0``), which codes alone need.
+        The edition of the codes (``clinical-2.0``, ``clinical-1.0``, ``nhsa-1.0``, ``beijing-7.0``), or one of its code
+        sets (``clinical-icd10-2.0``). Codes alone need a code set.
     to
-        What they are to be: an edition or a code set, ``nhsa-2.0`` or ``nhsa-1.0``.
+        The wanted edition or code set, such as ``nhsa-2.0`` or ``nhsa-1.0``.
     columns
         Name in the table by case column, for names that are no alias.
 
@@ -87,41 +87,41 @@ def map_codes(data: Any, from_: str, to: str = "nhsa-2.0", *, columns: Mapping[s
     walks = {kind: crosswalk(sets[kind], targets[kind]) for kind in sets if kind in targets}
     if not walks:
         raise CaseError(f"{from_} and {to} are not of one kind: one is of diagnoses, the other of procedures")
-    if type(data).__name__.endswith("Array") or (
-        isinstance(data, list | tuple) and not any(isinstance(item, dict) for item in data)
+    if type(cases).__name__.endswith("Array") or (
+        isinstance(cases, list | tuple) and not any(isinstance(item, dict) for item in cases)
     ):
         if len(walks) > 1:
             pair = " or ".join(f"{name!r}" for name in sets.values())
             raise CaseError(f"{from_} has diagnoses and procedures; for codes alone say which they are: {pair}")
-        return _map_array(data, next(iter(walks.values())))
-    return _map_table(data, walks, columns or {})
+        return _map_array(cases, next(iter(walks.values())))
+    return _map_table(cases, walks, columns or {})
 
 
-def _map_array(data: Any, walk: Walk) -> MappedCodes:
-    """Codes alone, by `drgdip.map_codes`."""
-    listed = isinstance(data, list | tuple)
-    given = from_list(list(data), pa.string()) if listed else data
+def _map_array(cases: Any, walk: Walk) -> MappedCodes:
+    """Map codes alone, for `map_codes`."""
+    listed = isinstance(cases, list | tuple)
+    given = from_list(list(cases), pa.string()) if listed else cases
     mapped, report = _map_column(one_chunk(given), walk, None)
     return MappedCodes(mapped.to_pylist() if listed else mapped, _report(report))
 
 
-def _map_table(data: Any, walks: Mapping[str, Walk], columns: Mapping[str, str]) -> MappedCodes:
-    """The code columns of a table, by `drgdip.map_codes`."""
-    if kind_of(data) == "lazy":
-        data = data.collect()
-    found = case_columns(names_of(data), columns)
+def _map_table(cases: Any, walks: Mapping[str, Walk], columns: Mapping[str, str]) -> MappedCodes:
+    """Map the code columns of a table, for `map_codes`."""
+    if kind_of(cases) == "lazy":
+        cases = cases.collect()
+    found = case_columns(names_of(cases), columns)
     names = {name: walks[kind] for kind in CODE_COLUMNS if kind in walks for name in found.get(kind, ())}
-    table = to_arrow(data, list(names))
+    table = to_arrow(cases, list(names))
     mapped: dict[str, Any] = {}
     rows: list[tuple[Any, ...]] = []
     for name, walk in names.items():
         mapped[name], report = _map_column(one_chunk(table[name]), walk, name)
         rows += report
-    return MappedCodes(replaced_columns(data, pa.table(mapped)), _report(rows))
+    return MappedCodes(with_columns(cases, pa.table(mapped)), _report(rows))
 
 
 def map_cases(cases: pa.Table, walks: Mapping[str, Walk]) -> pa.Table:
-    """Cases (`drgdip.cases.table.to_cases`) with mapped codes."""
+    """Return cases (`drgdip.cases.table.to_cases`) with mapped codes."""
     for kind, walk in walks.items():
         if kind in cases.column_names:
             mapped, _ = _map_column(one_chunk(cases[kind]), walk, kind)
@@ -137,7 +137,7 @@ def _report(rows: list[tuple[Any, ...]]) -> pa.Table:
 
 
 def _map_column(column: pa.Array, walk: Walk, name: str | None) -> tuple[pa.Array, list[tuple[Any, ...]]]:
-    """A column of codes, of lists of codes or of text joined by ``|`` in its own layout, and its rows of the report."""
+    """Map a column of codes, of lists or of text joined by ``|``, in its own layout; return its rows of the report."""
     kind = column.type
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         codes, rows = _map_texts(column.values.slice(column.offsets[0].as_py(), column.offsets[-1].as_py()), walk, name)

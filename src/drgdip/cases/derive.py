@@ -1,4 +1,4 @@
-"""What dates say of a case where its own columns do not: ages and the length of stay."""
+"""Ages and the length of stay from dates, where the columns of a case do not have them."""
 
 from __future__ import annotations
 
@@ -6,49 +6,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from drgdip._arrays import read_days
 from drgdip._arrow import filled, from_numpy, one_chunk, valid
-from drgdip.cases.fields import UNREADABLE, Unreadable, read_day
+from drgdip.cases.fields import UNREADABLE
 from drgdip.cases.table import marked
 
-__all__ = ["days_of", "derive", "whole_years"]
-
-_NO_DAY = np.datetime64("NaT", "D")
-
-
-def days_of(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """A column of dates, times or texts as days (NaT for none), and which rows hold something that is no date."""
-    column = one_chunk(column)
-    kind = column.type
-    if pa.types.is_timestamp(kind) or pa.types.is_date64(kind):
-        column = column.cast(pa.date32(), safe=False)
-    if pa.types.is_date32(column.type):
-        days = np.where(valid(column), filled(column.view(pa.int32()), 0).astype("datetime64[D]"), _NO_DAY)
-        return days, np.zeros(len(column), dtype=bool)
-    if pa.types.is_dictionary(kind) or pa.types.is_string_view(kind):
-        column = column.cast(pa.string())
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        # The time of day goes before values are told apart: there are as many times as rows, but few days.
-        short = pc.match_substring_regex(column, r"^\d{4}[-/.]\d\d[-/.]\d\d[ T]")
-        column = pc.if_else(short, pc.utf8_slice_codeunits(column, 0, 10), column)
-    try:
-        encoded = column.dictionary_encode()
-        distinct, place = encoded.dictionary.to_pylist(), filled(encoded.indices, -1)
-    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):  # nested values, of which each is for itself
-        distinct, place = column.to_pylist(), np.arange(len(column))
-    found: list[np.datetime64] = []
-    failed: list[bool] = []
-    for value in distinct:
-        try:
-            found.append(np.datetime64(read_day(value) or "NaT", "D"))
-            failed.append(False)
-        except Unreadable:
-            found.append(_NO_DAY)
-            failed.append(True)
-    return np.array([*found, _NO_DAY], dtype="datetime64[D]")[place], np.array([*failed, False])[place]
+__all__ = ["derive", "whole_years"]
 
 
 def whole_years(born: np.ndarray, day: np.ndarray) -> np.ndarray:
-    """Full years from a day to another, NaN where one is not known or the second is the earlier."""
+    """Return full years from a day to another, NaN where one is not known or the second is the earlier."""
     (first_year, first_month, first_day), (year, month, of_month) = _calendar(born), _calendar(day)
     before = (month < first_month) | ((month == first_month) & (of_month < first_day))
     years = np.asarray(year - first_year - before, dtype=np.float64)
@@ -58,19 +25,21 @@ def whole_years(born: np.ndarray, day: np.ndarray) -> np.ndarray:
 
 
 def _calendar(days: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Year, month and day of the month, as numbers."""
+    """Return year, month and day of the month, as numbers."""
     years, months = days.astype("datetime64[Y]"), days.astype("datetime64[M]")
     return years.astype(np.int64), months.astype(np.int64) % 12, (days - months).astype(np.int64)
 
 
 def derive(cases: pa.Table) -> pa.Table:
-    """Cases (`drgdip.cases.table.to_cases`) with ages and stay filled in where they are missing and dates give them.
+    """Fill in the ages and the stay of cases (`drgdip.cases.table.to_cases`) where dates give them.
 
     The age is that on the day of admission; the day of birth is day 0 of the age in days, which only infants (age 0)
     have. An age in days below 365 without an age in years means 0 years. The length of stay is
     ``discharged - admitted``, 1 at least. A value that cannot be read stays as it is: unreadable.
     """
-    known = {name: days_of(cases[name])[0] for name in ("born", "admitted", "discharged") if name in cases.column_names}
+    known = {
+        name: read_days(cases[name])[0] for name in ("born", "admitted", "discharged") if name in cases.column_names
+    }
     found: dict[str, np.ndarray] = {}
     if {"admitted", "discharged"} <= known.keys():
         stay = _days_between(known["admitted"], known["discharged"])
@@ -89,7 +58,7 @@ def derive(cases: pa.Table) -> pa.Table:
 
 
 def _days_between(first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """Days from one to the other, NaN where one is not known or the second is the earlier."""
+    """Return days from one to the other, NaN where one is not known or the second is the earlier."""
     days: np.ndarray = (last - first).astype(np.float64)
     days[np.isnat(first) | np.isnat(last)] = np.nan
     days[~(days >= 0)] = np.nan
@@ -97,7 +66,7 @@ def _days_between(first: np.ndarray, last: np.ndarray) -> np.ndarray:
 
 
 def _fill(cases: pa.Table, name: str, values: np.ndarray) -> pa.Table:
-    """Cases with values in a column where it has none."""
+    """Return cases with values in a column where it has none."""
     missing = np.full(len(cases), True) if name not in cases.column_names else ~valid(one_chunk(cases[name]))
     known = missing & ~np.isnan(values) & ~marked(one_chunk(cases[UNREADABLE]), name)
     if not known.any():

@@ -32,26 +32,26 @@ class Codes:
     place: np.ndarray
 
     def among(self, some: frozenset[str]) -> np.ndarray:
-        """Which codes are among some."""
+        """Return which codes are among some."""
         return self.which(some.__contains__)
 
     def which(self, asked: Callable[[str], bool]) -> np.ndarray:
-        """Of which codes something holds."""
+        """Return for which codes something holds."""
         found: np.ndarray = np.array([*map(asked, self.names), False])[self.number]
         return found
 
     @property
     def known(self) -> np.ndarray:
-        """Which codes are not missing."""
+        """Return which codes are not missing."""
         return self.number < len(self.names)
 
     def texts(self, chosen: np.ndarray) -> pa.Array:
-        """The codes at some places."""
+        """Return the codes at some places."""
         return from_list([*self.names, None], pa.string()).take(from_numpy(self.number[chosen]))
 
 
 def codes_of(column: pa.Array) -> Codes:
-    """The codes of a column in any layout."""
+    """Return the codes of a column in any layout."""
     lists = as_lists(column)
     lengths = filled(pc.list_value_length(lists), 0)
     encoded = lists.flatten().cast(pa.string()).dictionary_encode()

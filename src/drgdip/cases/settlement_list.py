@@ -1,16 +1,17 @@
 """Settlement lists (医保基金结算清单) as uploaded by interface 4101A: nested nodes to one record a list.
 
-What a list's structure says beside its values (two main diagnoses, a node of the wrong kind) would be lost by
-flattening; it is kept in a column of faults, which `drgdip.check_cases` reports by the rules of ``data/checks.csv``.
+Flattening would lose the faults of a list's structure (two main diagnoses, a node of the wrong kind). A column of
+faults keeps them, and `drgdip.check_cases` reports them by the rules of ``data/checks/checks.csv``.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from drgdip._text import is_missing
-from drgdip.cases.fields import FAULTS, Unreadable, read_day, read_moment
+from drgdip._values import Unreadable, read_day, read_moment, read_yuan
+from drgdip.cases.fields import FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,10 @@ _TOLERANCE = Decimal("0.005")
 
 
 def body_of(record: object) -> dict[str, Any] | None:
-    """The nodes of a settlement list, bare or the ``input`` of a message, by name in small letters; None for others."""
+    """Return the nodes of a settlement list by name in small letters, None of another record.
+
+    The list stands alone, or is the ``input`` of a message.
+    """
     if not isinstance(record, dict):
         return None
     nodes = _small(record)
@@ -35,10 +39,10 @@ def body_of(record: object) -> dict[str, Any] | None:
 
 
 def flatten(nodes: Mapping[str, Any]) -> dict[str, Any]:
-    """A settlement list as one record: the fields of ``setlinfo``, codes as lists, sums, and the faults found.
+    """Return a settlement list as one record: the fields of ``setlinfo``, codes as lists, sums, and the faults found.
 
     The main diagnosis and the main procedure stand first, the others in the order of the list. Without any main flag
-    the first of the list is the main one; with flags, none of which is 1, there is none.
+    the first of the list is the main one. If there are flags but none is 1, there is no main one.
     """
     faults: list[str] = []
     general = nodes.get("setlinfo")
@@ -80,7 +84,7 @@ def _small(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _items(nodes: Mapping[str, Any], name: str, faults: list[str]) -> list[dict[str, Any]]:
-    """The records of a node; one alone counts as a list of one, and what is no record is left out with a fault."""
+    """Return the records of a node; one alone is a list of one, and what is no record is left out with a fault."""
     node = nodes.get(name)
     if node is None:
         return []
@@ -100,7 +104,7 @@ def _nested(value: object) -> bool:
 def _in_order(
     items: list[dict[str, Any]], code: str, flag: str, several: str, faults: list[str]
 ) -> list[dict[str, Any]]:
-    """The records with the main one first; an empty one stands for a main one that is not there."""
+    """Return the records with the main one first; an empty one stands for a main one that is not there."""
     flagged = [item for item in items if _text(item.get(flag)) == "1"]
     if len(flagged) > 1:
         faults.append(several)
@@ -120,7 +124,7 @@ def _compare_count(
 
 
 def _add_intensive_care(row: dict[str, Any], stays: list[dict[str, Any]], faults: list[str]) -> None:
-    """Hours in intensive care: the durations (days/hours/minutes), or the times between which they lie."""
+    """Add the hours in intensive care: the durations (days/hours/minutes), or the times between which they lie."""
     hours = 0.0
     for stay in stays:
         try:
@@ -144,16 +148,16 @@ def _hours(stay: Mapping[str, Any]) -> float:
 
 
 def _add_items(row: dict[str, Any], items: list[dict[str, Any]], faults: list[str]) -> None:
-    """The sum of the amounts, which is the total cost where the list does not state one."""
+    """Add the sum of the amounts, which is the total cost where the list does not state one."""
     total = Decimal(0)
     try:
         for item in items:
-            amount = Decimal(_text(item.get("amt")) or "0")
+            amount = _yuan(item, "amt")
             total += amount
-            parts = [Decimal(_text(item.get(name)) or "0") for name in _PARTS]
+            parts = [_yuan(item, name) for name in _PARTS]
             if any(name in item for name in _PARTS) and not abs(amount - sum(parts)) < _TOLERANCE:
                 faults.append("item_parts")
-    except InvalidOperation:
+    except Unreadable:
         faults.append("list_iteminfo")
         return
     if items:
@@ -162,13 +166,18 @@ def _add_items(row: dict[str, Any], items: list[dict[str, Any]], faults: list[st
             row["medfee_sumamt"] = str(total)
 
 
+def _yuan(item: Mapping[str, Any], name: str) -> Decimal:
+    """Return an amount of an item, 0 where there is none."""
+    return read_yuan(_text(item.get(name))) or Decimal(0)
+
+
 def _text(value: object) -> str | None:
-    """A scalar as text; None for a missing one and for what is no scalar."""
+    """Return a scalar as text, None for a missing one and for what is no scalar."""
     return None if _nested(value) or is_missing(value) else str(value).strip()
 
 
 def _day_text(item: Mapping[str, Any]) -> str | None:
-    """The day of a procedure, as written if it cannot be read."""
+    """Return the day of a procedure, as written if it cannot be read."""
     text = _text(item.get("oprn_oprt_date")) or _text(item.get("oprn_oprt_begntime"))
     try:
         day = read_day(text)

@@ -8,26 +8,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import (
-    filled,
-    flags,
-    from_fen,
-    from_list,
-    from_lists,
-    from_numpy,
-    names_of,
-    one_chunk,
-    to_arrow,
-    valid,
-)
+from drgdip._arrays import as_python, is_text, read_numbers, read_values, read_wholes
+from drgdip._arrow import filled, flags, from_list, from_lists, from_numpy, names_of, one_chunk, to_arrow, valid
+from drgdip._money import read_amounts, to_yuan
 from drgdip._text import MISSING, is_missing, text_of
-from drgdip.cases import fields
-from drgdip.cases.case import TYPES
-from drgdip.cases.fields import CODE_COLUMNS, COMPANIONS, READERS, UNREADABLE, Resolved, Unreadable, read_codes, resolve
+from drgdip._values import read_codes, read_number, read_whole
+from drgdip.cases.case import TYPES, case_schema
+from drgdip.cases.fields import CODE_COLUMNS, COMPANIONS, READERS, UNREADABLE, Resolved, resolve
 from drgdip.errors import CaseError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from drgdip.cases.fields import Wide
 
@@ -36,20 +27,17 @@ __all__ = [
     "case_columns",
     "clean_codes",
     "marked",
-    "read_amounts",
-    "read_wholes",
     "resolve_columns",
     "to_cases",
+    "used_names",
+    "with_all_columns",
     "with_fen",
     "with_newborn_weight",
 ]
 
-#: Fen below which two amounts in floats differ.
-_EXACT = 1e15
-
 
 def to_cases(data: Any, columns: Mapping[str, str] | None = None, *, need_dx: bool = True) -> pa.Table:
-    """Any table of cases as Arrow under canonical names.
+    """Return any table of cases as Arrow under canonical names.
 
     Parameters
     ----------
@@ -96,7 +84,7 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None, *, need_dx: bo
                 if failed.any():
                     failures.append((column, failed))
             result[column] = given
-    own = bool(marked) and _is_text(table.schema.field(UNREADABLE).type)
+    own = bool(marked) and is_text(table.schema.field(UNREADABLE).type)
     before = one_chunk(table[UNREADABLE]) if own else pa.nulls(len(table), pa.string())
     result[UNREADABLE] = _unreadable(before, failures)
     return pa.table(result)
@@ -105,15 +93,20 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None, *, need_dx: bo
 def case_columns(
     names: list[str], columns: Mapping[str, str] | None = None, *, need_dx: bool = True
 ) -> dict[str, tuple[str, ...]]:
-    """The names in a table that hold each case column (and ``unreadable``), as `to_cases` finds them."""
+    """Return the names in a table that hold each case column (and ``unreadable``), as `to_cases` finds them."""
     resolved = resolve_columns(names, columns or {}, need_dx=need_dx)
     found: dict[str, tuple[str, ...]] = {column: (name,) for column, name in resolved.single.items()}
     found |= {column: parts.names for column, parts in resolved.wide.items()}
     return found | ({UNREADABLE: (UNREADABLE,)} if UNREADABLE in names else {})
 
 
+def used_names(names: list[str], columns: Mapping[str, str] | None = None) -> set[str]:
+    """Return the names in a table that hold a case column, or the marks of what cannot be read."""
+    return {name for found in case_columns(names, columns).values() for name in found}
+
+
 def resolve_columns(names: list[str], columns: Mapping[str, str], *, need_dx: bool = True) -> Resolved:
-    """Which names of a table hold which case column, those that the caller names before all others."""
+    """Return which names of a table hold which case column, those that the caller names before all others."""
     for column, name in columns.items():
         if column not in TYPES:
             raise UnknownNameError("case column", column, TYPES, hint=f"The columns are {', '.join(TYPES)}.")
@@ -138,48 +131,33 @@ def resolve_columns(names: list[str], columns: Mapping[str, str], *, need_dx: bo
     return Resolved(single, wide)
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return kind in {pa.string(), pa.large_string(), pa.string_view()}
-
-
 def as_lists(column: pa.Array) -> pa.Array:
-    """Codes in any layout as lists of texts; text is cut at ``|``. Codes stay as they are written."""
+    """Return codes in any layout as lists of texts; text is cut at ``|``. Codes stay as they are written."""
     kind = column.type
-    if _is_text(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind):
+    if is_text(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind):
         return pc.split_pattern(column.cast(pa.string()), "|")
-    if pa.types.is_fixed_size_list(kind) and _is_text(kind.value_type):
+    if pa.types.is_fixed_size_list(kind) and is_text(kind.value_type):
         column = column.cast(pa.list_(kind.value_type))
-    if (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)) and _is_text(column.type.value_type):
+    if (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)) and is_text(column.type.value_type):
         inner = column.type.value_type
         if not pa.types.is_string_view(inner):
             return column
         return column.cast((pa.large_list if pa.types.is_large_list(kind) else pa.list_)(pa.string()))
-    # What is seldom: views, of which casts lose slices, and codes that are no texts.
-    return from_lists([[] if row is None else read_codes(row) for row in _as_python(column)])
-
-
-def _as_python(values: pa.Array) -> list[Any]:
-    """The values of a column; as texts where there are dates that Python has none for."""
-    try:
-        found: list[Any] = values.to_pylist()
-    except (OverflowError, ValueError):
-        found = values.cast(pa.string()).to_pylist()
-    return found
+    # Seldom: views, of which casts lose slices, and codes that are no texts.
+    return from_lists([[] if row is None else read_codes(row) for row in as_python(column)])
 
 
 def _texts(column: pa.Array) -> pa.Array:
-    """A column of single codes as texts."""
-    if _is_text(column.type) or pa.types.is_integer(column.type):
+    """Return a column of single codes as texts."""
+    if is_text(column.type) or pa.types.is_integer(column.type):
         return column.cast(pa.string())
-    return from_list([None if is_missing(value) else text_of(value) for value in _as_python(column)], pa.string())
+    return from_list([None if is_missing(value) else text_of(value) for value in as_python(column)], pa.string())
 
 
 def _gather(table: pa.Table, wide: Wide, companion: Wide | None = None) -> pa.Array:
-    """Codes that stand in several columns as lists, without the empty cells behind the principal one.
+    """Return codes that stand in several columns as lists, without the empty cells behind the principal one.
 
-    With a companion, what its columns have in the places of the codes that are kept.
+    With a companion, the lists hold the cells of its columns in the places of the codes that are kept.
     """
     rows = len(table)
     cells = _cells(table, wide)
@@ -201,74 +179,33 @@ def _gather(table: pa.Table, wide: Wide, companion: Wide | None = None) -> pa.Ar
 
 
 def _cells(table: pa.Table, wide: Wide) -> list[pa.Array]:
-    """The principal and the numbered columns as texts, nulls for a principal one that is not there."""
+    """Return the principal and the numbered columns as texts, nulls for a principal one that is not there."""
     names = [*([wide.principal] if wide.principal is not None else []), *wide.numbered]
     cells = [_texts(one_chunk(table[name])) for name in names]
     return cells if wide.principal is not None else [pa.nulls(len(table), pa.string()), *cells]
 
 
 def _sum(columns: list[pa.Array]) -> pa.Array:
-    """The sum of amounts in yuan, without those that are missing; null where all are, or one cannot be read."""
+    """Return the sum of amounts in yuan without missing ones; null where all are, or where one cannot be read."""
     fen, known, failed = (np.zeros(len(columns[0]), dtype=kind) for kind in (np.int64, bool, bool))
     for column in columns:
-        amounts, bad = read_amounts(column)
-        there = ~np.isnan(amounts)
-        fen += np.rint(np.where(there, amounts, 0) * 100).astype(np.int64)
+        amounts, there, bad = read_amounts(column)
+        fen += amounts
         known |= there
         failed |= bad
-    return from_fen(fen, known & ~failed)
-
-
-def read_amounts(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Amounts in yuan, NaN for missing ones, and which rows hold something that is no amount."""
-    try:
-        amounts, bad = filled(column.cast(pa.float64()), np.nan), np.zeros(len(column), dtype=bool)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        read, bad = _read_distinct(column, fields.read_number, pa.float64())
-        amounts = filled(read, np.nan)
-    endless = np.isinf(amounts)
-    return np.where(endless, np.nan, amounts), bad | endless
-
-
-def read_wholes(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Whole numbers, NaN for missing ones, and which rows hold something that is none."""
-    read, bad = _read_distinct(column, fields.read_whole, pa.int64())
-    return filled(read, np.nan), bad
+    return to_yuan(fen, known & ~failed)
 
 
 def _read_column(column: pa.Array, name: str) -> tuple[pa.Array, np.ndarray]:
-    """A column by its reader, and which rows it cannot read. Whole columns of plain numbers take the short way."""
-    kind, wanted = column.type, TYPES[name]
-    plain = pa.types.is_integer(kind) or pa.types.is_null(kind)
-    if plain or (wanted == pa.int64() and _is_text(kind) and name != "sex"):
-        try:
-            return column.cast(wanted), np.zeros(len(column), dtype=bool)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            pass
-    return _read_distinct(column, READERS[name], wanted)
-
-
-def _read_distinct(column: pa.Array, read: Callable[[object], Any], wanted: pa.DataType) -> tuple[pa.Array, np.ndarray]:
-    """A column read value by value, each distinct one once, and which rows cannot be read."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_string_view(column.type):
-        column = column.cast(pa.string())
-    try:
-        encoded = column.dictionary_encode()
-        distinct, where = _as_python(encoded.dictionary), encoded.indices
-    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
-        distinct, where = column.to_pylist(), from_numpy(np.arange(len(column)))
-    values, failed = [], []
-    for value in distinct:
-        try:
-            values.append(read(value))
-            failed.append(False)
-        except Unreadable:
-            values.append(None)
-            failed.append(True)
-    bad = np.array([*failed, False])[filled(where, -1)]  # null is no failure
-    return from_list(values, wanted).take(where), bad
+    """Read a column by the reader of its values; return it, and which rows cannot be read."""
+    read, wanted = READERS[name], TYPES[name]
+    if read is read_number:
+        numbers, failed = read_numbers(column)
+        return from_numpy(numbers, ~np.isnan(numbers)), failed
+    plain = pa.types.is_integer(column.type) or pa.types.is_null(column.type)
+    if read is read_whole or (plain and wanted == pa.int64()):
+        return read_wholes(column)
+    return (column.cast(wanted), np.zeros(len(column), dtype=bool)) if plain else read_values(column, read, wanted)
 
 
 def _unreadable(before: pa.Array, failures: list[tuple[str, np.ndarray]]) -> pa.Array:
@@ -280,8 +217,16 @@ def _unreadable(before: pa.Array, failures: list[tuple[str, np.ndarray]]) -> pa.
     return from_list([" ".join(dict.fromkeys(name.split())) or None for name in names], pa.string())
 
 
+def with_all_columns(cases: pa.Table) -> pa.Table:
+    """Return cases with nulls for the columns that they do not have: a file is grouped as far as it goes."""
+    for field in case_schema():
+        if field.name not in cases.column_names:
+            cases = cases.append_column(field, pa.nulls(len(cases), field.type))
+    return cases
+
+
 def with_newborn_weight(cases: pa.Table, kind: str) -> pa.Table:
-    """Cases whose newborn weight, where it is not given, is the one of a kind (birth, admission).
+    """Fill in the newborn weight of cases, where it is not given, from the one of a kind (birth, admission).
 
     A row in which that one cannot be read is marked for it.
     """
@@ -303,38 +248,20 @@ def with_newborn_weight(cases: pa.Table, kind: str) -> pa.Table:
 
 
 def with_fen(cases: pa.Table) -> pa.Table:
-    """Cases whose total cost is in whole fen, as floats; rows in which it cannot be read are marked for it."""
+    """Return cases whose total cost is in whole fen, as floats; rows in which it cannot be read are marked for it."""
     if "total_cost" not in cases.column_names:
         return cases
-    fen, failed = _read_fen(one_chunk(cases["total_cost"]))
-    cases = cases.set_column(cases.column_names.index("total_cost"), "total_cost", from_numpy(fen, ~np.isnan(fen)))
+    fen, known, failed = read_amounts(one_chunk(cases["total_cost"]))
+    column = from_numpy(fen.astype(np.float64), known)
+    cases = cases.set_column(cases.column_names.index("total_cost"), "total_cost", column)
     if failed.any():
         marks = _unreadable(one_chunk(cases[UNREADABLE]), [("total_cost", failed)])
         cases = cases.set_column(cases.column_names.index(UNREADABLE), UNREADABLE, marks)
     return cases
 
 
-def _read_fen(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """`drgdip.cases.fields.read_fen` over a column, NaN for missing, and which rows cannot be read."""
-    if pa.types.is_decimal(column.type) and column.type.scale <= 2:
-        column = column.cast(pa.float64())
-    if not pa.types.is_float64(column.type):
-        read, failed = _read_distinct(column, fields.read_fen, pa.int64())
-        return filled(read.cast(pa.float64()), np.nan), failed
-    yuan = filled(column, np.nan)
-    with np.errstate(over="ignore"):
-        fen = np.rint(yuan * 100)
-    # A float is the decimal that it prints as: where that has two places, the nearest fen gives it back.
-    odd = ~np.isnan(yuan) & ~((fen / 100 == yuan) & (np.abs(fen) < _EXACT))
-    failed = np.zeros(len(yuan), dtype=bool)
-    if odd.any():
-        read, failed[odd] = _read_distinct(from_numpy(yuan[odd]), fields.read_fen, pa.int64())
-        fen[odd] = filled(read.cast(pa.float64()), np.nan)
-    return fen, failed
-
-
 def marked(marks: pa.Array, column: str) -> np.ndarray:
-    """In which rows a column cannot be read, by the column `drgdip.cases.fields.UNREADABLE`."""
+    """Return in which rows a column cannot be read, by the column `drgdip.cases.fields.UNREADABLE`."""
     if marks.null_count == len(marks):
         return np.zeros(len(marks), dtype=bool)
     found = pc.match_substring_regex(marks, rf"(^| ){column}( |$)")
@@ -342,7 +269,7 @@ def marked(marks: pa.Array, column: str) -> np.ndarray:
 
 
 def clean_codes(lists: pa.Array) -> pa.Array:
-    """Lists of codes with every code normalised and without missing ones behind the first."""
+    """Return lists of codes with every code normalised and without missing ones behind the first."""
     codes = lists.flatten()
     if pa.types.is_dictionary(codes.type):
         codes = codes.cast(codes.type.value_type)

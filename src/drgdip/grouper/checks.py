@@ -16,14 +16,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from drgdip._arrays import read_days, read_numbers
 from drgdip._arrow import filled, from_list, from_numpy, kind_of, one_chunk, to_arrow, to_kind, valid
+from drgdip._money import read_amounts
 from drgdip._once import once
 from drgdip.cases.codes import grey_codes, known_codes, walks_to
 from drgdip.cases.crosswalks import map_cases
-from drgdip.cases.derive import days_of, whole_years
+from drgdip.cases.derive import whole_years
 from drgdip.cases.fields import FAULTS, UNREADABLE
 from drgdip.cases.numbered import Codes, codes_of
-from drgdip.cases.table import as_lists, marked, read_amounts, to_cases, with_newborn_weight
+from drgdip.cases.table import as_lists, marked, to_cases, with_newborn_weight
 from drgdip.data import rows_of
 from drgdip.errors import CaseError
 from drgdip.grouper.facts import OPERATORS
@@ -190,7 +192,7 @@ class _View:
 
     def days(self, name: str) -> np.ndarray:
         """A column of days, NaT for missing ones."""
-        return days_of(self.column(name))[0]
+        return read_days(self.column(name))[0]
 
     def bad(self, name: str) -> np.ndarray:
         """In which rows a column cannot be read."""
@@ -359,14 +361,14 @@ def _ages(view: _View) -> Iterator[_Finding]:
     for name, (low, high) in view.limits.items():
         if view.has(name):
             column = view.column(name)
-            numbers = read_amounts(column)[0]
+            numbers = read_numbers(column)[0]
             yield _at("out_of_limits", (numbers < low) | (numbers > high), _as_text(column), name)
 
 
 def _dates(view: _View) -> Iterator[_Finding]:
     for name in ("born", "admitted", "discharged"):
         if view.has(name):
-            yield _at("unreadable_date", days_of(view.column(name))[1], _as_text(view.column(name)), name)
+            yield _at("unreadable_date", read_days(view.column(name))[1], _as_text(view.column(name)), name)
     born, admitted, discharged = (view.days(name) for name in ("born", "admitted", "discharged"))
     if view.has("born", "admitted"):
         yield _at("born_after_admission", born > admitted, _as_text(view.column("born")))
@@ -398,7 +400,7 @@ def _procedure_days(view: _View) -> tuple[np.ndarray, np.ndarray, pa.Array] | No
     wanted = np.bincount(view.procs.row, minlength=len(lengths))
     if not np.array_equal(lengths, wanted):
         return _padded_days(lists, lengths, wanted)
-    days, bad = days_of(lists.flatten())
+    days, bad = read_days(lists.flatten())
     return days, bad, _as_text(lists.flatten())
 
 
@@ -413,7 +415,7 @@ def _padded_days(lists: pa.Array, lengths: np.ndarray, wanted: np.ndarray) -> tu
     index = np.repeat(np.cumsum(lengths) - lengths, wanted) + place
     there = place < np.repeat(lengths, wanted)
     chosen = flat.take(from_numpy(np.where(there, index, 0), there))
-    days, bad = days_of(chosen)
+    days, bad = read_days(chosen)
     return days, bad, _as_text(chosen)
 
 
@@ -421,7 +423,8 @@ def _money(view: _View) -> Iterator[_Finding]:
     amounts = {}
     for name in ("total_cost", "items_cost"):
         if view.has(name):
-            amounts[name], bad = read_amounts(view.column(name))
+            fen, known, bad = read_amounts(view.column(name))
+            amounts[name] = np.where(known, fen / 100, np.nan)
             texts = _as_text(view.column(name))
             yield _at(f"unreadable_{name}", bad, texts)
             yield _at("negative_cost", amounts[name] < 0, texts, name)

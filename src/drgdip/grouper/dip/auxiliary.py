@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from drgdip._arrays import read_numbers, read_wholes
 from drgdip._arrow import (
     filled,
     from_list,
@@ -24,10 +25,11 @@ from drgdip._arrow import (
     with_columns,
 )
 from drgdip._text import is_missing, normalise_code, text_of
+from drgdip._values import Unreadable, read_whole
 from drgdip.cases.case import case_schema
-from drgdip.cases.fields import READERS, UNREADABLE, Unreadable, read_whole
+from drgdip.cases.fields import READERS, UNREADABLE
 from drgdip.cases.numbered import Codes, codes_of
-from drgdip.cases.table import case_columns, marked, read_amounts, read_wholes, to_cases
+from drgdip.cases.table import case_columns, marked, to_cases
 from drgdip.errors import CaseError, UnknownNameError
 from drgdip.grouper.dip.auxiliary_rules import NUMBERS, AuxiliaryType, Condition, load_auxiliary
 from drgdip.grouper.facts import OPERATORS
@@ -325,10 +327,11 @@ class _Facts:
             if name in READERS:
                 values, bad = filled(one_chunk(self._cases[name]), np.nan), marked(self._marks, name)
             elif name == "icu_days":
-                values, bad = read_wholes(one_chunk(self._table[self._place[name][0]]))
+                read, bad = read_wholes(one_chunk(self._table[self._place[name][0]]))
+                values = filled(read, np.nan)
             else:
                 cells = self._cases[name] if name in self._cases.column_names else self._table[self._place[name][0]]
-                values, bad = read_amounts(one_chunk(cells))
+                values, bad = read_numbers(one_chunk(cells))
                 # No cost is negative, and what costs are measured by is above 0.
                 bad = bad | (values <= 0 if name == "standard" else values < 0) | marked(self._marks, name)
             self._read[name] = values, bad

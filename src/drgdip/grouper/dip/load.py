@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from drgdip._once import once
 from drgdip._text import normalise_code
-from drgdip.cases.fields import Unreadable, read_fen
+from drgdip._values import Unreadable, read_fen
 from drgdip.data import ROOT, check_digest, info_of
 from drgdip.errors import RuleError
 from drgdip.grouper.dip.model import COUNTS, EXCLUDED, TREATMENTS, CatalogueTables, Group, Matching, Term

@@ -1,0 +1,83 @@
+"""Where a verb writes: the file of ``-o``, and the screen."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, TextIO
+
+from drgdip.errors import CaseError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from drgdip._writers import TableWriter
+
+__all__ = ["counted", "open_output", "print_note", "print_written", "screen_of", "shorten"]
+
+#: How much of a name or of a rule a line has room for.
+_ROOM = 120
+
+
+@contextlib.contextmanager
+def open_output(options: argparse.Namespace) -> Iterator[TableWriter | None]:
+    """Yield the writer that ``-o`` and ``--format`` ask for, or None."""
+    from drgdip._writers import TableWriter
+    from drgdip.cases.parts import encoding_of
+    from drgdip.cases.readers import format_of
+
+    if options.output is None:
+        if options.format:
+            raise CaseError("--format says how to write, but there is no -o to say where")
+        yield None
+        return
+    if options.output == "-":
+        with TableWriter(sys.stdout.buffer, options.format or "csv") as writer:
+            yield writer
+        return
+    path = Path(options.output)
+    form = options.format or format_of(path)
+    if form == "excel":
+        raise CaseError(f"{path}: the format of a file {path.suffix} is only read; write CSV, JSON or Parquet")
+    if options.file is not None and path.exists() and path.samefile(options.file):
+        raise CaseError(f"{path}: is the input; write to another file")
+    mark = (
+        form == "csv"
+        and options.file is not None
+        and format_of(options.file, options.input_format) == "csv"
+        and encoding_of(options.file) != "utf-8"
+    )
+    try:
+        file: IO[bytes] = path.open("wb")
+    except OSError as error:
+        raise CaseError(f"{path}: cannot be written: {error.strerror}") from error
+    with file, TableWriter(file, form, mark=mark) as writer:
+        yield writer
+
+
+def screen_of(options: argparse.Namespace) -> TextIO:
+    """Return the stream for a reader: standard output, or the other where the table itself goes there."""
+    return sys.stderr if options.output == "-" else sys.stdout
+
+
+def print_written(options: argparse.Namespace) -> None:
+    """Print the name of the file that was written, if one was."""
+    if options.output not in {None, "-"}:
+        print(f"wrote {options.output}", file=screen_of(options))
+
+
+def print_note(text: str) -> None:
+    """Print a note beside the output."""
+    print(f"note: {text}", file=sys.stderr)
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number with its noun, which takes an s where it is not 1."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def shorten(text: str) -> str:
+    """Return a text, cut where it is longer than a line has room for."""
+    return text if len(text) <= _ROOM else text[: _ROOM - 1] + "…"

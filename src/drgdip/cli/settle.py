@@ -1,0 +1,120 @@
+"""``drgdip settle``: settle a year of cases under a policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drgdip.cli.options import Commands, read_pairs
+from drgdip.cli.output import print_note
+from drgdip.errors import CaseError, PolicyError
+
+if TYPE_CHECKING:
+    import argparse
+
+    import pyarrow as pa
+
+    from drgdip.settle import Year
+
+__all__ = ["add"]
+
+_TABLES = {
+    "deductions": "audit deductions by hospital, pool and month",
+    "appraisal": "appraisal coefficients by hospital and pool",
+    "points_change": "points rewards and penalties by hospital and pool",
+    "working_capital": "what was advanced, by hospital and pool",
+}
+
+
+def add(commands: Commands) -> None:
+    """Add the verb to the parser."""
+    parser = commands.add_parser(
+        "settle",
+        help="settle a year of cases under a policy",
+        description="Settle a year: months, pre-clearing and clearing of the cases in files, under a policy.",
+    )
+    parser.add_argument("cases", metavar="CASES", type=Path, nargs="+", help="CSV, JSON, JSON lines or Parquet")
+    parser.add_argument("--policy", required=True, metavar="FILE", type=Path, help="the policy, a TOML file")
+    parser.add_argument(
+        "--budget", required=True, action="append", metavar="POOL=YUAN", help="the final budget of a pool"
+    )
+    parser.add_argument(
+        "--value", action="append", metavar="POOL=YUAN", help="estimated point value of a pool, else the policy's rates"
+    )
+    parser.add_argument("--weights", metavar="FILE", type=Path, help="weights by group; without it CASES have points")
+    parser.add_argument(
+        "--coefficients",
+        action="append",
+        metavar="NAME=FILE",
+        help="a table of coefficients that the policy names (with --weights)",
+    )
+    parser.add_argument("--mean-cost", metavar="YUAN", type=float, help="mean cost of all cases (with --weights)")
+    for name, text in _TABLES.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="FILE", type=Path, help=text)
+    parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="where to write the report: .xlsx or .html")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from drgdip.settle import REPORT_FORMATS, read_policy, settle_year, write_report
+
+    if options.output is not None and options.output.suffix.lower() not in REPORT_FORMATS:
+        raise PolicyError(f"{options.output}: a report is written as {' or '.join(REPORT_FORMATS)}")
+    policy = read_policy(options.policy)
+    if options.weights is None and (options.coefficients or options.mean_cost):
+        raise PolicyError("--coefficients and --mean-cost go with --weights, which gives the cases their points")
+    tables = _read_tables(options)
+    cases = tables.pop("cases")
+    year = settle_year(
+        cases,
+        policy,
+        budget=read_pairs(options.budget, "--budget"),
+        values=read_pairs(options.value, "--value") or None,
+        mean_cost=options.mean_cost,
+        **tables,
+    )
+    print(f"{len(cases):,} cases under policy {policy.id} ({policy.title})")
+    _print_pools(year)
+    print(f"{len(year.ledger)} sums checked, all agree")
+    if options.output is not None:
+        print(f"wrote {write_report(year, policy, options.output)}")
+    uncounted = sum(row["not_counted"] for row in year.clearing.table.to_pylist())
+    if uncounted:
+        what = (
+            "case does not count: its list failed, or it has"
+            if uncounted == 1
+            else "cases do not count: lists failed, or they have"
+        )
+        print_note(f"{uncounted:,} {what} no price")
+
+
+def _read_tables(options: argparse.Namespace) -> dict[str, pa.Table]:
+    """Return the tables that the options name, by the names that `settle_year` has for them."""
+    from drgdip.settle import read_settlement
+
+    tables = {name: read_settlement(path) for name in _TABLES if (path := getattr(options, name)) is not None}
+    named = {name: read_settlement(path) for name, path in read_pairs(options.coefficients, "--coefficients").items()}
+    cases = read_settlement(*options.cases)
+    if options.weights is None and "points" not in cases.column_names:
+        raise CaseError("the cases have no column points: give it, or --weights, a table of group and weight")
+    return {
+        **tables,
+        "cases": cases,
+        "weights": None if options.weights is None else read_settlement(options.weights),
+        "coefficients": named or None,
+    }
+
+
+def _print_pools(year: Year) -> None:
+    """Print the budget of each pool, what its hospitals get, and what is left."""
+    hospitals = year.clearing.table.to_pylist()
+    for pool in year.clearing.pools.to_pylist():
+        value = "" if pool["point_value"] is None else f", point value {pool['point_value'].normalize():f}"
+        print(f"pool {pool['pool']}: budget {pool['budget']:,}, spending {pool['spending']:,}{value}")
+        print(f"  {'hospital':<24}{'cases':>8}{'entitlement':>18}{'paid':>18}{'final':>18}")
+        mine = [row for row in hospitals if row["pool"] == pool["pool"]]
+        for row in mine:
+            amounts = "".join(f"{row[name]:>18,}" for name in ("entitlement", "paid", "final"))
+            print(f"  {row['hospital']:<24}{row['cases']:>8,}{amounts}")
+        print(f"  {'all hospitals':<24}{sum(row['cases'] for row in mine):>8,}{pool['entitlement']:>18,}")
+        print(f"  left of the budget: {pool['left']:,}")
