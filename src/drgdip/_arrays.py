@@ -6,6 +6,7 @@ short way through Arrow; all others are read value by value, each distinct one o
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_DAY",
     "as_python",
+    "from_days",
     "from_decimals",
     "is_text",
     "plain_texts",
@@ -175,20 +177,29 @@ def read_flags(column: pa.Array) -> tuple[pa.Array, Failed]:
 
 def read_days(column: pa.ChunkedArray | pa.Array) -> tuple[NDArray[np.datetime64], Failed]:
     """Read a column of dates, times or texts (`drgdip._values.read_day`): days, NaT for none; which cannot be read."""
-    column = one_chunk(column)
+    column = plain_texts(one_chunk(column))
     kind = column.type
     if pa.types.is_timestamp(kind) or pa.types.is_date64(kind):
         column = column.cast(pa.date32(), safe=False)
+    elif is_text(kind):
+        # Arrow reads 2024-05-01 and no other form.
+        with contextlib.suppress(pa.ArrowInvalid):
+            column = column.cast(pa.date32())
     if pa.types.is_date32(column.type):
         days = np.where(valid(column), filled(column.view(pa.int32()), 0).astype("datetime64[D]"), NO_DAY)
         return days, _none_failed(column)
-    column = plain_texts(column)
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+    if is_text(kind):
         # The time of day goes before values are told apart: there are as many times as rows, but few days.
         short = pc.match_substring_regex(column, r"^\d{4}[-/.]\d\d[-/.]\d\d[ T]")
         column = pc.if_else(short, pc.utf8_slice_codeunits(column, 0, 10), column)
     read, failed = read_values(column, _day_number, pa.int32())
     return np.where(valid(read), filled(read, 0).astype("datetime64[D]"), NO_DAY), failed
+
+
+def from_days(days: NDArray[np.datetime64]) -> pa.Array:
+    """Return days as an Arrow array of dates, null for NaT."""
+    known = ~np.isnat(days)
+    return from_numpy(np.where(known, days.astype(np.int64), 0).astype(np.int32), known).view(pa.date32())
 
 
 def _day_number(value: object) -> int | None:

@@ -231,8 +231,12 @@ def given_back(result: Any, data: Any) -> Any:
     return to_kind(result, data) if kind == "duckdb" else result.lazy() if kind == "lazy" else result
 
 
-def with_columns(data: Any, new: pa.Table) -> Any:
-    """Return the caller's table with columns set: in place of its own of the same names, else on the right."""
+def with_columns(data: Any, new: pa.Table, *, in_place: bool = False) -> Any:
+    """Return the caller's table with columns set; its own of the same names go.
+
+    A frame or a record has the new column where the old one was. An Arrow table has it there with ``in_place``, else
+    on the right.
+    """
     kind = kind_of(data)
     if kind == "pandas":
         plain = [name for name in new.column_names if not pa.types.is_nested(new.schema.field(name).type)]
@@ -249,8 +253,9 @@ def with_columns(data: Any, new: pa.Table) -> Any:
         return data.with_columns(pl.DataFrame(new).get_columns())
     table = to_arrow(data)
     for field, column in zip(new.schema, new.columns, strict=True):
-        place = table.column_names.index(field.name) if field.name in table.column_names else len(table.column_names)
-        table = table.remove_column(place) if place < len(table.column_names) else table
-        table = table.add_column(place, field, column)
+        place = table.column_names.index(field.name) if field.name in table.column_names else None
+        if place is not None:
+            table = table.remove_column(place)
+        table = table.add_column(table.num_columns if place is None or not in_place else place, field, column)
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **(new.schema.metadata or {})})
     return to_kind(table, data)

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrays import from_decimals, read_days
-from drgdip._arrow import from_numpy, kind_of, names_of, one_chunk, to_arrow, with_columns
+from drgdip._arrays import from_days, from_decimals, read_days
+from drgdip._arrow import kind_of, names_of, one_chunk, to_arrow, with_columns
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Columns:
                 f"column {name!r} of {self.what} holds {column.type} that are no dates: {column[row].as_py()!r} in row "
                 f"{row}; give dates"
             )
-        return from_numpy(days.astype(np.int64).astype(np.int32), ~np.isnat(days)).view(pa.date32())
+        return from_days(days)
 
     def codes(self, name: str) -> tuple[Codes, pa.Array]:
         """A column as codes (-1 where null or empty) of its values as texts in order."""

@@ -43,6 +43,7 @@ __all__ = [
 YUAN = pa.decimal128(18, 2)
 
 _LARGEST = 1 << 61  # sums and divisors stay below, so that twice a remainder fits 64 bits
+_LONGEST = 30  # characters of a text that Arrow reads as a decimal
 _DEAREST = 10**15  # fen that `drgdip._values.read_fen` does not reach: those below are exact in floats
 _SURE = float(1 << 50)  # a quotient below can be estimated in floats to within one
 
@@ -163,8 +164,10 @@ def _plain_yuan(column: pa.Array) -> pa.Array | None:
     """Return a column of whole numbers, of decimals or of their texts as yuan, None if a value has no such form."""
     kind = column.type
     if is_text(kind):
-        # Arrow's decimals may have an exponent.
+        # Arrow's decimals may have an exponent, and of a text with very many digits it drops some.
         if any(pc.any(pc.match_substring(column, letter)).as_py() for letter in "eE"):
+            return None
+        if (pc.max(pc.binary_length(column)).as_py() or 0) > _LONGEST:
             return None
     elif not (pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)):
         return None

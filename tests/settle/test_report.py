@@ -163,7 +163,8 @@ def test_parquet_keeps_its_types(tmp_path):
     ("text", "message"),
     [
         ("points\nx\n", "'points' is 'x' in row 0: give a number"),
-        ("points\ninf\n", "infinite"),
+        ("points\ninf\n", "'points' is 'inf' in row 0: give a number"),
+        ("points\n1e999\n", "'points' is '1e999' in row 0: give a number"),
         ("month\n1.5\n", "'month' is '1.5' in row 0: give a whole number"),
         ("discharged\n1.3.2024\n", "give a date such as 2024-12-31"),
         ("review_applied\nmaybe\n", "'maybe' in row 0: give true or false"),

@@ -117,7 +117,7 @@ def _map_table(cases: Any, walks: Mapping[str, Walk], columns: Mapping[str, str]
     for name, walk in names.items():
         mapped[name], report = _map_column(one_chunk(table[name]), walk, name)
         rows += report
-    return MappedCodes(with_columns(cases, pa.table(mapped)), _report(rows))
+    return MappedCodes(with_columns(cases, pa.table(mapped), in_place=True), _report(rows))
 
 
 def map_cases(cases: pa.Table, walks: Mapping[str, Walk]) -> pa.Table:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from drgdip._arrays import from_days, is_text, read_days, read_flags, read_numbers, read_wholes
+from drgdip._arrow import from_numpy, one_chunk
 from drgdip.cases.fields import CODE_COLUMNS, resolve
 from drgdip.cases.readers import read_table
 from drgdip.errors import CaseError
@@ -34,7 +35,6 @@ _NUMBERS = (
 _WHOLE = ("month", "discharge")
 _FLAGS = ("cross_region", "review_applied", "review_approved")
 _DATES = ("admitted", "discharged")
-_WORDS = {"true": True, "1": True, "yes": True, "是": True, "false": False, "0": False, "no": False, "否": False}
 
 
 def read_settlement(*paths: str | os.PathLike[str]) -> pa.Table:
@@ -48,8 +48,8 @@ def read_settlement(*paths: str | os.PathLike[str]) -> pa.Table:
 
     Returns
     -------
-    A table under canonical names: numbers, flags (true, false, 1, 0, yes, no, 是, 否) and dates (year-month-day)
-    read from texts; money stays a text of yuan, or a decimal, until a step reads it.
+    A table under canonical names: numbers, flags (true, false, 1, 0, yes, no, 是, 否) and dates are read from texts, as
+    in files of cases (``docs/cases.md``). Money stays a text of yuan, or a decimal, until a step reads it.
 
     Raises
     ------
@@ -86,35 +86,22 @@ def _typed(table: pa.Table, path: str) -> pa.Table:
 
 
 def _column(column: pa.ChunkedArray, name: str, path: str) -> pa.ChunkedArray:
-    if pa.types.is_large_string(column.type):
-        column = column.cast(pa.string())
-    if not pa.types.is_string(column.type):
+    if not is_text(column.type):
         if name in _NUMBERS and pa.types.is_decimal(column.type):
             return column.cast(pa.float64())
         return column
-    texts = pc.utf8_trim_whitespace(column)
-    texts = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
+    texts = one_chunk(column)
     if name in _FLAGS:
-        values = [None if text is None else _WORDS.get(text.lower(), text) for text in texts.to_pylist()]
-        bad = [row for row, value in enumerate(values) if isinstance(value, str)]
-        if bad:
-            raise CaseError(f"{path}: column {name!r} is {values[bad[0]]!r} in row {bad[0]}: give true or false")
-        return pa.chunked_array([pa.array(values, pa.bool_())])
-    kind: Any = pa.int64() if name in _WHOLE else pa.date32() if name in _DATES else pa.float64()
-    what = "a whole number" if name in _WHOLE else "a date such as 2024-12-31" if name in _DATES else "a number"
-    try:
-        found = texts.cast(kind)
-    except pa.ArrowInvalid:
-        row = next(row for row, text in enumerate(texts.to_pylist()) if text is not None and not _fits(text, kind))
-        raise CaseError(f"{path}: column {name!r} is {texts[row].as_py()!r} in row {row}: give {what}") from None
-    if kind == pa.float64() and np.isinf(np.asarray(pc.fill_null(found, 0.0))).any():
-        raise CaseError(f"{path}: column {name!r} holds an infinite number: give {what}")
-    return found
-
-
-def _fits(text: str, kind: pa.DataType) -> bool:
-    try:
-        pa.scalar(text).cast(kind)
-    except pa.ArrowInvalid:
-        return False
-    return True
+        (found, failed), what = read_flags(texts), "true or false"
+    elif name in _WHOLE:
+        (found, failed), what = read_wholes(texts), "a whole number"
+    elif name in _DATES:
+        days, failed = read_days(texts)
+        found, what = from_days(days), "a date such as 2024-12-31"
+    else:  # programs write numbers with exponents
+        numbers, failed = read_numbers(texts, exponent=True)
+        found, what = from_numpy(numbers, ~np.isnan(numbers)), "a number"
+    if failed.any():
+        row = int(np.flatnonzero(failed)[0])
+        raise CaseError(f"{path}: column {name!r} is {texts[row].as_py()!r} in row {row}: give {what}")
+    return pa.chunked_array([found])
