@@ -295,8 +295,8 @@ def split(total: Decimal | int | str, shares: Sequence[Any]) -> list[Decimal]:
     total
         Yuan with at most two decimals, of either sign. A float is refused.
     shares
-        Numbers of at least 0, not all 0: whole numbers, Decimals, or floats such as points, which are taken for
-        the decimals that they print as.
+        Numbers of at least 0, not all 0: whole numbers, Decimals, or floats such as points. A float is the decimal
+        that it prints as.
 
     Returns
     -------

@@ -34,8 +34,8 @@ class MappedCodes(NamedTuple):
         The table or the codes that were given, of the same kind, with the codes of the other edition.
     report
         One row a distinct code: ``column`` (where it stood), ``from``, ``to``, ``count`` (how often it stood) and
-        ``outcome``. The outcome is ``mapped`` (another code), ``kept`` (the same code), ``no_counterpart`` (the
-        cross-walk gives none, or two) or ``unknown`` (neither the cross-walk nor the other code set has it).
+        ``outcome``: ``mapped`` (another code), ``kept`` (the same code), ``no_counterpart`` (the cross-walk gives
+        none, or two), ``unknown`` (neither the cross-walk nor the other code set has it).
     """
 
     data: Any

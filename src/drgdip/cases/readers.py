@@ -75,15 +75,16 @@ def read_cases(
     columns
         Name in the file by case column, for names that are no alias of ``docs/cases.md``.
     others
-        Whether to keep the columns of the file that are no case columns. None keeps them, but not those of settlement
-        lists and of files with more than 200 columns.
+        Whether to keep the columns of the file that are no case columns. None keeps them, except for settlement lists
+        and for files with more than 200 columns.
 
     Returns
     -------
-    A table with the case columns under canonical names, those that grouping reads with the types of
-    `drgdip.case_schema`, codes normalised, ages and stay filled in from dates where they are missing; then the
-    file's other columns as they are, and ``unreadable``, which names what cannot be read in a row. Every row of the
-    file is there, in order. The schema's metadata ``drgdip.ignored`` name the columns left out, as a JSON list.
+    A table with every row of the file, in order. The case columns stand first, under canonical names. Those that
+    grouping reads have the types of `drgdip.case_schema`. Codes are normalised; ages and the stay are filled in from
+    dates where they are missing. The file's other columns follow as they are. The column ``unreadable`` names the
+    columns that cannot be read in a row. The schema's metadata ``drgdip.ignored`` name the columns left out, as a
+    JSON list.
 
     Raises
     ------
@@ -169,8 +170,8 @@ def format_of(path: Path, format: str = "auto") -> str:  # noqa: A002
 def read_table(path: str | os.PathLike[str], *, format: str = "auto") -> pa.Table:  # noqa: A002
     """Read a file as it is: names and values of the file, text where the format has no types.
 
-    A row that is no row (too many cells, too few, no record) is kept, and marked in a column ``unreadable``. Settlement
-    lists become one row each (`drgdip.cases.settlement_list.flatten`).
+    A broken row (too many cells, too few, no record) is kept, and marked in a column ``unreadable``. Settlement lists
+    become one row each (`drgdip.cases.settlement_list.flatten`).
     """
     return pa.concat_tables([part.table for part in read_parts(path, format=format)])
 

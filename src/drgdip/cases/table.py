@@ -43,7 +43,7 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None, *, need_dx: bo
     ----------
     data
         A table of any kind (`drgdip._arrow`), with case columns under canonical names or aliases
-        (``docs/cases.md``), codes as lists, as text joined by ``|`` or in numbered columns.
+        (``docs/cases.md``). Codes are lists, text joined by ``|``, or numbered columns.
     columns
         Name in the table by case column, for names that are no alias.
     need_dx
@@ -51,8 +51,8 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None, *, need_dx: bo
 
     Returns
     -------
-    The case columns that the table has, those that grouping reads with the types of `case_schema`, others as they
-    are; and ``unreadable``, the names of the columns whose value in a row cannot be read (null there).
+    The case columns that the table has. Those that grouping reads have the types of `case_schema`, others are as they
+    were. The column ``unreadable`` names the columns whose value in a row cannot be read; they are null there.
 
     Raises
     ------
