@@ -36,12 +36,12 @@ __all__ = [
 ]
 
 
-def to_cases(data: Any, columns: Mapping[str, str] | None = None, *, need_dx: bool = True) -> pa.Table:
+def to_cases(cases: Any, columns: Mapping[str, str] | None = None, *, need_dx: bool = True) -> pa.Table:
     """Return any table of cases as Arrow under canonical names.
 
     Parameters
     ----------
-    data
+    cases
         A table of any kind (`drgdip._arrow`), with case columns under canonical names or aliases
         (``docs/cases.md``). Codes are lists, text joined by ``|``, or numbered columns.
     columns
@@ -51,19 +51,19 @@ def to_cases(data: Any, columns: Mapping[str, str] | None = None, *, need_dx: bo
 
     Returns
     -------
-    The case columns that the table has. Those that grouping reads have the types of `case_schema`, others are as they
-    were. The column ``unreadable`` names the columns whose value in a row cannot be read; they are null there.
+    The case columns that the table has. The columns that grouping reads have the types of `case_schema`, others are as
+    they were. The column ``unreadable`` names the columns whose value in a row cannot be read; they are null there.
 
     Raises
     ------
     CaseError
         No table; two columns for one; a column of ``columns`` that is not there; no diagnoses.
     """
-    names = names_of(data)
+    names = names_of(cases)
     resolved = resolve_columns(names, columns or {}, need_dx=need_dx)
     wide = [name for parts in resolved.wide.values() for name in parts.names]
     marked = [UNREADABLE] if UNREADABLE in names else []
-    table = to_arrow(data, [*resolved.single.values(), *wide, *marked])
+    table = to_arrow(cases, [*resolved.single.values(), *wide, *marked])
     result: dict[str, Any] = {}
     failures: list[tuple[str, np.ndarray]] = []
     for column in TYPES:
