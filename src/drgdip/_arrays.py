@@ -29,6 +29,7 @@ __all__ = [
     "as_python",
     "from_days",
     "from_decimals",
+    "holds_letter",
     "is_text",
     "plain_texts",
     "read_days",
@@ -109,19 +110,19 @@ def _none_failed(column: pa.Array) -> Failed:
 def read_wholes(column: pa.Array) -> tuple[pa.Array, Failed]:
     """Read a column of whole numbers (`drgdip._values.read_whole`): int64, and which rows cannot be read."""
     kind = column.type
-    if pa.types.is_integer(kind) or pa.types.is_null(kind) or (is_text(kind) and not _has_hexadecimals(column)):
-        try:
+    if pa.types.is_integer(kind) or pa.types.is_null(kind) or (is_text(kind) and not holds_letter(column, "x")):
+        try:  # Arrow would read the hexadecimal 0x1F
             return column.cast(pa.int64()), _none_failed(column)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             pass
     return read_values(column, read_whole, pa.int64())
 
 
-def _has_hexadecimals(texts: pa.Array) -> bool:
-    """Return whether a text may be hexadecimal (``0x1F``): Arrow would read it as a number."""
+def holds_letter(texts: pa.Array, letter: str) -> bool:
+    """Return whether some text may hold a letter, small or capital; the bytes behind a slice count as well."""
     texts = texts.dictionary if pa.types.is_dictionary(texts.type) else texts
-    texts = plain_texts(texts)
-    return any(pc.any(pc.match_substring(texts, letter)).as_py() for letter in "xX")
+    content = plain_texts(texts).buffers()[2]
+    return content is not None and bool(((np.frombuffer(content, np.uint8) | 0x20) == ord(letter)).any())
 
 
 def read_numbers(column: pa.Array, *, exponent: bool = False) -> tuple[NDArray[np.float64], Failed]:

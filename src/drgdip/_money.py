@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrays import is_text, plain_texts, read_values
+from drgdip._arrays import holds_letter, is_text, plain_texts, read_values
 from drgdip._arrow import filled, from_numpy, one_chunk, valid
 from drgdip._values import read_fen
 from drgdip.errors import CaseError, PolicyError
@@ -165,9 +165,7 @@ def _plain_yuan(column: pa.Array) -> pa.Array | None:
     kind = column.type
     if is_text(kind):
         # Arrow's decimals may have an exponent, and of a text with very many digits it drops some.
-        if any(pc.any(pc.match_substring(column, letter)).as_py() for letter in "eE"):
-            return None
-        if (pc.max(pc.binary_length(column)).as_py() or 0) > _LONGEST:
+        if holds_letter(column, "e") or (pc.max(pc.binary_length(column)).as_py() or 0) > _LONGEST:
             return None
     elif not (pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)):
         return None

@@ -233,9 +233,9 @@ def test_group_maps_on_the_way_in(edition):
             grouped.select(drgdip.GroupResult._fields).to_pylist()
             == expected.select(drgdip.GroupResult._fields).to_pylist()
         )
-        assert grouped.schema.metadata[b"drgdip.cases.codes"].decode() == edition
+        assert grouped.schema.metadata[b"drgdip.codes"].decode() == edition
     stream = group(cases.to_reader(max_chunksize=100), "chs-drg-2.0", codes=edition)
-    assert stream.schema.metadata[b"drgdip.cases.codes"].decode() == edition
+    assert stream.schema.metadata[b"drgdip.codes"].decode() == edition
     assert stream.read_all()["group"].to_pylist() == expected["group"].to_pylist()
     first = cases.slice(0, 30).to_pylist()
     assert [group_one(case, "chs-drg-2.0", codes=edition).group for case in first] == expected["group"].to_pylist()[:30]
@@ -244,8 +244,7 @@ def test_group_maps_on_the_way_in(edition):
 
 def test_without_codes_nothing_is_said_of_them():
     assert (
-        b"drgdip.cases.codes"
-        not in group(pa.table({"sex": [1], "dx": ["A"], "procs": [""]}), "chs-drg-2.0").schema.metadata
+        b"drgdip.codes" not in group(pa.table({"sex": [1], "dx": ["A"], "procs": [""]}), "chs-drg-2.0").schema.metadata
     )
 
 

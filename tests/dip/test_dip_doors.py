@@ -176,7 +176,7 @@ def test_codes_of_another_edition(engine):
     assert expected.status == "grouped"
     grouped = drgdip.group(pa.Table.from_pylist([clinical]), "nhsa-dip-2.0", codes="clinical-2.0", engine=engine)
     assert [column[0] for column in answers(grouped)] == list(expected)
-    assert grouped.schema.metadata[b"drgdip.cases.codes"] == b"clinical-2.0"
+    assert grouped.schema.metadata[b"drgdip.codes"] == b"clinical-2.0"
     assert drgdip.group_one(clinical, "nhsa-dip-2.0", codes="clinical-2.0") == expected
     trace = drgdip.explain(clinical, "nhsa-dip-2.0", codes="clinical-2.0")
     assert (trace.result, trace.case["dx"]) == (expected, ["A19.001"])

@@ -87,7 +87,7 @@ def group(
     container can. A stream gives a RecordBatchReader that holds a few batches at a time; anything with only an
     Arrow capsule gives a pyarrow Table; encoded cases give a pyarrow Table of the result alone. An Arrow schema's
     metadata say ``drgdip.scheme``, ``drgdip.revision``, ``drgdip.sha256``, ``drgdip.version`` and, with ``codes``,
-    ``drgdip.cases.codes``.
+    ``drgdip.codes``.
 
     Raises
     ------
@@ -385,7 +385,7 @@ def _labelled(results: pa.Table, scheme: SchemeLike, prefix: str, codes: str | N
             "drgdip.revision": str(scheme.info.revision),
             "drgdip.sha256": scheme.info.sha256,
             "drgdip.version": __version__,
-            **({} if codes is None else {"drgdip.cases.codes": codes}),
+            **({} if codes is None else {"drgdip.codes": codes}),
         }
     )
 
