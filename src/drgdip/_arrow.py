@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = [
     "filled",
     "flags",
-    "from_fen",
     "from_list",
     "from_lists",
     "from_numpy",
@@ -123,13 +122,6 @@ def from_list(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
     buffers = [np.packbits(known, bitorder="little"), offsets, b"".join(encoded)]
     return pa.Array.from_buffers(kind, len(encoded), [pa.py_buffer(buffer) for buffer in buffers])
-
-
-def from_fen(fen: np.ndarray, known: np.ndarray | None = None) -> pa.Array:
-    """Amounts in fen as decimals of yuan, null where not known: exact, as a decimal is its 128-bit number of fen."""
-    words = np.stack([fen, fen >> 63], axis=1)
-    validity = None if known is None else pa.py_buffer(np.packbits(known, bitorder="little"))
-    return pa.Array.from_buffers(pa.decimal128(18, 2), len(fen), [validity, pa.py_buffer(words.tobytes())])
 
 
 def from_lists(lists: Sequence[Sequence[str | None]]) -> pa.Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,11 +22,13 @@ __all__ = [
     "YUAN",
     "add_up",
     "exact",
+    "exact_rate",
     "fen_of",
     "from_yuan",
     "multiply_over",
     "read_money",
     "round_over",
+    "rounded",
     "scaled",
     "split",
     "split_fen",
@@ -38,11 +40,13 @@ __all__ = [
 YUAN = pa.decimal128(18, 2)
 
 _LARGEST = 1 << 61  # sums and divisors stay below, so that twice a remainder fits 64 bits
+# No sum of money and no rate has as many digits.
+_HALF_AWAY = Context(prec=100, rounding=ROUND_HALF_UP)
 _SURE = float(1 << 50)  # a quotient below can be estimated in floats to within one
 
 
 def fen_of(amount: Any, what: str) -> int:
-    """An amount of yuan (Decimal, int or text) as fen; floats and fractions of a fen are refused."""
+    """Return an amount of yuan (Decimal, int or text) as fen. Raise PolicyError for floats and fractions of a fen."""
     fen = exact(amount, what) * 100
     if fen != int(fen):
         raise PolicyError(f"{what}={amount}: has a fraction of a fen; round it to two decimals first")
@@ -50,7 +54,7 @@ def fen_of(amount: Any, what: str) -> int:
 
 
 def exact(number: Any, what: str) -> Decimal:
-    """A number (Decimal, int or text) as Decimal; floats are refused."""
+    """Return a number (Decimal, int or text) as Decimal. Raise PolicyError for floats and for all that is no number."""
     if isinstance(number, float):
         raise PolicyError(f"{what}={number!r} is a float, which cannot hold it exactly: give Decimal({str(number)!r})")
     if not isinstance(number, Decimal | int | str) or isinstance(number, bool):
@@ -66,15 +70,27 @@ def exact(number: Any, what: str) -> Decimal:
     return value
 
 
+def exact_rate(number: Any, what: str) -> Decimal:
+    """Return a rate, value or share as Decimal. A float stands for the decimal that it prints as, as with points."""
+    return exact(float.__repr__(number) if isinstance(number, float) else number, what)
+
+
+def rounded(number: Decimal, digits: int = 0) -> int:
+    """Return a number as a whole multiple of ``10 ** -digits``, rounded half away from zero (四舍五入)."""
+    return int(_HALF_AWAY.scaleb(_HALF_AWAY.quantize(number, Decimal(1).scaleb(-digits)), digits))
+
+
 def yuan_of(fen: int) -> Decimal:
-    """Fen as yuan with two decimals."""
+    """Return fen as yuan with two decimals."""
     return Decimal(int(fen)).scaleb(-2)
 
 
 def read_money(column: pa.ChunkedArray | pa.Array, where: str) -> tuple[Fen, NDArray[np.bool_]]:
-    """A column of yuan as fen (0 where null), and which rows have a value.
+    """Return a column of yuan as fen (0 where null), and which rows have a value.
 
-    Decimals, whole numbers and texts of decimals are taken; floats and fractions of a fen are refused.
+    The strict reader, for sums that must agree to the fen: it reads decimals, whole numbers and texts of decimals, and
+    raises CaseError for floats and fractions of a fen. `drgdip.cases.fields.read_fen` is the tolerant one, for the
+    cost of a case: it rounds.
     """
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -106,7 +122,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def from_yuan(column: pa.ChunkedArray | pa.Array, where: str) -> tuple[Fen, NDArray[np.bool_]]:
-    """A decimal128 column with two decimals as fen (0 where null), and which rows have a value."""
+    """Return a decimal128 column with two decimals as fen (0 where null), and which rows have a value."""
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     fen, known = [np.zeros(0, np.int64)], [np.zeros(0, bool)]
     for chunk in filter(len, chunks):
@@ -123,7 +139,7 @@ def from_yuan(column: pa.ChunkedArray | pa.Array, where: str) -> tuple[Fen, NDAr
 
 
 def to_yuan(fen: Fen, known: NDArray[np.bool_] | None = None) -> pa.Array:
-    """Fen as a column of yuan, null where not known."""
+    """Return fen as a column of yuan, null where not known: exact, as a decimal is its 128-bit number of fen."""
     halves = np.empty((len(fen), 2), np.int64)
     halves[:, 0] = fen
     halves[:, 1] = halves[:, 0] >> 63
@@ -132,9 +148,9 @@ def to_yuan(fen: Fen, known: NDArray[np.bool_] | None = None) -> pa.Array:
 
 
 def scaled(values: Any, digits: int, what: str) -> Fen:
-    """Numbers as whole multiples of ``10 ** -digits``, rounded half away from zero (四舍五入); NaN is 0.
+    """Return numbers as whole multiples of ``10 ** -digits``, rounded half away from zero (四舍五入). NaN is 0.
 
-    A float is taken for the decimal that is written so: 1.005 to two digits is 1.01.
+    A float stands for the decimal that it prints as: 1.005 to two digits is 1.01.
     """
     numbers = np.asarray(values, np.float64) * 10.0**digits
     if len(numbers) and float(np.nanmax(np.abs(numbers), initial=0.0)) >= _LARGEST:
@@ -144,7 +160,7 @@ def scaled(values: Any, digits: int, what: str) -> Fen:
 
 
 def add_up(codes: NDArray[np.integer], values: Fen, size: int) -> Fen:
-    """The exact sum of the values of each code; rows with a code below 0 do not count."""
+    """Add up the values of each code, exactly. Rows with a code below 0 do not count."""
     mask = (1 << 26) - 1
     chosen = codes if len(codes) == 0 or codes.min() >= 0 else codes[codes >= 0]
     values = values if chosen is codes else values[codes >= 0]
@@ -159,7 +175,7 @@ def add_up(codes: NDArray[np.integer], values: Fen, size: int) -> Fen:
 
 
 def multiply_over(a: Any, b: Any, c: Any) -> tuple[Fen, Fen]:
-    """The quotient and remainder of a * b / c for whole numbers of at least 0, exact although a * b needs 128 bits.
+    """Return quotient and remainder of a * b / c for whole numbers of at least 0, exact although a * b needs 128 bits.
 
     The quotient is estimated in floats, to within one; 64-bit arithmetic, which wraps, then gives the remainder.
     """
@@ -175,7 +191,7 @@ def multiply_over(a: Any, b: Any, c: Any) -> tuple[Fen, Fen]:
 
 
 def round_over(a: Any, b: Any, c: Any) -> Fen:
-    """A * b / c as a whole number, rounded half away from zero (四舍五入); b and c are at least 0."""
+    """Return a * b / c as a whole number, rounded half away from zero (四舍五入). b and c are at least 0."""
     a = np.asarray(a, np.int64)
     quotient, rest = multiply_over(np.abs(a), b, c)
     return np.asarray(np.sign(a) * (quotient + (2 * rest >= np.asarray(c, np.int64))), np.int64)
@@ -185,7 +201,7 @@ def split_fen(totals: Fen, shares: Fen, codes: NDArray[np.integer], rank: NDArra
     """Split the total of each code over its rows in proportion to their shares, by largest remainder.
 
     Ties go to the lower rank, then to the earlier row. Totals may be negative; shares are at least 0, and those of
-    a code with a total add up to more than 0 (checked by whoever calls).
+    a code with a total add up to more than 0, which the caller checks.
     """
     size = len(totals)
     whole = add_up(codes, shares, size)
@@ -208,8 +224,8 @@ def split(total: Decimal | int | str, shares: Sequence[Any]) -> list[Decimal]:
     total
         Yuan with at most two decimals, of either sign. A float is refused.
     shares
-        Numbers of at least 0, not all 0: whole numbers, Decimals, or floats such as points, which are taken for
-        the decimals that they print as.
+        Numbers of at least 0, not all 0: whole numbers, Decimals, or floats such as points. A float stands for the
+        decimal that it prints as.
 
     Returns
     -------

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 from drgdip._arrow import (
     filled,
     flags,
-    from_fen,
     from_list,
     from_lists,
     from_numpy,
@@ -20,6 +19,7 @@ from drgdip._arrow import (
     to_arrow,
     valid,
 )
+from drgdip._money import to_yuan
 from drgdip._text import MISSING, is_missing, text_of
 from drgdip.cases import fields
 from drgdip.cases.case import TYPES
@@ -216,7 +216,7 @@ def _sum(columns: list[pa.Array]) -> pa.Array:
         fen += np.rint(np.where(there, amounts, 0) * 100).astype(np.int64)
         known |= there
         failed |= bad
-    return from_fen(fen, known & ~failed)
+    return to_yuan(fen, known & ~failed)
 
 
 def read_amounts(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import from_fen
+from drgdip._money import to_yuan
 from drgdip._once import once_for
 from drgdip._version import __version__
 from drgdip.cases.case import case_schema
@@ -99,7 +99,7 @@ def sample_cases(n: int, scheme: str | SchemeLike, seed: int = 0) -> pa.Table:
         "pool": pa.array(["职工", "居民"]).take(pa.array((draw.uniform() < 0.55).astype(np.int64))),
         "admitted": discharged - los.astype("timedelta64[D]"),
         "discharged": discharged,
-        "total_cost": from_fen(fen),
+        "total_cost": to_yuan(fen),
     }
     schema = case_schema()
     arrays = [

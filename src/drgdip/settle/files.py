@@ -1,4 +1,4 @@
-"""Files of cases for settlement: names of the field to canonical ones, numbers, flags and dates from texts."""
+"""Files of cases for settlement: aliases to the library's names, texts to numbers, flags and dates."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import pyarrow.compute as pc
 
 from drgdip.cases.fields import CODE_COLUMNS, resolve
 from drgdip.cases.readers import read_table
-from drgdip.errors import CaseError
+from drgdip.errors import CaseError, UnknownNameError
 from drgdip.settle._inputs import plain
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
 
 __all__ = ["read_settlement"]
 
@@ -37,22 +38,26 @@ _DATES = ("admitted", "discharged")
 _WORDS = {"true": True, "1": True, "yes": True, "是": True, "false": False, "0": False, "no": False, "否": False}
 
 
-def read_settlement(*paths: str | os.PathLike[str]) -> pa.Table:
-    """Read files of cases, or of what settlement knows of hospitals, one below the other.
+def read_settlement(*paths: str | os.PathLike[str], columns: Mapping[str, str] | None = None) -> pa.Table:
+    """Read files of cases, or of amounts by hospital, one below the other.
 
     Parameters
     ----------
     paths
         CSV, JSON, JSON lines or Parquet, all with the same columns. Columns may have the names of docs/cases.md;
         those of settlement have the names that its functions ask for.
+    columns
+        The files' names of columns by the library's names, such as ``{"points": "点数"}``.
 
     Returns
     -------
-    A table under canonical names: numbers, flags (true, false, 1, 0, yes, no, 是, 否) and dates (year-month-day)
-    read from texts; money stays a text of yuan, or a decimal, until a step reads it.
+    A table under the library's names. Numbers, flags (true, false, 1, 0, yes, no, 是, 否) and dates (year-month-day)
+    are read from texts. Money stays a text of yuan, or a decimal, until a step reads it.
 
     Raises
     ------
+    UnknownNameError
+        A name of ``columns=`` that the files do not have.
     CaseError
         A file that cannot be read, or a value that is no number, flag or date, with file, column and row.
 
@@ -61,7 +66,7 @@ def read_settlement(*paths: str | os.PathLike[str]) -> pa.Table:
     >>> read_settlement("docs/examples/settlement.csv").column_names[:4]
     ['case_id', 'hospital', 'pool', 'level']
     """
-    tables = [_typed(read_table(path), str(path)) for path in paths]
+    tables = [_typed(_renamed(read_table(path), columns or {}), str(path)) for path in paths]
     if not tables:
         raise CaseError("no file is named: name at least one")
     for path, table in zip(paths, tables, strict=True):
@@ -73,7 +78,19 @@ def read_settlement(*paths: str | os.PathLike[str]) -> pa.Table:
         raise CaseError(f"{paths[0]} and the files after it hold different types: {error}") from error
 
 
+def _renamed(table: pa.Table, columns: Mapping[str, str]) -> pa.Table:
+    """Return the table with the columns of ``columns=`` under the library's names."""
+    own = table.column_names
+    for name, theirs in columns.items():
+        if theirs not in own:
+            hint = f"columns= gives it for {name!r}; the columns are {', '.join(own)}."
+            raise UnknownNameError("column", theirs, own, hint=hint)
+    ours = {theirs: name for name, theirs in columns.items()}
+    return table.rename_columns([ours.get(name, name) for name in own])
+
+
 def _typed(table: pa.Table, path: str) -> pa.Table:
+    """Return a table under the library's names, with numbers, flags and dates read."""
     table = plain(table)
     names = {name: column for column, name in resolve(tuple(table.column_names)).single.items()}
     table = table.rename_columns(
@@ -86,20 +103,27 @@ def _typed(table: pa.Table, path: str) -> pa.Table:
 
 
 def _column(column: pa.ChunkedArray, name: str, path: str) -> pa.ChunkedArray:
+    """Return a column as its name asks. Raise CaseError with the row of a value that cannot be read so."""
     if pa.types.is_large_string(column.type):
         column = column.cast(pa.string())
     if not pa.types.is_string(column.type):
-        if name in _NUMBERS and pa.types.is_decimal(column.type):
-            return column.cast(pa.float64())
-        return column
+        return column.cast(pa.float64()) if name in _NUMBERS and pa.types.is_decimal(column.type) else column
     texts = pc.utf8_trim_whitespace(column)
     texts = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
-    if name in _FLAGS:
-        values = [None if text is None else _WORDS.get(text.lower(), text) for text in texts.to_pylist()]
-        bad = [row for row, value in enumerate(values) if isinstance(value, str)]
-        if bad:
-            raise CaseError(f"{path}: column {name!r} is {values[bad[0]]!r} in row {bad[0]}: give true or false")
-        return pa.chunked_array([pa.array(values, pa.bool_())])
+    return _flags(texts, name, path) if name in _FLAGS else _parsed(texts, name, path)
+
+
+def _flags(texts: pa.ChunkedArray, name: str, path: str) -> pa.ChunkedArray:
+    """Return words for true and false as flags."""
+    values = [None if text is None else _WORDS.get(text.lower(), text) for text in texts.to_pylist()]
+    bad = [row for row, value in enumerate(values) if isinstance(value, str)]
+    if bad:
+        raise CaseError(f"{path}: column {name!r} is {values[bad[0]]!r} in row {bad[0]}: give true or false")
+    return pa.chunked_array([pa.array(values, pa.bool_())])
+
+
+def _parsed(texts: pa.ChunkedArray, name: str, path: str) -> pa.ChunkedArray:
+    """Return texts as numbers, whole numbers or dates."""
     kind: Any = pa.int64() if name in _WHOLE else pa.date32() if name in _DATES else pa.float64()
     what = "a whole number" if name in _WHOLE else "a date such as 2024-12-31" if name in _DATES else "a number"
     try:
@@ -113,6 +137,7 @@ def _column(column: pa.ChunkedArray, name: str, path: str) -> pa.ChunkedArray:
 
 
 def _fits(text: str, kind: pa.DataType) -> bool:
+    """Return whether a text can be read as a kind."""
     try:
         pa.scalar(text).cast(kind)
     except pa.ArrowInvalid:
