@@ -23,7 +23,7 @@ class Presets(NamedTuple):
     Attributes
     ----------
     kind
-        What each of them is, for messages: policy, outlier policy.
+        Name of the kind in messages: policy, outlier policy.
     listed_by
         The function that lists them, for messages.
     values
@@ -56,7 +56,7 @@ class Presets(NamedTuple):
         name
             The preset.
         given
-            What the preset leaves open, all of it, and nothing else.
+            All numbers and rules that the preset leaves open, and nothing else.
         stands
             Makes of a given value what stands in its place; `ABSENT` leaves the key out.
 

@@ -92,20 +92,26 @@ def clear_year(
 
     Returns
     -------
-    A `Clearing`. Its table has a row a hospital and pool: ``cases``, of them ``not_counted`` (failed or unpriced),
-    ``points``, ``points_change``, ``total_cost``, ``standard``, ``fund_booked``, ``outside`` (not paid by points),
-    ``base`` and ``sharing`` (its part of the money by points, and of the shared money), ``appraisal``,
-    ``appraisal_change``, ``deductions``, ``entitlement``, ``paid``, ``working_capital``, ``final`` (still to be paid,
-    or negative to be returned). Its ``pools`` have ``budget``, ``spending``, ``surplus``, ``shared`` (the hospitals'
-    part), ``fund`` (the money of the hospitals), ``outside``, ``points``, ``fund_share``, ``point_value``,
-    ``appraisal_change``, ``deductions``, ``entitlement``, ``left`` (budget - entitlement).
+    A `Clearing`. Its table has a row a hospital and pool:
+
+    - ``cases``, and of them ``not_counted`` (failed or unpriced); ``points`` and ``points_change``.
+    - ``total_cost``, ``standard``, ``fund_booked``, and ``outside`` (not paid by points).
+    - ``base``, the part of the money by points or standards; ``sharing``, the part of surplus or overspend.
+    - ``appraisal``, ``appraisal_change``, ``deductions`` and ``entitlement``.
+    - ``paid``, ``working_capital``, and ``final``: still to be paid, or negative to be returned.
+
+    Its ``pools`` have a row a pool:
+
+    - ``budget``, ``spending``, ``surplus``, ``shared`` (the hospitals' part of it), ``fund`` (the hospitals' money).
+    - ``outside``, ``points``, ``fund_share`` and ``point_value``.
+    - ``appraisal_change``, ``deductions``, ``entitlement`` and ``left`` (budget - entitlement).
 
     Raises
     ------
     CaseError, UnknownNameError
         Float money, rows without hospital or pool, a pool or hospital that is not there.
     PolicyError
-        A budget that is missing or not above 0, a pool with money and no points, an appraisal outside the policy's
+        A budget that is missing or not above 0, or a pool with money and no points. An appraisal outside the policy's
         bounds, or cases outside the points that cost more than the money.
     InvariantError
         A sum that does not agree.

@@ -118,12 +118,15 @@ def month(cases: Any, policy: Policy, *, deductions: Any = None, columns: Mappin
 
     Returns
     -------
-    Table: a row for each hospital, pool and month, with ``cases``, of them ``suspended`` (list late or failed) and
-    ``unpriced``, ``points``, ``standard``, ``payable`` (of the cases that count), ``suspended_payable``,
-    ``reserve`` (negative where the patients paid more than the standards: nothing is paid, the year takes it),
-    ``deductions``, ``open_deductions`` (the part that the month did not cover; the year's clearing takes it) and
-    ``paid``. Ledger: paid + reserve + deductions covered = payable; cases and money of all hospitals are those
-    of the month.
+    Table: a row for each hospital, pool and month.
+
+    - ``cases``, and of them ``suspended`` (list late or failed) and ``unpriced``.
+    - ``points``, ``standard`` and ``payable`` of the cases that count; ``suspended_payable`` of the suspended ones.
+    - ``reserve``. It is negative where the patients paid more than the standards: nothing is paid, the year takes it.
+    - ``deductions``, and of them ``open_deductions``, which the month did not cover and the year's clearing takes.
+    - ``paid``.
+
+    Ledger: paid + reserve + deductions covered = payable; cases and money of all hospitals are those of the month.
 
     Raises
     ------

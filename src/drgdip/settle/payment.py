@@ -129,10 +129,14 @@ def price_cases(
 
     Returns
     -------
-    Table: the caller's table with ``payment_rule`` (one of `PAYMENT_RULES`), ``standard`` (yuan, all payers),
-    ``payable`` (yuan, the fund), ``profit_formula`` (standard - total_cost), ``adjustment`` (sets the profit of
-    outliers to 0 where the policy says so), ``profit``, ``payment_status`` (one of `PAYMENT_STATUSES`) and
-    ``payment_reason`` (a code, see `drgdip.reason_text`). A case that cannot be priced keeps its row, with nulls.
+    Table: the caller's table with these columns. A case that cannot be priced keeps its row, with nulls.
+
+    - ``payment_rule``: one of `PAYMENT_RULES`.
+    - ``standard``: yuan of all payers. ``payable``: yuan of the fund.
+    - ``profit_formula``: standard - total_cost. ``adjustment``: sets the profit of outliers to 0 where the policy says
+      so. ``profit``: the sum of both.
+    - ``payment_status``: one of `PAYMENT_STATUSES`. ``payment_reason``: a code, see `drgdip.reason_text`.
+
     Ledger: every case has one status; profit = standard - cost + adjustment, which only outliers have.
 
     Raises

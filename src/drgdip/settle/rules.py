@@ -139,7 +139,7 @@ def _plain(value: Any) -> Any:
 
 
 class CaseRules(Rules):
-    """What the fund owes for a case, and which cases are paid otherwise than by points."""
+    """The fund's part of a standard, and the cases that are not paid by points."""
 
     payable: Literal["residual", "itemised", "ratio", "item"]
     floor: bool = False
@@ -163,7 +163,7 @@ class ReadmissionRules(Rules):
 
 
 class MonthRules(Rules):
-    """What is paid each month; the rest of ``ratio`` to 1 is the reserve that waits for the year's clearing."""
+    """The share of a month that is paid at once. The rest is the reserve that waits for the year's clearing."""
 
     ratio: Ratio
     late: Literal["suspend", "pay"] = "suspend"
@@ -184,11 +184,11 @@ class ElasticRules(Rules):
 
 
 class YearRules(Rules):
-    """What the pool pays for the year.
+    """The money of the hospitals for the year.
 
-    ``fund`` says which money the hospitals get: the whole ``budget``; the ``standards`` of the cases, whatever
-    they come to; or ``shared``, the spending with the hospitals' part of the surplus or overspend, where spending
-    is what was ``booked`` by item or what is ``payable`` by the standards (``spending``).
+    ``fund = budget`` gives them all of the budget, ``standards`` the sum of the standards of their cases. ``shared``
+    gives them the spending with their part of the surplus or overspend. Spending is the amount ``booked`` by item or
+    ``payable`` by the standards.
     """
 
     fund: Literal["budget", "standards", "shared"]
