@@ -41,8 +41,8 @@ def measure_surplus(
     Returns
     -------
     Table: a row for each key, with ``cases`` and ``unpriced``. The priced cases have the sums ``total_cost``,
-    ``standard``, ``profit_formula``, ``adjustment`` and ``profit`` (yuan). ``mean_profit`` is yuan a priced case, rounded
-    to the fen; null without any. Ledger: profit = standard - cost + adjustment; the layer has all cases.
+    ``standard``, ``profit_formula``, ``adjustment`` and ``profit`` (yuan). ``mean_profit`` is yuan a priced case,
+    rounded to the fen; null without any. Ledger: profit = standard - cost + adjustment; the layer has all cases.
 
     Raises
     ------
