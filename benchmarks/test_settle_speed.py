@@ -13,7 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "settle"))
 
 from settle_city import GIVEN, inputs_of, make_city, prepare
 
-from drgdip.settle import clear_year, month, preset, price_cases, score_cases, settle_year
+from drgdip.points import case_points
+from drgdip.settle import clear_year, load_policy, month, prepare_cases, price_cases, settle_year
 
 CASES = int(os.environ.get("SETTLE_CASES", "200_000"))
 USED = ["hospital", "pool", "month", "points", "payment_rule", "standard", "payable", "total_cost", "fund_booked"]
@@ -22,12 +23,14 @@ pytestmark = pytest.mark.benchmark(group="settle")
 
 @pytest.fixture(scope="module")
 def priced():
-    policy = preset("jinhua", **GIVEN["jinhua"])
+    policy = load_policy("jinhua", **GIVEN["jinhua"])
     city = prepare(make_city(CASES), policy)
     inputs = inputs_of(policy, city)
     budget = inputs.pop("budget")
     weights = inputs.pop("weights")
-    cases = price_cases(score_cases(city, policy, weights, **inputs), policy).table
+    prepared = prepare_cases(city, policy, coefficients=inputs.pop("coefficients"))
+    scored = case_points(prepared, weights, **inputs, **policy.for_points(prepared))
+    cases = price_cases(scored, policy).table
     return policy, cases.select([*USED, "patient_paid", "list_status"]), budget
 
 
@@ -51,7 +54,7 @@ def test_clear_year(benchmark, priced):
 @pytest.mark.parametrize("name", GIVEN)
 def test_year_of_a_city(benchmark, name):
     """From grouped cases to clearing, with every invariant checked."""
-    policy = preset(name, **GIVEN[name])
+    policy = load_policy(name, **GIVEN[name])
     city = prepare(make_city(200_000), policy)
     inputs = inputs_of(policy, city)
     year = benchmark.pedantic(lambda: settle_year(city, policy, **inputs), rounds=1)

@@ -494,16 +494,16 @@ def _published(part: str) -> Iterator[Fact]:
 
 
 def _policy(part: str, name: str) -> Iterator[Fact]:
-    policy, city = settle.preset(name, **GIVEN[name]), make_city(3000)
+    policy, city = settle.load_policy(name, **GIVEN[name]), make_city(3000)
     year = settle.settle_year(prepare(city, policy), policy, **inputs_of(policy, city))
     tables = {
         "cases": year.cases,
         "months": year.months,
         "clearing": year.clearing.table,
         "pools": year.clearing.pools,
-        "statements": settle.statements(year.clearing),
+        "statements": settle.make_statements(year.clearing),
         "ledger": year.ledger,
-        "surplus": settle.surplus(year.cases).table,
+        "surplus": settle.measure_surplus(year.cases).table,
     }
     if year.pre_clearing is not None:
         tables["pre-clearing"] = year.pre_clearing.table
@@ -515,7 +515,8 @@ def _policy(part: str, name: str) -> Iterator[Fact]:
 
 def _city(part: str) -> Iterator[Fact]:
     yield from numbers_and_texts(f"{part}: cases", make_city(3000))
-    yield Fact(f"{part}: presets", "", digest(columns_of(settle.list_presets())))
+    listed = [row | {"needs": ", ".join(row["needs"])} for row in settle.list_policies().to_pylist()]
+    yield Fact(f"{part}: presets", "", digest(columns_of(listed)))
 
 
 # --- the command line ------------------------------------------------------------------------------------------------

@@ -7,10 +7,10 @@ without loading it, and adds the SHA-256 over the folder's files. The lists of p
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from drgdip import _toml
 from drgdip.grouper.tables import AUXILIARY, CATALOGUE, OVERLAY, SCHEME, read_folder, read_toml
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ INHERITED = ("diagnosis_codes", "procedure_codes")
 
 
 def index(data: Path = DATA) -> str:
-    """The text of the index."""
-    text = HEAD
+    """Return the text of the index."""
     heads = {path.parent.name: read_toml(path) for path in sorted((data / "drg").glob(f"*/{SCHEME.head}"))}
     digests: dict[str, str] = {}
     # Schemes that stand alone come first: a local one has their digest in its own, and what it does not state.
@@ -44,33 +43,29 @@ def index(data: Path = DATA) -> str:
         base = heads[name].get("extends")
         extends = (OVERLAY, digests[base]) if base else ()
         _, digests[name] = read_folder(data / "drg" / name, *extends)
+    schemes = []
     for name, own in heads.items():
         base = heads.get(own.get("extends", ""), {})
-        text += _entry("scheme", {key: base[key] for key in INHERITED if key in base} | own, digests[name])
-    for path in sorted((data / "dip").glob(f"*/{CATALOGUE.head}")):
-        _, digest = read_folder(path.parent, CATALOGUE)
-        text += _entry("catalogue", read_toml(path), digest)
-    for path in sorted((data / "auxiliary").glob(f"*/{AUXILIARY.head}")):
-        _, digest = read_folder(path.parent, AUXILIARY)
-        text += _entry("auxiliary", read_toml(path), digest)
-    for path in sorted((data / "procedure_types").glob("*.csv")):
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        text += f'\n[[procedure_types]]\nid = "{path.stem}"\nsha256 = "{digest}"\n'
-    return text
+        schemes.append(_entry({key: base[key] for key in INHERITED if key in base} | own, digests[name]))
+    catalogues = [
+        _entry(read_toml(path), read_folder(path.parent, CATALOGUE)[1])
+        for path in sorted((data / "dip").glob(f"*/{CATALOGUE.head}"))
+    ]
+    auxiliary = [
+        _entry(read_toml(path), read_folder(path.parent, AUXILIARY)[1])
+        for path in sorted((data / "auxiliary").glob(f"*/{AUXILIARY.head}"))
+    ]
+    types = [
+        {"id": path.stem, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        for path in sorted((data / "procedure_types").glob("*.csv"))
+    ]
+    tables = {"scheme": schemes, "catalogue": catalogues, "auxiliary": auxiliary, "procedure_types": types}
+    return HEAD + _toml.dumps(tables)
 
 
-def _entry(kind: str, head: Mapping[str, Any], digest: str) -> str:
-    text = f"\n[[{kind}]]\n"
-    text += "".join(f"{name} = {_value(head[name])}\n" for name in FIELDS if name in head)
-    text += f'sha256 = "{digest}"\n'
-    for table in ("counts", "provenance"):
-        text += f"[{kind}.{table}]\n"
-        text += "".join(f"{name} = {_value(value)}\n" for name, value in head[table].items())
-    return text
-
-
-def _value(value: str | int) -> str:
-    return json.dumps(value, ensure_ascii=False)
+def _entry(head: Mapping[str, Any], digest: str) -> dict[str, Any]:
+    stated = {name: head[name] for name in FIELDS if name in head}
+    return {**stated, "sha256": digest, "counts": head["counts"], "provenance": head["provenance"]}
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +26,14 @@ __all__ = [
     "YUAN",
     "add_up",
     "exact",
+    "exact_rate",
     "fen_of",
     "from_yuan",
     "multiply_over",
     "read_amounts",
     "read_money",
     "round_over",
+    "rounded",
     "scaled",
     "split",
     "split_fen",
@@ -45,11 +47,13 @@ YUAN = pa.decimal128(18, 2)
 _LARGEST = 1 << 61  # sums and divisors stay below, so that twice a remainder fits 64 bits
 _LONGEST = 30  # characters of a text that Arrow reads as a decimal
 _DEAREST = 10**15  # fen that `drgdip._values.read_fen` does not reach: those below are exact in floats
+# No sum of money and no rate has as many digits.
+_HALF_AWAY = Context(prec=100, rounding=ROUND_HALF_UP)
 _SURE = float(1 << 50)  # a quotient below can be estimated in floats to within one
 
 
 def fen_of(amount: Any, what: str) -> int:
-    """Return an amount of yuan (Decimal, int or text) as fen; floats and fractions of a fen are refused."""
+    """Return an amount of yuan (Decimal, int or text) as fen. Raise PolicyError for floats and fractions of a fen."""
     fen = exact(amount, what) * 100
     if fen != int(fen):
         raise PolicyError(f"{what}={amount}: has a fraction of a fen; round it to two decimals first")
@@ -57,7 +61,7 @@ def fen_of(amount: Any, what: str) -> int:
 
 
 def exact(number: Any, what: str) -> Decimal:
-    """Return a number (Decimal, int or text) as Decimal; floats are refused."""
+    """Return a number (Decimal, int or text) as Decimal. Raise PolicyError for floats and for all that is no number."""
     if isinstance(number, float):
         raise PolicyError(f"{what}={number!r} is a float, which cannot hold it exactly: give Decimal({str(number)!r})")
     if not isinstance(number, Decimal | int | str) or isinstance(number, bool):
@@ -71,6 +75,16 @@ def exact(number: Any, what: str) -> Decimal:
     if not value.is_finite():
         raise PolicyError(f"{what}={number}: give a number")
     return value
+
+
+def exact_rate(number: Any, what: str) -> Decimal:
+    """Return a rate, value or share as Decimal. A float stands for the decimal that it prints as, as with points."""
+    return exact(float.__repr__(number) if isinstance(number, float) else number, what)
+
+
+def rounded(number: Decimal, digits: int = 0) -> int:
+    """Return a number as a whole multiple of ``10 ** -digits``, rounded half away from zero (四舍五入)."""
+    return int(_HALF_AWAY.scaleb(_HALF_AWAY.quantize(number, Decimal(1).scaleb(-digits)), digits))
 
 
 def yuan_of(fen: int) -> Decimal:
@@ -217,9 +231,9 @@ def to_yuan(fen: Fen, known: NDArray[np.bool_] | None = None) -> pa.Array:
 
 
 def scaled(values: Any, digits: int, what: str) -> Fen:
-    """Return numbers as whole multiples of ``10 ** -digits``, rounded half away from zero (四舍五入); NaN is 0.
+    """Return numbers as whole multiples of ``10 ** -digits``, rounded half away from zero (四舍五入). NaN is 0.
 
-    A float is taken for the decimal that is written so: 1.005 to two digits is 1.01.
+    A float stands for the decimal that it prints as: 1.005 to two digits is 1.01.
     """
     numbers = np.asarray(values, np.float64) * 10.0**digits
     if len(numbers) and float(np.nanmax(np.abs(numbers), initial=0.0)) >= _LARGEST:
@@ -244,7 +258,7 @@ def add_up(codes: NDArray[np.integer], values: Fen, size: int) -> Fen:
 
 
 def multiply_over(a: Any, b: Any, c: Any) -> tuple[Fen, Fen]:
-    """Return the quotient and remainder of a * b / c for whole numbers of at least 0; a * b may need 128 bits.
+    """Return quotient and remainder of a * b / c for whole numbers of at least 0, exact although a * b needs 128 bits.
 
     The quotient is estimated in floats, to within one; 64-bit arithmetic, which wraps, then gives the remainder.
     """
@@ -260,7 +274,7 @@ def multiply_over(a: Any, b: Any, c: Any) -> tuple[Fen, Fen]:
 
 
 def round_over(a: Any, b: Any, c: Any) -> Fen:
-    """Return a * b / c as a whole number, rounded half away from zero (四舍五入); b and c are at least 0."""
+    """Return a * b / c as a whole number, rounded half away from zero (四舍五入). b and c are at least 0."""
     a = np.asarray(a, np.int64)
     quotient, rest = multiply_over(np.abs(a), b, c)
     return np.asarray(np.sign(a) * (quotient + (2 * rest >= np.asarray(c, np.int64))), np.int64)
@@ -270,7 +284,7 @@ def split_fen(totals: Fen, shares: Fen, codes: NDArray[np.integer], rank: NDArra
     """Split the total of each code over its rows in proportion to their shares, by largest remainder.
 
     Ties go to the lower rank, then to the earlier row. Totals may be negative; shares are at least 0, and those of
-    a code with a total add up to more than 0 (checked by whoever calls).
+    a code with a total add up to more than 0, which the caller checks.
     """
     size = len(totals)
     whole = add_up(codes, shares, size)
@@ -293,8 +307,8 @@ def split(total: Decimal | int | str, shares: Sequence[Any]) -> list[Decimal]:
     total
         Yuan with at most two decimals, of either sign. A float is refused.
     shares
-        Numbers of at least 0, not all 0: whole numbers, Decimals, or floats such as points. A float is the decimal
-        that it prints as.
+        Numbers of at least 0, not all 0: whole numbers, Decimals, or floats such as points. A float stands for the
+        decimal that it prints as.
 
     Returns
     -------

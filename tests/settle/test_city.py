@@ -7,7 +7,7 @@ import pytest
 from settle_city import GIVEN, inputs_of, make_city, prepare
 
 from drgdip._arrow import to_arrow
-from drgdip.settle import preset, settle_year, simulate, surplus
+from drgdip.settle import load_policy, measure_surplus, settle_year, simulate
 
 CITY = make_city(3000)
 
@@ -16,7 +16,7 @@ CITY = make_city(3000)
 def years():
     found = {}
     for name, given in GIVEN.items():
-        policy = preset(name, **given)
+        policy = load_policy(name, **given)
         found[name] = policy, settle_year(prepare(CITY, policy), policy, **inputs_of(policy, CITY))
     return found
 
@@ -81,7 +81,8 @@ def test_rules_are_used(years):
 def test_profit_of_all_layers_is_the_same(years):
     cases = years["jinhua"][1].cases
     profits = {
-        total(to_arrow(surplus(cases, by).table), "profit") for by in ("pool", ["pool", "hospital"], "group", "level")
+        total(to_arrow(measure_surplus(cases, by).table), "profit")
+        for by in ("pool", ["pool", "hospital"], "group", "level")
     }
     assert len(profits) == 1
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drgdip import points
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
-from drgdip.settle import Policy, price_cases, review_cap, score_cases, special_review
+from drgdip.settle import Policy, cap_reviews, prepare_cases, price_cases, review_cases
 
 D = Decimal
 CASE = {
@@ -118,25 +119,25 @@ def test_the_profit_of_outliers_may_be_set_to_0():
 @pytest.mark.parametrize(
     ("case", "changed", "reason"),
     [
-        ({"points": None}, {}, "the points are missing or negative: points_reason says why"),
-        ({"points": -0.5}, {}, "the points are missing or negative: points_reason says why"),
+        ({"points": None}, {}, "no_points"),
+        ({"points": -0.5}, {}, "no_points"),
         (
             {"pool": "q"},
             {"rates": [{"pool": "p", "base_rate": 1}]},
-            "no rate holds for the pool, level, group and date",
+            "no_rate",
         ),
         (
             {"discharged": datetime.date(2023, 12, 31)},
             {"valid_from": "2024-01-01"},
-            "the discharge lies outside the policy's dates",
+            "outside_policy_dates",
         ),
-        ({"discharged": None}, {"valid_to": "2024-01-01"}, "the discharge lies outside the policy's dates"),
+        ({"discharged": None}, {"valid_to": "2024-01-01"}, "outside_policy_dates"),
         (
             {"case_kind": "bed_day", "los": None},
             {"cases": {"payable": "residual", "bed_day_rates": {"p": 1}}},
-            "the days are missing",
+            "no_bed_days",
         ),
-        ({"review_status": "approved"}, {"review": REVIEW}, "the reasonable cost is missing"),
+        ({"review_status": "approved"}, {"review": REVIEW}, "no_reasonable_cost"),
     ],
 )
 def test_a_case_that_cannot_be_priced_stays_with_its_reason(case, changed, reason):
@@ -179,7 +180,9 @@ def test_a_standard_is_weight_x_rate_x_coefficient_rounded_once(weight, rate, co
         ({"total_cost": 900.5}, {}, {}, CaseError, "'total_cost' of the cases holds floats"),
         ({"patient_paid": None}, {}, {}, CaseError, "'patient_paid' of the cases is missing in row 0"),
         ({"pool": "x"}, {}, {}, UnknownNameError, "no pool 'x'"),
-        ({}, {}, {"values": {"p": 1.5}}, PolicyError, r"values\['p'\]=1.5 is a float"),
+        ({}, {}, {"values": {"p": "much"}}, PolicyError, r"values\['p'\]='much' is no number"),
+        ({}, {}, {"values": {"p": D(10) ** 30}}, PolicyError, "without measure"),
+        ({}, {}, {"values": [{"pool": "p", "point_value": 1}] * 2}, PolicyError, "has a pool twice"),
         ({}, {}, {"values": {"q": 1}}, PolicyError, "no entry for the pool 'p'"),
         (
             {},
@@ -204,16 +207,17 @@ def test_what_is_wrong_is_said(case, changed, options, kind, message):
 
 def test_scoring_needs_its_coefficients():
     with pytest.raises(PolicyError, match="is 'level': give a table for each name in it"):
-        score_cases([CASE], policy(points={"scale": 1, "coefficients": "level"}), [])
+        prepare_cases([CASE], policy(points={"scale": 1, "coefficients": "level"}))
     with pytest.raises(PolicyError, match="names no table, but coefficients= is given"):
-        score_cases([CASE], policy(), [], coefficients={"level": 1})
+        prepare_cases([CASE], policy(), coefficients={"level": 1})
 
 
 def test_missing_coefficients_of_a_new_group():
     rule = policy(points={"scale": 1, "coefficients": "cost", "missing": {"cost": 1}})
     cost = [{"hospital": "H", "group": "A", "coefficient": 1.5}]
     cases = [{"hospital": "H", "group": group, "discharge": 1} for group in "AB"]
-    found = score_cases(cases, rule, [{"group": group, "weight": 2.0} for group in "AB"], coefficients={"cost": cost})
+    cases = prepare_cases(cases, rule, coefficients={"cost": cost})
+    found = points.case_points(cases, [{"group": group, "weight": 2.0} for group in "AB"], **rule.for_points(cases))
     assert [row["points"] for row in found] == [3.0, 2.0]
 
 
@@ -223,7 +227,8 @@ def test_discharge_modes_make_a_stay_incomplete():
         cases={"payable": "residual", "incomplete_discharges": [2]},
     )
     cases = [{"group": "A", "discharge": mode, "total_cost": 500} for mode in (1, 2)]
-    found = score_cases(cases, rule, [{"group": "A", "weight": 100.0, "mean": 1000.0}])
+    cases = prepare_cases(cases, rule)
+    found = points.case_points(cases, [{"group": "A", "weight": 100.0, "mean": 1000.0}], **rule.for_points(cases))
     assert [(row["case_kind"], row["points"]) for row in found] == [("complete", 100.0), ("incomplete", 50.0)]
 
 
@@ -252,7 +257,7 @@ def test_every_outcome_of_special_review():
     cases[4] |= {"cost_ratio": 9.0, "review_approved": False}
     cases[5] |= {"cost_ratio": 9.0, "review_approved": None}
     cases[6] |= {"review_applied": False}
-    found = special_review(cases, REVIEWED)
+    found = review_cases(cases, REVIEWED)
     statuses = [row["review_status"] for row in found.table[:8]]
     # Three of 30 may be approved: 5 times, 2.5 times, then the dearer of the two others.
     assert statuses == ["approved", "over_cap", "approved", "approved", "refused", "pending", "none", "ineligible"]
@@ -273,20 +278,20 @@ def test_the_cap_holds_and_order_does_not_matter(rows, random):
     cases = applications(len(rows))
     for case, (applied, decision, ratio) in zip(cases, rows, strict=True):
         case |= {"review_applied": applied, "review_approved": decision, "cost_ratio": ratio}
-    found = special_review(cases, REVIEWED)
+    found = review_cases(cases, REVIEWED)
     approved = [row["case_id"] for row in found.table if row["review_status"] == "approved"]
     wanted = [row for row in cases if row["review_applied"] and row["review_approved"] and row["cost_ratio"] > 2]
-    assert len(approved) == min(len(wanted), review_cap(len(cases), REVIEWED))
+    assert len(approved) == min(len(wanted), cap_reviews(len(cases), REVIEWED))
     random.shuffle(cases)
-    again = special_review(cases, REVIEWED)
+    again = review_cases(cases, REVIEWED)
     assert sorted(row["case_id"] for row in again.table if row["review_status"] == "approved") == sorted(approved)
     assert again.publication == found.publication
 
 
 def test_review_without_rule_or_money():
     with pytest.raises(PolicyError, match="has no special review"):
-        special_review(applications(), policy())
+        review_cases(applications(), policy())
     with pytest.raises(PolicyError, match="at least 0"):
-        review_cap(-1, REVIEWED)
+        cap_reviews(-1, REVIEWED)
     with pytest.raises(CaseError, match="holds floats"):
-        special_review(applications(total_cost=1.5), REVIEWED)
+        review_cases(applications(total_cost=1.5), REVIEWED)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from settle_city import GIVEN
 
 from drgdip.errors import PolicyError, UnknownNameError
-from drgdip.settle import Policy, list_presets, preset, read_policy
+from drgdip.settle import Policy, list_policies, load_policy, read_policy
 
 EXAMPLE = "docs/examples/policy.toml"
 
@@ -37,14 +37,14 @@ def shared(**changed):
 
 
 def test_every_preset_has_what_it_leaves_open_listed_and_given_here():
-    assert sorted(GIVEN) == list_presets()["id"].to_pylist()
-    for row in list_presets().to_pylist():
-        assert sorted(row["needs"].split(", ")) == sorted(GIVEN[row["id"]])
+    assert sorted(GIVEN) == list_policies()["id"]
+    for row in list_policies():
+        assert sorted(row.needs) == sorted(GIVEN[row.id])
 
 
 @pytest.mark.parametrize("name", GIVEN)
 def test_every_number_of_a_preset_has_its_source_or_is_the_users(name):
-    policy = preset(name, **GIVEN[name])
+    policy = load_policy(name, **GIVEN[name])
     assert policy.uncited == []
     own = {path for path, citation in policy.citations.items() if citation.source == "given by the user"}
     assert own, "a preset without open numbers would not need this test"
@@ -55,7 +55,7 @@ def test_every_number_of_a_preset_has_its_source_or_is_the_users(name):
 
 @pytest.mark.parametrize("name", GIVEN)
 def test_presets_survive_their_own_toml(name, tmp_path):
-    policy = preset(name, **GIVEN[name])
+    policy = load_policy(name, **GIVEN[name])
     path = tmp_path / "policy.toml"
     path.write_text(policy.to_toml(), encoding="utf-8")
     assert read_policy(path) == policy
@@ -79,16 +79,16 @@ def test_any_text_and_number_survives_toml(text, number):
 
 
 def test_a_preset_asks_for_all_that_is_open_and_for_nothing_else():
-    with pytest.raises(PolicyError, match=r"do not give what must be given: .*month_ratio \(the share of a month"):
-        preset("jinhua")
+    with pytest.raises(PolicyError, match=r"leave open what must be given: .*month_ratio \(the share of a month"):
+        load_policy("jinhua")
     with pytest.raises(UnknownNameError, match="'month_ration'.*Did you mean 'month_ratio'"):
-        preset("jinhua", month_ration=1)
+        load_policy("jinhua", month_ration=1)
     with pytest.raises(UnknownNameError, match="Did you mean 'jinhua'"):
-        preset("jinhau")
+        load_policy("jinhau")
 
 
 def test_replacing_a_section_takes_its_citations_along():
-    policy = preset("jinhua", **GIVEN["jinhua"])
+    policy = load_policy("jinhua", **GIVEN["jinhua"])
     changed = policy.replace(year={"fund": "budget"}, id="mine")
     assert (changed.id, changed.year.fund) == ("mine", "budget")
     assert [path for path in changed.citations if path.startswith("year")] == []
@@ -98,10 +98,10 @@ def test_replacing_a_section_takes_its_citations_along():
 
 
 def test_a_preset_file_is_no_policy_yet():
-    from drgdip.settle.policy import _PRESETS
+    from drgdip.data import ROOT
 
-    with pytest.raises(PolicyError, match="is a preset that leaves open pools"):
-        read_policy(_PRESETS / "jinhua.toml")
+    with pytest.raises(PolicyError, match="leaves open pools"):
+        read_policy(ROOT / "policies" / "jinhua.toml")
 
 
 BAD = {
@@ -183,6 +183,7 @@ def test_files_that_are_no_policy(content, message, tmp_path):
         read_policy(path)
 
 
-def test_the_id_of_a_preset_is_no_file():
-    with pytest.raises(PolicyError, match="It is a preset: `drgdip policies show jilin-dip` prints its file"):
+def test_the_id_of_a_policy_of_the_library_is_no_file():
+    message = r"load_policy\('jilin-dip', …\) makes it, and `drgdip policies show jilin-dip` prints its file"
+    with pytest.raises(PolicyError, match=message):
         read_policy("jilin-dip")

@@ -13,13 +13,13 @@ from drgdip.cli import main
 from drgdip.errors import CaseError, PolicyError
 from drgdip.settle import (
     clear_year,
-    coverage,
-    preset,
+    load_policy,
+    make_statements,
+    measure_coverage,
     price_cases,
     read_policy,
     read_settlement,
     settle_year,
-    statements,
     write_report,
 )
 
@@ -34,7 +34,7 @@ def year():
 
 
 def test_statements_add_up(year):
-    rows = statements(year.clearing).to_pylist()
+    rows = make_statements(year.clearing).to_pylist()
     assert len(rows) == 9 * len(year.clearing.table)
     reached = Decimal(0)
     for row in rows:
@@ -112,7 +112,7 @@ def test_excel_has_every_table_and_its_formulas(year, tmp_path):
 
 
 def test_a_report_of_every_part(tmp_path):
-    policy = preset("jinhua", **GIVEN["jinhua"])
+    policy = load_policy("jinhua", **GIVEN["jinhua"])
     city = make_city(400)
     whole = settle_year(prepare(city, policy), policy, **inputs_of(policy, city))
     text = write_report(whole, policy, tmp_path / "city.html").read_text(encoding="utf-8")
@@ -185,11 +185,11 @@ def test_files_that_do_not_go_together(tmp_path):
 @pytest.mark.parametrize(("covered", "whole"), [(2, 1), (-1, 1), (0, 0), (None, 1)])
 def test_coverage_of_nothing(covered, whole):
     with pytest.raises(PolicyError, match="row 0"):
-        coverage([{"coverage": "fund", "places": "pilots", "year": 2022, "covered": covered, "all": whole}])
+        measure_coverage([{"coverage": "fund", "places": "pilots", "year": 2022, "covered": covered, "all": whole}])
 
 
 def test_coverage_without_a_minimum():
-    row = coverage([{"coverage": "fund", "places": "others", "year": 2022, "covered": 1, "all": 2}])[0]
+    row = measure_coverage([{"coverage": "fund", "places": "others", "year": 2022, "covered": 1, "all": 2}])[0]
     assert (row["share"], row["minimum"], row["met"]) == (0.5, None, None)
 
 

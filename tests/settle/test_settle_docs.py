@@ -9,8 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 from drgdip import settle
-from drgdip.settle import Policy, list_presets
-from drgdip.settle.policy import preset_text
+from drgdip.settle import Policy, list_policies
+from drgdip.settle.policies import policy_text
 
 PAGES = Path(__file__).parent.parent.parent / "docs" / "settlement"
 TEXT = "".join(page.read_text(encoding="utf-8") for page in sorted(PAGES.glob("*.md")))
@@ -39,9 +39,9 @@ def cited(values, path=""):
             yield from cited(value, f"{path}{name}.")
 
 
-@pytest.mark.parametrize("name", list_presets()["id"].to_pylist())
+@pytest.mark.parametrize("name", list_policies()["id"])
 def test_the_page_of_a_preset_equals_its_file(name):
-    values = tomllib.loads(preset_text(name), parse_float=Decimal)
+    values = tomllib.loads(policy_text(name), parse_float=Decimal)
     text = (PAGES / f"{name.partition('-')[0]}.md").read_text(encoding="utf-8")
     assert table_below(text, f"{name}: from the documents") == list(cited(values))
     assert table_below(text, f"{name}: to be given") == [(f"`{key}`", why) for key, why in values["needs"].items()]
@@ -50,7 +50,7 @@ def test_the_page_of_a_preset_equals_its_file(name):
 def test_every_preset_is_listed():
     text = (PAGES / "policies.md").read_text(encoding="utf-8")
     rows = [row for row in table_below(text, "Presets") if row]
-    assert [row[0].strip("`") for row in rows] == list_presets()["id"].to_pylist()
+    assert [row[0].strip("`") for row in rows] == list_policies()["id"]
 
 
 def test_every_field_of_a_policy_is_on_the_page():

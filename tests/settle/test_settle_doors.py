@@ -11,9 +11,9 @@ import pytest
 from settle_city import GIVEN, inputs_of, make_city, prepare
 
 from drgdip import settle
-from drgdip.settle import coverage, preset, settle_year, split_budget
+from drgdip.settle import load_policy, measure_coverage, settle_year, split_budget
 
-POLICY = preset("jinhua", **GIVEN["jinhua"])
+POLICY = load_policy("jinhua", **GIVEN["jinhua"])
 CITY = prepare(make_city(200), POLICY)
 INPUTS = inputs_of(POLICY, CITY)
 KINDS = {
@@ -60,11 +60,30 @@ def test_other_steps_of_every_kind(kind):
         expected,
     )
     counts = pa.table({"coverage": ["fund"], "places": ["pilots"], "year": [2024], "covered": [7], "all": [10]})
-    assert isinstance(coverage(give(counts)), expected)
+    assert isinstance(measure_coverage(give(counts)), expected)
 
 
 @pytest.mark.parametrize(
-    "name", ["policy", "budget", "payment", "monthly", "annual", "review", "simulation", "coverage"]
+    "name",
+    [
+        "annual",
+        "budget",
+        "capital",
+        "coverage",
+        "files",
+        "monthly",
+        "payment",
+        "policies",
+        "policy",
+        "report",
+        "review",
+        "scoring",
+        "sharing",
+        "simulation",
+        "statements",
+        "surplus",
+        "year",
+    ],
 )
 def test_examples_in_docstrings_run(name):
     module = importlib.import_module(f"drgdip.settle.{name}")

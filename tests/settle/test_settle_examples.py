@@ -9,13 +9,13 @@ import pytest
 from drgdip.points import elastic_value
 from drgdip.settle import (
     Policy,
+    cap_reviews,
     clear_year,
-    coverage_minima,
+    list_coverage_minima,
+    measure_surplus,
     month,
     price_cases,
-    review_cap,
     share_surplus,
-    surplus,
 )
 
 EXAMPLES = {
@@ -66,7 +66,7 @@ def test_months_of_a_hospital_in_chongqing(number):
     formula = given["standard"] - given["total_cost"]
     row = {"hospital": "H", "total_cost": given["total_cost"], "standard": given["standard"], "profit_formula": formula}
     row |= {"adjustment": given["official_PL"] - formula, "profit": given["official_PL"]}
-    found = surplus([row], "hospital").table[0]
+    found = measure_surplus([row], "hospital").table[0]
     assert abs(found["profit_formula"] - expected["formula"]) <= tolerance
     assert abs(found["adjustment"] - expected["adjustment"]) <= tolerance
     assert abs(given["total_cost"] / given["cases"] - expected["mean_cost"]) <= tolerance
@@ -79,7 +79,7 @@ def test_c08_c09_profit_adds_up_and_its_mean():
         {"g": "A", "total_cost": zero, "standard": p, "profit_formula": p, "adjustment": zero, "profit": p}
         for p in given["months"]
     ]
-    assert abs(surplus(rows, "g").table[0]["profit"] - expected) <= tolerance
+    assert abs(measure_surplus(rows, "g").table[0]["profit"] - expected) <= tolerance
     given, expected, tolerance = example("C09")
     profit = given["PL"]
     parts = [profit] + [zero] * (given["cases"] - 1)
@@ -87,7 +87,7 @@ def test_c08_c09_profit_adds_up_and_its_mean():
         {"g": "A", "total_cost": zero, "standard": p, "profit_formula": p, "adjustment": zero, "profit": p}
         for p in parts
     ]
-    assert abs(surplus(rows, "g").table[0]["mean_profit"] - expected["mean"]) <= tolerance
+    assert abs(measure_surplus(rows, "g").table[0]["mean_profit"] - expected["mean"]) <= tolerance
 
 
 def test_n04_the_payment_ratio_is_what_the_fund_booked_over_the_cost():
@@ -214,16 +214,17 @@ def test_t06_payable_with_and_without_floor():
 
 def test_t08_coverage():
     given, _, _ = example("T08")
-    rows = coverage_minima().to_pylist()
-    added = [row["added"] for row in rows if row["coverage"] == "institutions"]
+    rows = list_coverage_minima()
+    added = [row.added for row in rows if row.coverage == "institutions"]
     assert added == given["institutions"]
     assert sum(added) == 1
     for kind, name in (("groups", "drg_groups"), ("fund", "fund")):
-        assert [row["minimum"] for row in rows if (row["coverage"], row["places"]) == (kind, "pilots")] == given[name]
+        assert [row.minimum for row in rows if (row.coverage, row.places) == (kind, "pilots")] == given[name]
+    assert rows.row("groups-pilots-2023").year == 2023
 
 
 def test_t09_cap_of_special_review():
     given, expected, _ = example("T09")
     for family, cap in (("DRG", "0.05"), ("DIP", "0.005")):
         rule = policy(review={"cap": Decimal(cap), "outcome": "item"})
-        assert review_cap(given["discharges"], rule) == expected[family]
+        assert cap_reviews(given["discharges"], rule) == expected[family]

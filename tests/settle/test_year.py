@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from settle_twins import month_twin, year_twin
 
 from drgdip.errors import CaseError, DrgdipError, InvariantError, PolicyError, UnknownNameError
-from drgdip.settle import Policy, clear_year, mark_lists, month, price_cases, share_surplus, surplus, working_capital
+from drgdip.settle import (
+    Policy,
+    advance_capital,
+    clear_year,
+    mark_lists,
+    measure_surplus,
+    month,
+    price_cases,
+    share_surplus,
+)
 from drgdip.settle.ledger import Ledger
 
 D = Decimal
@@ -250,18 +259,20 @@ def test_a_pool_without_cases_keeps_its_budget():
 
 def test_layers_of_the_surplus():
     priced = price_cases([case | {"group": "G"} for case in CITY], POLICY, values={"p": 11, "q": 1}).table
-    pool, hospital, group = (surplus(priced, by).table for by in ("pool", ["pool", "hospital"], ["pool", "group"]))
+    pool, hospital, group = (
+        measure_surplus(priced, by).table for by in ("pool", ["pool", "hospital"], ["pool", "group"])
+    )
     assert pool[0]["profit"] == group[0]["profit"] == sum(row["profit"] for row in hospital) == -800
 
 
 def test_working_capital_is_cut_in_proportion():
     last = [{"hospital": name, "pool": "p", "paid": paid} for name, paid in (("A", 1200), ("B", 600))]
-    granted = [row["working_capital"] for row in working_capital(last, POLICY).table]
+    granted = [row["working_capital"] for row in advance_capital(last, POLICY).table]
     assert granted == [150, 75]
-    granted = [row["working_capital"] for row in working_capital(last, POLICY, available={"p": 100}).table]
+    granted = [row["working_capital"] for row in advance_capital(last, POLICY, available={"p": 100}).table]
     assert granted == [D("66.66"), D("33.33")]
     applied = [row | {"applied": 10} for row in last]
-    assert [row["working_capital"] for row in working_capital(applied, POLICY).table] == [10, 10]
+    assert [row["working_capital"] for row in advance_capital(applied, POLICY).table] == [10, 10]
 
 
 def test_lists_in_time_late_and_failed():
@@ -382,7 +393,7 @@ BAD = {
         PolicyError,
         "at least 0",
     ),
-    "no prepayment": (lambda: working_capital([], policy(prepayment=None)), PolicyError, "has no prepayment"),
+    "no prepayment": (lambda: advance_capital([], policy(prepayment=None)), PolicyError, "has no prepayment"),
 }
 
 

@@ -24,14 +24,13 @@ def add(commands: Commands) -> None:
 
 
 def _list(_: argparse.Namespace) -> None:
-    from drgdip.settle import list_presets
+    from drgdip.settle import list_policies
 
-    for row in list_presets().to_pylist():
-        form = row["form"] or "form to be given"
-        print(f"{row['id']:<12} {row['family']}  {form:<16}  {row['title']}")
+    for row in list_policies():
+        print(f"{row.id:<12} {row.family}  {row.form or 'form to be given':<16}  {row.title}")
 
 
 def _show(options: argparse.Namespace) -> None:
-    from drgdip.settle.policy import preset_text
+    from drgdip.settle.policies import policy_text
 
-    print(preset_text(options.policy), end="")
+    print(policy_text(options.policy), end="")

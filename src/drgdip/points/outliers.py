@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from drgdip._columns import Columns, add_columns, labels, nullable
 from drgdip._once import once
+from drgdip._presets import Presets
 from drgdip._sums import blocks
 from drgdip.data import toml_of
 from drgdip.errors import PolicyError, UnknownNameError
@@ -203,8 +204,9 @@ class OutlierPolicy:
 
 
 @once
-def _presets() -> dict[str, dict[str, Any]]:
-    return {preset["name"]: preset for preset in toml_of(_PRESETS)["policy"]}
+def _presets() -> Presets:
+    values = {preset["name"]: preset for preset in toml_of(_PRESETS)["policy"]}
+    return Presets("outlier policy", "list_outlier_policies", values)
 
 
 def list_outlier_policies() -> pa.Table:
@@ -230,7 +232,7 @@ def list_outlier_policies() -> pa.Table:
             "source": preset["source"],
             "note": preset.get("note", ""),
         }
-        for name, preset in _presets().items()
+        for name, preset in _presets().values.items()
     ]
     return pa.Table.from_pylist(rows)
 
@@ -262,33 +264,15 @@ def outlier_policy(name: str, **given: Any) -> OutlierPolicy:
     >>> [(band.name, band.until, band.formula) for band in policy.bands[:2]]
     [('low', 0.5, 'ratio * coefficient * auxiliary'), ('normal', 2.0, 'coefficient * auxiliary')]
     """
-    presets = _presets()
-    if name not in presets:
-        raise UnknownNameError("outlier policy", name, presets, hint="See list_outlier_policies().")
-    preset = dict(presets[name])
-    needs = preset.pop("needs", {})
-    for key in given:
-        if key not in needs:
-            hint = f"The variant {name!r} leaves open: {', '.join(needs) or 'nothing'}."
-            raise UnknownNameError("open number or rule", key, needs, hint=hint)
-    missing = [f"{key} ({why})" for key, why in needs.items() if key not in given]
-    if missing:
-        raise PolicyError(f"the sources of {name!r} leave open what must be given: {'; '.join(missing)}")
-    bands = tuple(Band(**_filled(band, given)) for band in preset.pop("bands"))
-    return OutlierPolicy(bands=bands, **_filled(preset, given))
+    values = _presets().fill(name, given)
+    bands = tuple(_band(band) for band in values.pop("bands"))
+    return OutlierPolicy(bands=bands, **values)
 
 
-def _filled(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """The values, those that begin with $ taken from what is given, and percentile edges as such."""
-    filled = {}
-    for key, value in values.items():
-        if isinstance(value, str) and value.startswith("$"):
-            value = given[value[1:]]  # noqa: PLW2901 - the value that stands for it
-        elif isinstance(value, dict):
-            inner = _filled(value, given)
-            value = ByPercentile(**inner)  # noqa: PLW2901
-        filled[key] = value
-    return filled
+def _band(values: dict[str, Any]) -> Band:
+    """Return a band of the file; an edge that is a table there is a percentile."""
+    until = values.get("until")
+    return Band(**values | ({"until": ByPercentile(**until)} if isinstance(until, dict) else {}))
 
 
 class Classifier:

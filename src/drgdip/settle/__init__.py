@@ -1,12 +1,12 @@
-"""From priced cases to what each hospital is paid: policies, budgets, months, the year, all to the fen.
+"""From priced cases to the money of each hospital: policies, budgets, months, the year, all to the fen.
 
-Steps are pure functions: tables in, tables out, with a ledger of what was checked.
+Steps are pure functions: tables in, tables out, with a ledger of the sums that were checked.
 """
 
 from __future__ import annotations
 
 from drgdip._money import split
-from drgdip.settle.annual import STAGES, Clearing, clear_year, share_surplus, surplus
+from drgdip.settle.annual import STAGES, Clearing, clear_year
 from drgdip.settle.budget import (
     budget_by_factors,
     budget_by_growth,
@@ -15,15 +15,23 @@ from drgdip.settle.budget import (
     hold_reserve,
     split_budget,
 )
-from drgdip.settle.coverage import coverage, coverage_minima
+from drgdip.settle.capital import advance_capital
+from drgdip.settle.coverage import CoverageMinimum, list_coverage_minima, measure_coverage
 from drgdip.settle.files import read_settlement
 from drgdip.settle.ledger import LEDGER, Step
-from drgdip.settle.monthly import mark_lists, month, working_capital
-from drgdip.settle.payment import LIST_STATUSES, PAYMENT_RULES, PAYMENT_STATUSES, price_cases, score_cases
-from drgdip.settle.policy import Citation, Policy, ShareBand, list_presets, preset, read_policy
-from drgdip.settle.report import REPORT_FORMATS, statements, write_report
-from drgdip.settle.review import REVIEW_STATUSES, Review, review_cap, special_review
-from drgdip.settle.simulation import Simulation, Year, settle_year, simulate
+from drgdip.settle.monthly import mark_lists, month
+from drgdip.settle.payment import LIST_STATUSES, PAYMENT_RULES, PAYMENT_STATUSES, price_cases
+from drgdip.settle.policies import PolicyInfo, list_policies, load_policy, read_policy
+from drgdip.settle.policy import Policy
+from drgdip.settle.report import REPORT_FORMATS, write_report
+from drgdip.settle.review import REVIEW_STATUSES, Review, cap_reviews, review_cases
+from drgdip.settle.rules import Citation, ShareBand
+from drgdip.settle.scoring import prepare_cases
+from drgdip.settle.sharing import share_surplus
+from drgdip.settle.simulation import Simulation, simulate
+from drgdip.settle.statements import make_statements
+from drgdip.settle.surplus import measure_surplus
+from drgdip.settle.year import Year, settle_year
 
 __all__ = [
     "LEDGER",
@@ -35,37 +43,39 @@ __all__ = [
     "STAGES",
     "Citation",
     "Clearing",
+    "CoverageMinimum",
     "Policy",
+    "PolicyInfo",
     "Review",
     "ShareBand",
     "Simulation",
     "Step",
     "Year",
+    "advance_capital",
     "budget_by_factors",
     "budget_by_growth",
     "budget_by_item",
     "budget_by_share",
+    "cap_reviews",
     "clear_year",
-    "coverage",
-    "coverage_minima",
     "hold_reserve",
-    "list_presets",
+    "list_coverage_minima",
+    "list_policies",
+    "load_policy",
+    "make_statements",
     "mark_lists",
+    "measure_coverage",
+    "measure_surplus",
     "month",
-    "preset",
+    "prepare_cases",
     "price_cases",
     "read_policy",
     "read_settlement",
-    "review_cap",
-    "score_cases",
+    "review_cases",
     "settle_year",
     "share_surplus",
     "simulate",
-    "special_review",
     "split",
     "split_budget",
-    "statements",
-    "surplus",
-    "working_capital",
     "write_report",
 ]

@@ -1,4 +1,4 @@
-"""What steps of settlement read from tables: keys, money, points, and amounts by pool or hospital."""
+"""Columns of tables as settlement reads them: keys, money, decisions, and amounts by pool or hospital."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from drgdip._arrow import names_of
 from drgdip._columns import Columns, Keys, decode
-from drgdip._money import add_up, fen_of, read_money
+from drgdip._money import add_up, exact_rate, fen_of, read_money
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from decimal import Decimal
 
     from numpy.typing import NDArray
 
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from drgdip.settle.policy import Policy
 
 __all__ = [
+    "NAMES",
+    "NO",
+    "OPEN",
+    "YES",
     "amounts_by",
     "by_pool",
     "decisions",
@@ -30,6 +36,8 @@ __all__ = [
     "keys_of",
     "matched",
     "money",
+    "names_after",
+    "numbers_by_pool",
     "optional_money",
     "places",
     "plain",
@@ -37,9 +45,55 @@ __all__ = [
     "texts",
 ]
 
+#: The columns of cases that settlement reads: other names in ``columns=`` that are like one of these are misspelt.
+NAMES = (
+    "case_id",
+    "patient",
+    "hospital",
+    "pool",
+    "level",
+    "group",
+    "month",
+    "admitted",
+    "discharged",
+    "discharge",
+    "submitted",
+    "list_passed",
+    "list_status",
+    "los",
+    "total_cost",
+    "fund_booked",
+    "patient_paid",
+    "own_paid",
+    "out_of_scope",
+    "deductible",
+    "deductions",
+    "reimbursement_rate",
+    "case_kind",
+    "outlier",
+    "cost_ratio",
+    "stay_ratio",
+    "cross_region",
+    "review_applied",
+    "review_approved",
+    "review_status",
+    "special_reason",
+    "reasonable_cost",
+    "points",
+    "points_status",
+    "payment_rule",
+    "standard",
+    "payable",
+    "profit_formula",
+    "adjustment",
+    "profit",
+)
+#: A decision: true, false, or not made.
+YES, NO, OPEN = 1, 0, -1
+
 
 def money(columns: Columns, name: str) -> Fen:
-    """A column of money as fen; a null or a negative amount is an error that names its row."""
+    """Return a column of money as fen. Raise CaseError with the row where an amount is missing or negative."""
     fen, known = read_money(columns.column(name), f"column {name!r} of {columns.what}")
     bad = np.flatnonzero(~known | (fen < 0))
     if len(bad):
@@ -50,31 +104,31 @@ def money(columns: Columns, name: str) -> Fen:
 
 
 def optional_money(columns: Columns, name: str) -> tuple[Fen, NDArray[np.bool_]]:
-    """A column of money as fen (0 where null or absent), and which rows have a value."""
+    """Return a column of money as fen (0 where null or absent), and which rows have a value."""
     if name not in columns:
         return np.zeros(columns.rows, np.int64), np.zeros(columns.rows, bool)
     return read_money(columns.column(name), f"column {name!r} of {columns.what}")
 
 
 def decisions(columns: Columns, name: str) -> NDArray[np.int8]:
-    """A column of true and false as 1 and 0; -1 where it is null or absent."""
+    """Return a column of true and false as `YES` and `NO`, and `OPEN` where it is null or absent."""
     if name not in columns:
-        return np.full(columns.rows, -1, np.int8)
+        return np.full(columns.rows, OPEN, np.int8)
     column = columns.column(name)
     if pa.types.is_null(column.type):
-        return np.full(columns.rows, -1, np.int8)
+        return np.full(columns.rows, OPEN, np.int8)
     if not pa.types.is_boolean(column.type):
         raise CaseError(f"column {name!r} of {columns.what} holds {column.type}: give true and false")
-    return np.asarray(column.cast(pa.int8()).fill_null(-1))
+    return np.asarray(column.cast(pa.int8()).fill_null(OPEN))
 
 
 def flag(columns: Columns, name: str) -> NDArray[np.bool_]:
-    """A column of true and false; null or absent is false."""
-    return np.equal(decisions(columns, name), 1)
+    """Return a column of true and false, false where it is null or absent."""
+    return np.equal(decisions(columns, name), YES)
 
 
 def holds(columns: Columns, name: str, *wanted: str) -> NDArray[np.bool_]:
-    """Which rows hold one of some texts in a column that may be absent."""
+    """Return which rows hold one of some texts in a column that may be absent."""
     if name not in columns or not wanted:
         return np.zeros(columns.rows, bool)
     codes, values = columns.codes(name)
@@ -82,14 +136,14 @@ def holds(columns: Columns, name: str, *wanted: str) -> NDArray[np.bool_]:
 
 
 def texts(columns: Columns, name: str) -> pa.Array:
-    """A column as texts, null where it is empty or absent."""
+    """Return a column as texts, null where it is empty or absent."""
     if name not in columns:
         return pa.nulls(columns.rows, pa.string())
     return decode(*columns.codes(name))
 
 
 def keys_of(columns: Columns, names: Sequence[str]) -> Keys:
-    """The rows by some columns, every one of which must be filled; whole numbers stay numbers, in their order."""
+    """Return the rows by some columns, which must all be filled. Whole numbers stay numbers, in their order."""
     for name in names:
         bad = np.flatnonzero(columns.codes(name)[0] < 0)
         if len(bad):
@@ -110,15 +164,15 @@ def keys_of(columns: Columns, names: Sequence[str]) -> Keys:
 
 
 def places(keys: Keys) -> list[str]:
-    """The keys in words, for ledgers."""
+    """Return the keys in words, for ledgers."""
     columns = {name: column.to_pylist() for name, column in keys.table.items()}
     return [" ".join(f"{name} {column[row]}" for name, column in columns.items()) for row in range(keys.size)]
 
 
-def pool_rows(columns: Columns, policy: Policy, pool: str = "pool") -> tuple[NDArray[np.integer], list[str]]:
-    """The pool of each row as its number in the policy, and the pools; one that the policy has not is an error."""
-    keys_of(columns, [pool])
-    codes, values = columns.codes(pool)
+def pool_rows(columns: Columns, policy: Policy) -> NDArray[np.integer]:
+    """Return the pool of each row as its number in the policy. Raise UnknownNameError for one that it does not have."""
+    keys_of(columns, ["pool"])
+    codes, values = columns.codes("pool")
     found = values.to_pylist()
     for name in found:
         if name not in policy.pools:
@@ -129,11 +183,11 @@ def pool_rows(columns: Columns, policy: Policy, pool: str = "pool") -> tuple[NDA
                 hint=f"{columns.what} name it; policy {policy.id!r} has {', '.join(policy.pools)}.",
             )
     place = np.array([policy.pools.index(name) for name in found] or [0])
-    return place[codes], list(policy.pools)
+    return np.asarray(place[codes])
 
 
 def by_pool(given: Any, policy: Policy, what: str) -> list[int]:
-    """An amount of fen for each pool of the policy, from a mapping of yuan or a table with pool and amount."""
+    """Return fen for each pool of the policy, from a mapping of yuan or a table with pool and amount."""
     if not isinstance(given, Mapping):
         columns = Columns(given, ["pool", "amount"], what=f"the table {what}=")
         keys = keys_of(columns, ["pool"])
@@ -155,32 +209,56 @@ def by_pool(given: Any, policy: Policy, what: str) -> list[int]:
     return [amounts[pool] for pool in policy.pools]
 
 
-def amounts_by(given: Any, column: str, keys: Keys, what: str) -> Fen:
-    """Fen for each key (hospital, pool …) from a table that may have several rows a key; None is 0 everywhere."""
+def numbers_by_pool(given: Any, column: str, what: str) -> dict[str, Decimal]:
+    """Return rates, values or shares by pool, from a mapping or a table with the pool and a column.
+
+    A float stands for the decimal that it prints as. A null in the table says nothing of its pool.
+    """
+    if isinstance(given, Mapping):
+        return {str(pool): exact_rate(number, f"{what}[{pool!r}]") for pool, number in given.items()}
+    columns = Columns(given, ["pool", column], what=f"the table {what}=")
+    pools = decode(*columns.codes("pool")).to_pylist()
+    if len(set(pools)) < len(pools):
+        raise PolicyError(f"{what}= has a pool twice: leave one of the rows")
+    numbers = zip(pools, columns.column(column).to_pylist(), strict=True)
+    return {pool: exact_rate(number, f"{what}[{pool!r}]") for pool, number in numbers if number is not None}
+
+
+def amounts_by(given: Any, column: str, keys: Keys, what: str, columns: Mapping[str, str] | None = None) -> Fen:
+    """Return fen for each key (hospital, pool …) of a table with any number of rows a key; None is 0 everywhere."""
     if given is None:
         return np.zeros(keys.size, np.int64)
-    columns, row = matched(given, [column], keys, what)
-    fen, known = read_money(columns.column(column), f"column {column!r} of {columns.what}")
+    table, row = matched(given, [column], keys, what, columns)
+    fen, known = read_money(table.column(column), f"column {column!r} of {table.what}")
     if (~known).any():
-        raise CaseError(f"column {column!r} of {columns.what} is missing in row {int(np.flatnonzero(~known)[0])}")
+        raise CaseError(f"column {column!r} of {table.what} is missing in row {int(np.flatnonzero(~known)[0])}")
     return add_up(row, fen, keys.size)
 
 
-def matched(given: Any, needed: list[str], keys: Keys, what: str) -> tuple[Columns, NDArray[np.integer]]:
-    """A table by hospital and pool, and for each of its rows the number of its key."""
+def matched(
+    given: Any, needed: list[str], keys: Keys, what: str, columns: Mapping[str, str] | None = None
+) -> tuple[Columns, NDArray[np.integer]]:
+    """Return the columns of a table by hospital and pool, and for each of its rows the number of its key."""
     names = list(keys.table)
-    columns = Columns(given, [*names, *needed], what=f"the table {what}=")
-    known = Columns(pa.table(keys.table), what="the cases")
-    row = columns.match(names, known)
+    table = Columns(given, [*names, *needed], what=f"the table {what}=", columns=columns)
+    row = table.match(names, Columns(pa.table(keys.table), what="the cases"))
     bad = np.flatnonzero(row < 0)
     if len(bad):
-        key = ", ".join(f"{name} {columns.column(name)[int(bad[0])].as_py()!r}" for name in names)
+        key = ", ".join(f"{name} {table.column(name)[int(bad[0])].as_py()!r}" for name in names)
         raise CaseError(f"{what}= has {key} in row {bad[0]}, which has no cases: mend the key, or take the row out")
-    return columns, row
+    return table, row
+
+
+def names_after(columns: Mapping[str, str] | None, table: Any, made: Iterable[str]) -> Mapping[str, str] | None:
+    """Return the names of columns for the table of a step, which adds those of `made` that it has by these names."""
+    if columns is None:
+        return None
+    added = set(made).intersection(names_of(table))
+    return {name: theirs for name, theirs in columns.items() if name not in added}
 
 
 def plain(table: pa.Table) -> pa.Table:
-    """The table with dictionaries and views of texts as plain texts: right for tables of policy, which are short."""
+    """Return a short table with dictionaries and views of texts as plain texts."""
     for index, field in enumerate(table.schema):
         kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
         if pa.types.is_string_view(kind):

@@ -1,4 +1,4 @@
-"""Budgets (总额预算): how much a pool has for the year, and how it is split without losing a fen."""
+"""Budgets (总额预算): the money of a pool for the year, and its splits, which lose no fen."""
 
 from __future__ import annotations
 
@@ -9,14 +9,27 @@ import numpy as np
 import pyarrow as pa
 
 from drgdip._arrow import to_arrow, to_kind
-from drgdip._columns import Columns, add_columns
-from drgdip._money import add_up, exact, fen_of, read_money, round_over, split_fen, to_yuan, yuan_of
+from drgdip._columns import Columns, add_columns, as_list
+from drgdip._money import (
+    add_up,
+    exact,
+    exact_rate,
+    fen_of,
+    read_money,
+    round_over,
+    rounded,
+    split_fen,
+    to_yuan,
+    yuan_of,
+)
 from drgdip.errors import PolicyError
 from drgdip.settle._inputs import keys_of, places, plain
 from drgdip.settle.ledger import Ledger, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from drgdip._money import Fen
     from drgdip.settle.policy import Policy
@@ -39,8 +52,8 @@ def budget_by_growth(last_year: Mapping[str, Any], growth: Mapping[str, Any], *,
     last_year
         The fund's actual inpatient payments of the year before, yuan by pool, cross-region care included.
     growth
-        The parts that the growth rate was negotiated from, such as admissions, prices or the provincial target,
-        as shares of 1; they are added. A part may be negative.
+        The negotiated parts of the growth rate, such as admissions, prices or the provincial target, as shares of 1.
+        They are added. A part may be negative.
     highest
         A cap on the growth rate; None where there is none.
 
@@ -56,7 +69,7 @@ def budget_by_growth(last_year: Mapping[str, Any], growth: Mapping[str, Any], *,
 
     Notes
     -----
-    金华市 DRG 付费国家试点工作方案 (2019), (一)1. The parts are named there; how they are weighed is negotiated.
+    金华市 DRG 付费国家试点工作方案 (2019), (一)1. The plan names the parts; their weights are negotiated.
 
     Examples
     --------
@@ -81,7 +94,7 @@ def budget_by_factors(
         The fund's payments of the year before, yuan by pool.
     factors
         The effect of each factor as a share of 1, negative where it lowers spending (price cuts of centralised
-        purchase); they are added. The published text names two of the six and no number.
+        purchase). They are added. The published text names two of the six and no number.
     agreed
         The factors as they came out, when the budget is renegotiated at year end: those that changed.
 
@@ -115,36 +128,32 @@ def budget_by_factors(
 
 
 def _grown(last_year: Mapping[str, Any], rate: Decimal, step: str) -> Step:
+    """Return last year's amounts grown by a rate."""
     rows, ledger = [], Ledger(step)
     for pool, amount in last_year.items():
         before = fen_of(amount, f"last_year[{pool!r}]")
-        after = _half_away(before * (1 + rate))
+        after = rounded(before * (1 + rate))
         if before < 0 or after <= 0:
             raise PolicyError(
                 f"the budget of {pool!r} would be {yuan_of(after)} yuan: give amounts and growth that leave one"
             )
         rows.append({"pool": pool, "last_year": yuan_of(before), "growth": rate, "amount": yuan_of(after)})
         ledger.check(
-            "budget = last year + growth", [f"pool {pool}"], after, before + _half_away(before * rate), total=False
+            "budget = last year + growth", [f"pool {pool}"], after, before + rounded(before * rate), total=False
         )
     return Step(rows, ledger.table())
 
 
-def _half_away(fen: Decimal) -> int:
-    whole = int(abs(fen) + Decimal("0.5"))
-    return whole if fen >= 0 else -whole
-
-
 def budget_by_item(total: Mapping[str, Any], less: Mapping[str, Mapping[str, Any]]) -> Step:
-    """Budget by expenditure item: the inpatient budget less what is not paid by disease.
+    """Budget by expenditure item: the inpatient budget less the items that are not paid by disease.
 
     Parameters
     ----------
     total
         The inpatient budget, yuan by pool.
     less
-        What is taken off, yuan by pool for each item: the regional adjustment fund, cross-region care, care that
-        is paid otherwise.
+        Items to be taken off, yuan by pool for each: the regional adjustment fund, cross-region care, care that is paid
+        otherwise.
 
     Returns
     -------
@@ -226,14 +235,14 @@ def budget_by_share(total: Mapping[str, Any], share: Mapping[str, Any]) -> Step:
             raise PolicyError(
                 f"pool {pool!r}: total {amount}, share {part}; give yuan above 0 and a share above 0 and at most 1"
             )
-        given = _half_away(whole * part)
+        given = rounded(whole * part)
         money = {"total": yuan_of(whole), "share": part, "amount": yuan_of(given), "rest": yuan_of(whole - given)}
         rows.append({"pool": pool, **money})
         ledger.check("amount + rest = total", [f"pool {pool}"], given + (whole - given), whole, total=False)
     return Step(rows, ledger.table())
 
 
-def hold_reserve(budget: Any, policy: Policy) -> Step:
+def hold_reserve(budget: Any, policy: Policy, *, columns: Mapping[str, str] | None = None) -> Step:
     """Hold back the reserve (风险金、调节金) of each budget, as the policy's ``budget.reserve`` says.
 
     Parameters
@@ -242,6 +251,8 @@ def hold_reserve(budget: Any, policy: Policy) -> Step:
         A table with ``amount`` (yuan), such as the steps before give.
     policy
         The policy.
+    columns
+        The table's name of the column by the library's name, such as ``{"amount": "金额"}``.
 
     Returns
     -------
@@ -263,8 +274,7 @@ def hold_reserve(budget: Any, policy: Policy) -> Step:
     """
     if policy.budget is None:
         raise PolicyError(f"policy {policy.id!r} says nothing of budgets: add [budget] with method and reserve")
-    columns = Columns(budget, ["amount"], what="the budget")
-    amount = _amounts(columns)
+    amount = _amounts(Columns(budget, ["amount"], what="the budget", columns=columns))
     held = round_over(amount, int(policy.budget.reserve.scaleb(12)), 10**12)
     table = add_columns(budget, {"amount": to_yuan(amount - held), "reserve": to_yuan(held)})
     kept, _ = read_money(Columns(table).column("amount"), "column 'amount' of the result")
@@ -273,15 +283,18 @@ def hold_reserve(budget: Any, policy: Policy) -> Step:
     return Step(table, ledger.table())
 
 
-def _amounts(columns: Columns) -> Fen:
-    amount, known = read_money(columns.column("amount"), "column 'amount' of the budget")
+def _amounts(table: Columns) -> Fen:
+    """Return the amounts of a budget. Raise PolicyError where one is missing or negative."""
+    amount, known = read_money(table.column("amount"), "column 'amount' of the budget")
     bad = np.flatnonzero(~known | (amount < 0))
     if len(bad):
         raise PolicyError(f"the budget has no amount of at least 0 in row {bad[0]}: give yuan of at least 0")
     return amount
 
 
-def split_budget(budget: Any, shares: Any, by: str | Sequence[str], *, share: str = "share") -> Step:
+def split_budget(
+    budget: Any, shares: Any, by: str | Sequence[str], *, columns: Mapping[str, str] | None = None
+) -> Step:
     """Split a budget, by care, form of payment, month or hospital, to the fen.
 
     Parameters
@@ -289,17 +302,17 @@ def split_budget(budget: Any, shares: Any, by: str | Sequence[str], *, share: st
     budget
         A table with ``amount`` (yuan) and the columns that the amounts belong to, such as ``pool``.
     shares
-        A table with the columns ``by``, the share, and as many of the budget's own columns as the shares depend
-        on. A share is a number of at least 0 (a part of 1, a count of discharges, points …).
+        A table with the columns ``by``, ``share``, and as many of the budget's own columns as the shares depend on. A
+        share is a number of at least 0 (a part of 1, a count of discharges, points …).
     by
         The new columns.
-    share
-        The column of the share.
+    columns
+        The tables' names of ``amount`` and ``share``, such as ``{"amount": "金额", "share": "人次"}``.
 
     Returns
     -------
     Table: a row for each row of the budget and each new key, with the budget's columns, the new ones, and
-    ``amount``. A reserve is a part like any other. Ledger: the parts make each amount.
+    ``amount``. A reserve is a part as any other. Ledger: the parts make each amount.
 
     Raises
     ------
@@ -308,8 +321,8 @@ def split_budget(budget: Any, shares: Any, by: str | Sequence[str], *, share: st
 
     Notes
     -----
-    Which splits a place makes stands in its policy (``budget.split``). The fen left over go by largest remainder,
-    ties to the key that sorts first.
+    The policy of a place has its splits (``budget.split``). The fen left over go by largest remainder, ties to the key
+    that sorts first.
 
     Examples
     --------
@@ -319,20 +332,13 @@ def split_budget(budget: Any, shares: Any, by: str | Sequence[str], *, share: st
     resident inpatient 66.67
     resident outpatient 33.33
     """
-    new = [by] if isinstance(by, str) else list(by)
-    whole = Columns(plain(to_arrow(budget)), ["amount"], what="the budget")
-    own = [name for name in whole.names if name != "amount" and name not in new]
-    parts = Columns(plain(to_arrow(shares)), [*new, share], what="the shares")
-    common = [name for name in own if name in parts]
-    amount = _amounts(whole)
-    sizes = _shares(parts, share)
-    for_row = keys_of(parts, new)
-    rank = for_row.codes
-    if common:
-        pairs = _pairs(whole, parts, common)
-    else:
-        pairs = (np.repeat(np.arange(whole.rows), parts.rows), np.tile(np.arange(parts.rows), whole.rows))
-    of_budget, of_share = pairs
+    new = as_list(by)
+    whole = Columns(plain(to_arrow(budget)), ["amount"], what="the budget", columns=_named(columns, "amount"))
+    parts = Columns(plain(to_arrow(shares)), [*new, "share"], what="the shares", columns=_named(columns, "share"))
+    own = [name for name in whole.names if name not in {"amount", whole.own_name("amount"), *new}]
+    amount, sizes = _amounts(whole), _shares(parts)
+    rank = keys_of(parts, new).codes
+    of_budget, of_share = _pairs(whole, parts, [name for name in own if name in parts])
     total = add_up(of_budget, sizes[of_share], whole.rows)
     for row in np.flatnonzero((total == 0) & (amount > 0)):
         key = ", ".join(f"{name} {whole.column(name)[int(row)].as_py()!r}" for name in own) or f"row {row}"
@@ -341,28 +347,31 @@ def split_budget(budget: Any, shares: Any, by: str | Sequence[str], *, share: st
     order = np.lexsort((rank[of_share], of_budget))
     of_budget, of_share, found = of_budget[order], of_share[order], found[order]
     ledger = Ledger("split budget")
-    where = (
-        places(keys_of(whole, own))
-        if own and whole.keys(own).size == whole.rows
-        else [f"row {n}" for n in range(whole.rows)]
+    ledger.check(
+        f"sum over {', '.join(new)} = amount", _places(whole, own), add_up(of_budget, found, whole.rows), amount
     )
-    where = (
-        [where[code] for code in whole.keys(own).codes]
-        if own and len(where) == whole.rows and whole.keys(own).size == whole.rows
-        else where
-    )
-    ledger.check(f"sum over {', '.join(new)} = amount", where, add_up(of_budget, found, whole.rows), amount)
-    columns = {name: whole.column(name).take(pa.array(of_budget)) for name in own}
-    columns |= {name: parts.column(name).take(pa.array(of_share)) for name in new}
-    return Step(to_kind(pa.table({**columns, "amount": to_yuan(found)}), budget), ledger.table())
+    result = {name: whole.column(name).take(pa.array(of_budget)) for name in own}
+    result |= {name: parts.column(name).take(pa.array(of_share)) for name in new}
+    return Step(to_kind(pa.table({**result, "amount": to_yuan(found)}), budget), ledger.table())
 
 
-def _shares(parts: Columns, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Shares as whole numbers of one unit, exactly."""
-    values = [
-        exact(repr(value) if isinstance(value, float) else value, f"share of row {row}")
-        for row, value in enumerate(parts.column(name).to_pylist())
-    ]
+def _named(columns: Mapping[str, str] | None, name: str) -> dict[str, str]:
+    """Return the part of ``columns=`` that is for one of the two tables."""
+    return {name: columns[name]} if columns and name in columns else {}
+
+
+def _places(whole: Columns, own: Sequence[str]) -> list[str]:
+    """Return the rows of a budget in words: their keys, where these tell them apart."""
+    keys = whole.keys(own)
+    if not own or keys.size != whole.rows:
+        return [f"row {row}" for row in range(whole.rows)]
+    named = places(keys_of(whole, own))
+    return [named[code] for code in keys.codes]
+
+
+def _shares(parts: Columns) -> NDArray[np.int64]:
+    """Return shares as whole numbers of one unit, exactly."""
+    values = [exact_rate(value, f"share of row {row}") for row, value in enumerate(parts.column("share").to_pylist())]
     for row, value in enumerate(values):
         if value < 0:
             raise PolicyError(f"the share of row {row} is {value}: give a number of at least 0")
@@ -371,7 +380,9 @@ def _shares(parts: Columns, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 def _pairs(whole: Columns, parts: Columns, common: Sequence[str]) -> tuple[Any, Any]:
-    """Rows of the budget and of the shares that have the same key."""
+    """Return the rows of the budget and of the shares that have the same key; without a key, all pairs of rows."""
+    if not common:
+        return np.repeat(np.arange(whole.rows), parts.rows), np.tile(np.arange(parts.rows), whole.rows)
     mine, theirs = keys_of(whole, common), keys_of(parts, common)
     place = Columns(pa.table(theirs.table), what="the shares").match(
         common, Columns(pa.table(mine.table), what="the budget")

@@ -1,32 +1,61 @@
-"""Coverage: how much of a place's institutions, groups and fund is paid by disease, against what a plan asks."""
+"""Coverage by disease payment of a place's institutions, groups and fund, against the minima of a plan."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from drgdip._columns import Columns, add_columns
+from drgdip._listing import Listing
 from drgdip._money import read_money
 from drgdip.data import rows_of
 from drgdip.errors import PolicyError
 
-__all__ = ["coverage", "coverage_minima"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["CoverageMinimum", "list_coverage_minima", "measure_coverage"]
 
 _PLAN = "policies/jilin-coverage.csv"
 
 
-def coverage_minima() -> pa.Table:
+class CoverageMinimum(NamedTuple):
+    """The coverage that a plan asks for by the end of a year.
+
+    Attributes
+    ----------
+    id
+        Coverage, places and year, such as ``groups-pilots-2023``.
+    coverage
+        ``institutions``, ``groups`` or ``fund``.
+    places
+        ``pilots`` or ``others``; ``drg_pilots`` for institutions.
+    year
+        Year by the end of which the minimum holds.
+    minimum
+        Share of 1.
+    added
+        Share that the plan adds in the year, where it states that; else None.
+    """
+
+    id: str
+    coverage: str
+    places: str
+    year: int
+    minimum: Decimal
+    added: Decimal | None
+
+
+def list_coverage_minima() -> Listing[CoverageMinimum]:
     """List the coverage that Jilin's plan asks of its places, year by year.
 
     Returns
     -------
-    A table with ``coverage`` (institutions, groups, fund), ``places`` (pilots, others; drg_pilots for institutions),
-    ``year``, ``minimum`` (share of 1, to be reached by the end of the year) and ``added`` (what the plan adds in
-    the year, where it states that; else null). What the plan says without a number, such as all eligible
-    institutions, is not in it.
+    A listing with a `CoverageMinimum` for each coverage, kind of place and year. Demands of the plan without a number,
+    such as all eligible institutions, are not in it.
 
     Notes
     -----
@@ -34,38 +63,30 @@ def coverage_minima() -> pa.Table:
 
     Examples
     --------
-    >>> rows = coverage_minima().to_pylist()
-    >>> [str(row["minimum"]) for row in rows if row["coverage"] == "institutions"]
+    >>> [str(row.minimum) for row in list_coverage_minima() if row.coverage == "institutions"]
     ['0.40', '0.70', '1.00']
     """
-    result: list[dict[str, Any]] = []
+    minima: list[CoverageMinimum] = []
     reached: dict[tuple[str, str], Decimal] = {}
     for row in rows_of(_PLAN):
-        key, number = (row["coverage"], row["places"]), Decimal(row["minimum"])
+        key, number = (row["coverage"], row["places"]), Decimal(row["minimum"]).quantize(Decimal("0.01"))
         stepwise = row["counted"] == "added"
         reached[key] = reached.get(key, Decimal(0)) + number if stepwise else number
-        result.append(
-            {
-                "coverage": row["coverage"],
-                "places": row["places"],
-                "year": int(row["year"]),
-                "minimum": reached[key],
-                "added": number if stepwise else None,
-            }
-        )
-    share = pa.decimal128(3, 2)
-    schema = [("coverage", pa.string()), ("places", pa.string()), ("year", pa.int64()), ("minimum", share)]
-    return pa.Table.from_pylist(result, pa.schema([*schema, ("added", share)]))
+        name = "-".join((*key, row["year"]))
+        minima.append(CoverageMinimum(name, *key, int(row["year"]), reached[key], number if stepwise else None))
+    return Listing(minima, CoverageMinimum._fields)
 
 
-def coverage(counts: Any) -> Any:
-    """Compare coverage with what Jilin's plan asks.
+def measure_coverage(counts: Any, *, columns: Mapping[str, str] | None = None) -> Any:
+    """Measure coverage, and compare it with Jilin's plan.
 
     Parameters
     ----------
     counts
-        A table with ``coverage``, ``places`` and ``year`` as in `coverage_minima`, and ``covered`` and ``all``: numbers
-        of institutions or groups, or yuan of the fund.
+        A table with ``coverage``, ``places`` and ``year`` as in `list_coverage_minima`, and ``covered`` and ``all``:
+        numbers of institutions or groups, or yuan of the fund.
+    columns
+        The table's names of columns by the library's names, such as ``{"year": "年度"}``.
 
     Returns
     -------
@@ -79,22 +100,24 @@ def coverage(counts: Any) -> Any:
     Examples
     --------
     >>> row = {"coverage": "groups", "places": "pilots", "year": 2023, "covered": 500, "all": 625}
-    >>> coverage([row])[0]["share"], coverage([row])[0]["met"]
+    >>> measured = measure_coverage([row])[0]
+    >>> measured["share"], measured["met"]
     (0.8, True)
     """
-    columns = Columns(counts, ["coverage", "places", "year", "covered", "all"], what="the counts")
-    minima = Columns(coverage_minima(), what="the plan")
     keys = ["coverage", "places", "year"]
-    place = columns.match(keys, minima)
-    covered, there = read_money(columns.column("covered"), "column 'covered' of the counts")
-    whole, known = read_money(columns.column("all"), "column 'all' of the counts")
+    table = Columns(counts, [*keys, "covered", "all"], what="the counts", columns=columns)
+    minima = list_coverage_minima()
+    place = table.match(keys, Columns(minima.to_arrow(), what="the plan"))
+    covered, there = read_money(table.column("covered"), "column 'covered' of the counts")
+    whole, known = read_money(table.column("all"), "column 'all' of the counts")
     bad = np.flatnonzero(~(there & known & (covered >= 0) & (covered <= whole) & (whole > 0)))
     if len(bad):
         raise PolicyError(f"the counts, row {bad[0]}: give 0 <= covered <= all, and all above 0")
-    lowest = [*minima.column("minimum").to_pylist(), None]
+    lowest = [*(row.minimum for row in minima), None]
+    minimum = [lowest[code] for code in place]
     met = [
-        None if lowest[code] is None else int(part) >= lowest[code] * int(total)
-        for part, total, code in zip(covered, whole, place, strict=True)
+        None if least is None else int(part) >= least * int(total)
+        for part, total, least in zip(covered, whole, minimum, strict=True)
     ]
-    minimum = pa.array([lowest[code] for code in place], pa.decimal128(3, 2))
-    return add_columns(counts, {"share": covered / whole, "minimum": minimum, "met": pa.array(met, pa.bool_())})
+    shares = {"minimum": pa.array(minimum, pa.decimal128(3, 2)), "met": pa.array(met, pa.bool_())}
+    return add_columns(counts, {"share": covered / whole, **shares})

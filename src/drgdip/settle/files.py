@@ -1,4 +1,4 @@
-"""Files of cases for settlement: names of the field to canonical ones, numbers, flags and dates from texts."""
+"""Files of cases for settlement: aliases to the library's names, texts to numbers, flags and dates."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from drgdip._arrays import from_days, is_text, read_days, read_flags, read_numbe
 from drgdip._arrow import from_numpy, one_chunk
 from drgdip.cases.fields import CODE_COLUMNS, resolve
 from drgdip.cases.readers import read_table
-from drgdip.errors import CaseError
+from drgdip.errors import CaseError, UnknownNameError
 from drgdip.settle._inputs import plain
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
 
 __all__ = ["read_settlement"]
 
@@ -37,14 +38,16 @@ _FLAGS = ("cross_region", "review_applied", "review_approved")
 _DATES = ("admitted", "discharged")
 
 
-def read_settlement(*paths: str | os.PathLike[str]) -> pa.Table:
-    """Read files of cases, or of what settlement knows of hospitals, one below the other.
+def read_settlement(*paths: str | os.PathLike[str], columns: Mapping[str, str] | None = None) -> pa.Table:
+    """Read files of cases, or of amounts by hospital, one below the other.
 
     Parameters
     ----------
     paths
         CSV, JSON, JSON lines or Parquet, all with the same columns. Columns may have the names of docs/cases.md;
         those of settlement have the names that its functions ask for.
+    columns
+        The files' names of columns by the library's names, such as ``{"points": "点数"}``.
 
     Returns
     -------
@@ -53,6 +56,8 @@ def read_settlement(*paths: str | os.PathLike[str]) -> pa.Table:
 
     Raises
     ------
+    UnknownNameError
+        A name of ``columns=`` that the files do not have.
     CaseError
         A file that cannot be read, or a value that is no number, flag or date, with file, column and row.
 
@@ -61,7 +66,7 @@ def read_settlement(*paths: str | os.PathLike[str]) -> pa.Table:
     >>> read_settlement("docs/examples/settlement.csv").column_names[:4]
     ['case_id', 'hospital', 'pool', 'level']
     """
-    tables = [_typed(read_table(path), str(path)) for path in paths]
+    tables = [_typed(_renamed(read_table(path), columns or {}), str(path)) for path in paths]
     if not tables:
         raise CaseError("no file is named: name at least one")
     for path, table in zip(paths, tables, strict=True):
@@ -73,7 +78,19 @@ def read_settlement(*paths: str | os.PathLike[str]) -> pa.Table:
         raise CaseError(f"{paths[0]} and the files after it hold different types: {error}") from error
 
 
+def _renamed(table: pa.Table, columns: Mapping[str, str]) -> pa.Table:
+    """Return the table with the columns of ``columns=`` under the library's names."""
+    own = table.column_names
+    for name, theirs in columns.items():
+        if theirs not in own:
+            hint = f"columns= gives it for {name!r}; the columns are {', '.join(own)}."
+            raise UnknownNameError("column", theirs, own, hint=hint)
+    ours = {theirs: name for name, theirs in columns.items()}
+    return table.rename_columns([ours.get(name, name) for name in own])
+
+
 def _typed(table: pa.Table, path: str) -> pa.Table:
+    """Return a table under the library's names, with numbers, flags and dates read."""
     table = plain(table)
     names = {name: column for column, name in resolve(tuple(table.column_names)).single.items()}
     table = table.rename_columns(

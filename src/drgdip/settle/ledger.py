@@ -1,4 +1,4 @@
-"""Ledgers: what must be equal after a step of settlement, shown with both sides; a difference is an error."""
+"""Ledgers: sums that must be equal after a step of settlement, with both sides. A difference is an error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LEDGER", "Ledger", "Step"]
 
-#: The columns of a ledger: the step, what must hold, where, both sides, their unit (yuan, points, cases), the relation.
+#: The columns of a ledger: the step, the invariant, where it must hold, both sides, their unit (yuan, points, cases),
+#: the relation.
 LEDGER = pa.schema(
     [
         ("step", pa.string()),
@@ -37,7 +38,7 @@ class Step(NamedTuple):
     table
         The step's table, in the caller's kind of container.
     ledger
-        What was checked: an Arrow table with the columns of `LEDGER`. Every row holds; otherwise the step would
+        Sums that were checked: an Arrow table with the columns of `LEDGER`. Every row holds; otherwise the step would
         have raised `InvariantError`.
     """
 
@@ -46,7 +47,7 @@ class Step(NamedTuple):
 
 
 class Ledger:
-    """Collects what one step checks."""
+    """The checks of one step."""
 
     def __init__(self, step: str) -> None:
         self.step = step
@@ -64,10 +65,10 @@ class Ledger:
         unit: str = "yuan",
         total: bool = True,
     ) -> None:
-        """Note an invariant at each place; raise `InvariantError` with the places where it fails.
+        """Note an invariant at each place. Raise `InvariantError` with the places where it fails.
 
-        Left and right are whole multiples of ``10 ** -digits``. With ``total``, all places are checked and what is
-        noted is one line with their sums, so that a ledger stays short.
+        Left and right are whole multiples of ``10 ** -digits``. With ``total``, all places are checked and one line
+        with their sums is noted, so that a ledger stays short.
         """
         one, other = (np.broadcast_to(np.asarray(side, np.int64), len(where)) for side in (left, right))
         holds = one == other if relation == "=" else one <= other
@@ -99,5 +100,5 @@ class Ledger:
         return pa.Table.from_pylist([{"step": self.step, **dict(zip(names, row, strict=True))} for row in rows], LEDGER)
 
     def table(self) -> pa.Table:
-        """The ledger as a table."""
+        """Return the ledger as a table."""
         return self._table(self.rows)

@@ -1,4 +1,4 @@
-"""Special review (特例单议): who may apply, how many are approved, and what is published."""
+"""Special review (特例单议): triggers, the cap on approvals, and the statistics that are published."""
 
 from __future__ import annotations
 
@@ -11,17 +11,29 @@ from drgdip._arrow import to_kind
 from drgdip._columns import Columns, add_columns, labels
 from drgdip._money import add_up, to_yuan
 from drgdip.errors import PolicyError
-from drgdip.settle._inputs import decisions, flag, keys_of, money, pool_rows
+from drgdip.settle._inputs import NAMES, NO, OPEN, YES, decisions, flag, keys_of, money, pool_rows
 from drgdip.settle.ledger import Ledger
 
 if TYPE_CHECKING:
-    from drgdip.settle.policy import Policy
+    from collections.abc import Mapping
 
-__all__ = ["REVIEW_STATUSES", "Review", "review_cap", "special_review"]
+    from numpy.typing import NDArray
+
+    from drgdip._columns import Keys
+    from drgdip._money import Fen
+    from drgdip.settle.policy import Policy
+    from drgdip.settle.rules import ReviewRules
+
+__all__ = ["REVIEW_COLUMNS", "REVIEW_STATUSES", "Review", "cap_reviews", "review_cases"]
 
 #: none: not applied for; approved; refused by the panel; pending: the panel has not decided; ineligible: no trigger of
 #: the policy fits; over_cap: the pool's cap is used up by cases that rank before it.
 REVIEW_STATUSES = ("none", "approved", "refused", "pending", "ineligible", "over_cap")
+_NONE, _APPROVED, _REFUSED, _PENDING, _INELIGIBLE, _OVER_CAP = range(len(REVIEW_STATUSES))
+#: The columns that special review adds.
+REVIEW_COLUMNS = ("review_trigger", "review_rank", "review_status")
+_TRIGGERS = ("cost", "stay", "reason")
+_NEEDED = ("case_id", "hospital", "pool", "total_cost", "review_applied", "review_approved")
 
 
 class Review(NamedTuple):
@@ -32,9 +44,9 @@ class Review(NamedTuple):
     table
         The caller's table with the outcome of each case.
     publication
-        What is to be published, by hospital and pool.
+        The statistics to be published, by hospital and pool.
     ledger
-        What was checked.
+        Sums that were checked.
     """
 
     table: Any
@@ -42,8 +54,8 @@ class Review(NamedTuple):
     ledger: pa.Table
 
 
-def review_cap(discharges: int, policy: Policy) -> int:
-    """The most cases that special review may take: the policy's share of the discharges, rounded down.
+def cap_reviews(discharges: int, policy: Policy) -> int:
+    """Return the most cases that special review may take: the policy's share of the discharges, rounded down.
 
     Parameters
     ----------
@@ -69,7 +81,7 @@ def review_cap(discharges: int, policy: Policy) -> int:
     Examples
     --------
     >>> from drgdip.settle import read_policy
-    >>> review_cap(20000, read_policy("docs/examples/policy.toml"))
+    >>> cap_reviews(20000, read_policy("docs/examples/policy.toml"))
     1000
     """
     if policy.review is None:
@@ -79,7 +91,7 @@ def review_cap(discharges: int, policy: Policy) -> int:
     return int(policy.review.cap * discharges)
 
 
-def special_review(cases: Any, policy: Policy) -> Review:
+def review_cases(cases: Any, policy: Policy, *, columns: Mapping[str, str] | None = None) -> Review:
     """Decide special review: triggers, ranking, cap, and the statistics that are published.
 
     Parameters
@@ -88,15 +100,17 @@ def special_review(cases: Any, policy: Policy) -> Review:
         All discharges of the period: ``case_id``, ``hospital``, ``pool``, ``review_applied`` (true or false),
         ``review_approved`` (the panel's decision: true, false, null while open), ``total_cost`` (yuan), and
         ``cost_ratio`` and ``stay_ratio`` (the stay over the group's mean stay) for triggers of the policy;
-        ``special_reason`` (text: new technology, several departments …) makes a case eligible whatever its ratios.
+        ``special_reason`` (text: new technology, several departments …) makes a case eligible at any ratio.
     policy
         The policy: ``review.cap``, ``review.cost_ratio``, ``review.stay_ratio``.
+    columns
+        The table's names of columns by the library's names, such as ``{"total_cost": "总费用"}``.
 
     Returns
     -------
     Table: the caller's with ``review_trigger`` (cost, stay, reason; null for none), ``review_rank`` (in the pool,
-    among what the panel approved: the highest cost ratio first, then the higher cost, then the case number) and
-    ``review_status`` (one of `REVIEW_STATUSES`). Publication: a row a hospital and pool with ``discharges``,
+    among the cases that the panel approved: the highest cost ratio first, then the higher cost, then the case number)
+    and ``review_status`` (one of `REVIEW_STATUSES`). Publication: a row a hospital and pool with ``discharges``,
     ``applied``, ``approved``, ``approval_ratio`` (null without applications), ``approved_cost`` (yuan). Ledger:
     approved <= applied; approved <= cap of each pool; every application has one outcome.
 
@@ -110,8 +124,8 @@ def special_review(cases: Any, policy: Policy) -> Review:
     Notes
     -----
     Triggers: long stay, high cost, new drug or technology, complex, several departments (Measures 2025, article
-    20). Publication by hospital: Tianjin notice of 2024; DIP 3.0 draft, chapter 6. How to rank when more are
-    approved than the cap allows is not in the sources.
+    20). Publication by hospital: Tianjin notice of 2024; DIP 3.0 draft, chapter 6. The sources do not say how to rank
+    when more are approved than the cap allows.
 
     Examples
     --------
@@ -121,65 +135,60 @@ def special_review(cases: Any, policy: Policy) -> Review:
     >>> cases = [case | {"case_id": str(number), "review_approved": None} for number in range(20)]
     >>> for number in (3, 4):
     ...     cases[number] |= {"review_applied": True, "review_approved": True, "cost_ratio": float(number)}
-    >>> reviewed = special_review(cases, policy)
+    >>> reviewed = review_cases(cases, policy)
     >>> reviewed.table[3]["review_status"], reviewed.table[4]["review_status"]
     ('over_cap', 'approved')
     """
-    review_cap(0, policy)
+    cap_reviews(0, policy)
     rules = policy.review
     assert rules is not None
-    names = Columns(cases).names
-    ratios = {"cost": ("cost_ratio", rules.cost_ratio), "stay": ("stay_ratio", rules.stay_ratio)}
-    wanted = [name for name, edge in ratios.values() if edge is not None or name in names]
-    optional = [name for name in ("special_reason",) if name in names]
-    columns = Columns(
-        cases, ["case_id", "hospital", "pool", "total_cost", "review_applied", "review_approved", *wanted, *optional]
-    )
-    pools, _ = pool_rows(columns, policy)
-    keys = keys_of(columns, ["hospital", "pool"])
-    cost = money(columns, "total_cost")
-    applied, decided = flag(columns, "review_applied"), decisions(columns, "review_approved")
-
-    trigger = np.full(columns.rows, -1, np.int8)
-    if "special_reason" in columns:
-        trigger[columns.codes("special_reason")[0] >= 0] = 2
-    for number, (name, edge) in enumerate(ratios.values()):
-        if edge is not None:
-            trigger[(trigger < 0) & (columns.numbers(name) > float(edge))] = number
+    table = Columns(cases, columns=columns, optional=NAMES)
+    edges = {"cost_ratio": rules.cost_ratio, "stay_ratio": rules.stay_ratio}
+    wanted = [name for name, edge in edges.items() if edge is not None or name in table]
+    table.require([*_NEEDED, *wanted, *(name for name in ("special_reason",) if name in table)])
+    pools = pool_rows(table, policy)
+    keys = keys_of(table, ["hospital", "pool"])
+    cost = money(table, "total_cost")
+    applied, decided = flag(table, "review_applied"), decisions(table, "review_approved")
+    trigger = _triggers(table, rules)
     # Without a trigger in the policy the panel alone decides.
     eligible = (trigger >= 0) | (rules.cost_ratio is None and rules.stay_ratio is None)
 
     size = len(policy.pools)
-    caps = np.array([review_cap(int(number), policy) for number in np.bincount(pools, minlength=size)])
-    candidates = np.flatnonzero(applied & eligible & (decided == 1))
-    rank = _ranks(columns, candidates, pools, cost)
-    status = np.zeros(columns.rows, np.int8)
-    status[applied & (decided < 0)] = 3
-    status[applied & (decided == 0)] = 2
-    status[applied & ~eligible] = 4
-    status[candidates] = np.where(rank[candidates] <= caps[pools[candidates]], 1, 5)
-    approved = status == 1
+    caps = np.array([cap_reviews(int(number), policy) for number in np.bincount(pools, minlength=size)])
+    candidates = np.flatnonzero(applied & eligible & (decided == YES))
+    rank = _ranks(table, candidates, pools, cost)
+    status = np.full(table.rows, _NONE, np.int8)
+    status[applied & (decided == OPEN)] = _PENDING
+    status[applied & (decided == NO)] = _REFUSED
+    status[applied & ~eligible] = _INELIGIBLE
+    status[candidates] = np.where(rank[candidates] <= caps[pools[candidates]], _APPROVED, _OVER_CAP)
+    added = {
+        "review_trigger": labels(trigger, _TRIGGERS),
+        "review_rank": pa.array(rank, mask=rank == 0),
+        "review_status": labels(status, REVIEW_STATUSES),
+    }
+    publication = _publication(keys, applied, status == _APPROVED, cost)
+    ledger = _ledger(policy, pools, applied, status, caps, publication)
+    return Review(add_columns(cases, added), to_kind(publication, cases), ledger)
 
-    ledger, where = Ledger("special review"), [f"pool {pool}" for pool in policy.pools]
-    counts = np.array([np.bincount(pools[rows], minlength=size) for rows in (applied, approved, status > 0)])
-    ledger.check(
-        "approved is at most applied", where, counts[1], counts[0], relation="<=", digits=0, unit="cases", total=False
-    )
-    ledger.check(
-        "approved is at most the cap", where, counts[1], caps, relation="<=", digits=0, unit="cases", total=False
-    )
-    ledger.check("applications with an outcome = applied", where, counts[2], counts[0], digits=0, unit="cases")
-    table = add_columns(
-        cases,
-        {
-            "review_trigger": labels(trigger, ("cost", "stay", "reason")),
-            "review_rank": pa.array(rank, mask=rank == 0),
-            "review_status": labels(status, REVIEW_STATUSES),
-        },
-    )
+
+def _triggers(table: Columns, rules: ReviewRules) -> NDArray[np.int8]:
+    """Return the number in `_TRIGGERS` of each row: of a special reason, then cost, then stay; -1 for none."""
+    trigger = np.full(table.rows, -1, np.int8)
+    if "special_reason" in table:
+        trigger[table.codes("special_reason")[0] >= 0] = _TRIGGERS.index("reason")
+    for name, edge in (("cost", rules.cost_ratio), ("stay", rules.stay_ratio)):
+        if edge is not None:
+            trigger[(trigger < 0) & (table.numbers(f"{name}_ratio") > float(edge))] = _TRIGGERS.index(name)
+    return trigger
+
+
+def _publication(keys: Keys, applied: Any, approved: Any, cost: Fen) -> pa.Table:
+    """Return the statistics to be published, a row for each hospital and pool."""
     asked = np.bincount(keys.codes[applied], minlength=keys.size)
     given = np.bincount(keys.codes[approved], minlength=keys.size)
-    publication = pa.table(
+    return pa.table(
         {
             **keys.table,
             "discharges": np.bincount(keys.codes, minlength=keys.size),
@@ -189,24 +198,31 @@ def special_review(cases: Any, policy: Policy) -> Review:
             "approved_cost": to_yuan(add_up(keys.codes, np.where(approved, cost, 0), keys.size)),
         }
     )
-    ledger.check(
-        "approved at hospitals = approved in pools",
-        ["all"],
-        int(given.sum()),
-        int(counts[1].sum()),
-        digits=0,
-        unit="cases",
+
+
+def _ledger(policy: Policy, pools: Any, applied: Any, status: Any, caps: Any, publication: pa.Table) -> pa.Table:
+    """Check applications, approvals and caps of each pool."""
+    ledger, where = Ledger("special review"), [f"pool {pool}" for pool in policy.pools]
+    asked, approved, decided = (
+        np.bincount(pools[rows], minlength=len(policy.pools))
+        for rows in (applied, status == _APPROVED, status != _NONE)
     )
-    return Review(table, to_kind(publication, cases), ledger.table())
+    counts: dict[str, Any] = {"digits": 0, "unit": "cases"}
+    ledger.check("approved is at most applied", where, approved, asked, relation="<=", total=False, **counts)
+    ledger.check("approved is at most the cap", where, approved, caps, relation="<=", total=False, **counts)
+    ledger.check("applications with an outcome = applied", where, decided, asked, **counts)
+    published = int(np.asarray(publication["approved"]).sum())
+    ledger.check("approved at hospitals = approved in pools", ["all"], published, int(approved.sum()), **counts)
+    return ledger.table()
 
 
-def _ranks(columns: Columns, candidates: Any, pools: Any, cost: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """The place of each candidate in its pool, from 1; 0 for other cases."""
-    ratio = columns.numbers("cost_ratio")[candidates] if "cost_ratio" in columns else np.zeros(len(candidates))
-    numbers, _ = columns.codes("case_id")
+def _ranks(table: Columns, candidates: Any, pools: Any, cost: Fen) -> NDArray[np.int64]:
+    """Return the place of each candidate in its pool, from 1; 0 for other cases."""
+    ratio = table.numbers("cost_ratio")[candidates] if "cost_ratio" in table else np.zeros(len(candidates))
+    numbers, _ = table.codes("case_id")
     order = np.lexsort((numbers[candidates], -cost[candidates], -np.nan_to_num(ratio), pools[candidates]))
     rows = candidates[order]
-    rank = np.zeros(columns.rows, np.int64)
+    rank = np.zeros(table.rows, np.int64)
     first = np.searchsorted(pools[rows], pools[rows])
     rank[rows] = np.arange(len(rows)) - first + 1
     return rank

@@ -1,181 +1,31 @@
-"""A whole year in one call, and the same year under two policies or two schemes: what moves."""
+"""The same year under two policies or two schemes, side by side."""
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from drgdip._arrow import to_arrow, to_kind
-from drgdip._columns import Columns, add_columns, as_list
+from drgdip._arrow import to_kind
+from drgdip._columns import Columns, as_list
 from drgdip._money import add_up, scaled, to_yuan
-from drgdip.errors import CaseError, PolicyError
-from drgdip.settle._inputs import holds, keys_of, optional_money, texts
-from drgdip.settle.annual import Clearing, clear_year
+from drgdip.errors import CaseError
+from drgdip.settle._inputs import NAMES, keys_of, optional_money
 from drgdip.settle.ledger import LEDGER, Ledger
-from drgdip.settle.monthly import month
-from drgdip.settle.payment import price_cases, score_cases
-from drgdip.settle.review import Review, special_review
+from drgdip.settle.year import Year, settle_year
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from drgdip._columns import Keys
     from drgdip.settle.policy import Policy
 
-__all__ = ["Simulation", "Year", "settle_year", "simulate"]
+__all__ = ["Simulation", "simulate"]
 
 # Decimals of the points that are added up for a comparison.
 _DIGITS = 6
 _MONEY = ("total_cost", "standard", "payable", "profit")
-
-
-class Year(NamedTuple):
-    """A settled year.
-
-    Attributes
-    ----------
-    cases
-        The cases with points, outcome of special review and payment; under a floating form at the value of the year.
-    months
-        The table of `month`.
-    review
-        The `Review`, or None where the policy or the cases have none.
-    pre_clearing
-        The pre-clearing, or None where the policy has none.
-    clearing
-        The `Clearing`, net of the months and the pre-clearing.
-    ledger
-        What every step checked.
-    """
-
-    cases: Any
-    months: Any
-    review: Review | None
-    pre_clearing: Clearing | None
-    clearing: Clearing
-    ledger: pa.Table
-
-
-def settle_year(
-    cases: Any,
-    policy: Policy,
-    *,
-    budget: Any,
-    weights: Any = None,
-    values: Mapping[str, Any] | None = None,
-    coefficients: Mapping[str, Any] | None = None,
-    reference: Any = None,
-    mean_cost: float | None = None,
-    deductions: Any = None,
-    appraisal: Any = None,
-    points_change: Any = None,
-    working_capital: Any = None,
-) -> Year:
-    """Settle a year from grouped cases: points, special review, prices, months, pre-clearing, clearing.
-
-    Each step is a function of its own, which this one calls in order: `score_cases`, `special_review` (where the
-    policy has a review and the cases have ``review_applied``), `price_cases`, `month`, `clear_year`.
-
-    Parameters
-    ----------
-    cases
-        Grouped cases with the columns that these functions need, and ``month``.
-    policy
-        The policy.
-    weights, coefficients, reference, mean_cost
-        As for `score_cases`; without weights the cases have their ``points`` already.
-    budget, appraisal, points_change, working_capital
-        As for `clear_year`.
-    values
-        Estimated point values for the months, as for `price_cases`; None takes the policy's rates.
-    deductions
-        Audit deductions by ``hospital``, ``pool`` and ``month`` (yuan).
-
-    Returns
-    -------
-    A `Year`.
-
-    Raises
-    ------
-    DrgdipError
-        As the steps.
-
-    Examples
-    --------
-    >>> from drgdip.settle import read_policy
-    >>> policy = read_policy("docs/examples/policy.toml")
-    >>> money = {"total_cost": 9000, "fund_booked": 6000, "patient_paid": 3000}
-    >>> place = {"hospital": "H1", "pool": "resident", "level": "3", "month": 1, "group": "A"}
-    >>> year = settle_year(
-    ...     [{"case_id": "1", **place, **money}],
-    ...     policy,
-    ...     weights=[{"group": "A", "weight": 100}],
-    ...     coefficients={"level": [{"level": "3", "coefficient": 1.0}]},
-    ...     budget={"resident": 6600, "employee": 1},
-    ... )
-    >>> year.clearing.table[0]["entitlement"], year.clearing.table[0]["paid"], year.clearing.table[0]["final"]
-    (Decimal('6510.00'), Decimal('6314.70'), Decimal('195.30'))
-    """
-    options: dict[str, Any] = {"coefficients": coefficients, "reference": reference, "mean_cost": mean_cost}
-    scored = cases if weights is None else score_cases(cases, policy, weights, **options)
-    review = None
-    if policy.review is not None and "review_applied" in Columns(scored).names:
-        review = special_review(scored, policy)
-        scored = review.table
-        if policy.review.outcome == "points":
-            if weights is None:
-                raise PolicyError(
-                    "review.outcome = points gives approved cases new points, which needs weights=; or call "
-                    "special_review and score_cases first, and leave review_applied out"
-                )
-            scored = score_cases(_as_reviewed(scored), policy, weights, **options)
-    priced = price_cases(scored, policy, values=values)
-    months = month(priced.table, policy, deductions=deductions)
-    account: dict[str, Any] = {"budget": budget, "appraisal": appraisal, "points_change": points_change}
-    account |= {"working_capital": working_capital, "deductions": _without_months(deductions)}
-    ledgers = [*([review.ledger] if review else []), priced.ledger, months.ledger]
-    paid = _payments(months.table, "paid")
-    pre = None
-    if policy.year.preclearing_ratio is not None:
-        pre = clear_year(priced.table, policy, paid=paid, stage="pre_clearing", **account)
-        paid = pa.concat_tables([paid, _payments(pre.table, "final")])
-        ledgers.append(pre.ledger)
-    clearing = clear_year(priced.table, policy, paid=paid, **account)
-    ledgers.append(clearing.ledger)
-    final = priced.table
-    if policy.form != "fixed":
-        final = _at_value_of_the_year(scored, policy, clearing)
-    return Year(final, months.table, review, pre, clearing, pa.concat_tables(ledgers))
-
-
-def _payments(table: Any, column: str) -> pa.Table:
-    """What a step paid, as ``hospital, pool, paid``."""
-    columns = Columns(table, ["hospital", "pool", column])
-    fen, _ = optional_money(columns, column)
-    return pa.table({"hospital": texts(columns, "hospital"), "pool": texts(columns, "pool"), "paid": to_yuan(fen)})
-
-
-def _as_reviewed(scored: Any) -> Any:
-    """The cases with the kind special_review where special review approved them."""
-    columns = Columns(scored, ["review_status", *(name for name in ("case_kind",) if name in Columns(scored).names)])
-    approved = pa.array(holds(columns, "review_status", "approved"))
-    known = texts(columns, "case_kind")
-    kinds = pc.if_else(approved, "special_review", pc.coalesce(known, "complete"))
-    return add_columns(scored, {"case_kind": kinds})
-
-
-def _without_months(deductions: Any) -> Any:
-    return None if deductions is None else to_arrow(deductions).select(["hospital", "pool", "deductions"])
-
-
-def _at_value_of_the_year(scored: Any, policy: Policy, clearing: Clearing) -> Any:
-    rows = to_arrow(clearing.pools).to_pylist()
-    values = {row["pool"]: row["point_value"] or Decimal(0) for row in rows}
-    ratios = {row["pool"]: row["fund_share"] for row in rows if row["fund_share"] is not None}
-    return price_cases(scored, policy, values=values, ratios=ratios or None).table
 
 
 class Simulation(NamedTuple):
@@ -188,7 +38,7 @@ class Simulation(NamedTuple):
     a, b
         The two years.
     ledger
-        What was checked.
+        Sums that were checked.
     """
 
     table: Any
@@ -205,8 +55,9 @@ def simulate(
     inputs_a: Mapping[str, Any],
     inputs_b: Mapping[str, Any] | None = None,
     by: str | Sequence[str] = ("pool", "hospital"),
+    columns: Mapping[str, str] | None = None,
 ) -> Simulation:
-    """Settle the same year under two policies, or under two schemes, and say what moves.
+    """Settle the same year under two policies, or under two schemes, and show what moves.
 
     Parameters
     ----------
@@ -215,9 +66,11 @@ def simulate(
     policy_a, policy_b
         The policies; twice the same to compare schemes or weights.
     inputs_a, inputs_b
-        The keyword arguments of `settle_year` for each; None takes those of a for b too.
+        The keyword arguments of `settle_year` for each, without ``columns``; None takes those of a for b too.
     by
-        The columns to report by, of one's own groups on each side: ``["pool", "hospital"]``, ``"level"``, ``"group"`` …
+        The columns to report by, each side by its own groups: ``["pool", "hospital"]``, ``"level"``, ``"group"`` …
+    columns
+        The tables' names of columns by the library's names, such as ``{"total_cost": "总费用"}``.
 
     Returns
     -------
@@ -235,8 +88,8 @@ def simulate(
 
     Notes
     -----
-    Sums of case amounts at the value of the year differ from the clearing by the rounding of each case; what
-    hospitals get to the fen stands in ``a.clearing`` and ``b.clearing``. Simulation before payment:
+    Sums of case amounts at the value of the year differ from the clearing by the rounding of each case.
+    ``a.clearing`` and ``b.clearing`` have the money of the hospitals to the fen. Simulation before payment:
     云医保〔2019〕166号.
 
     Examples
@@ -256,14 +109,33 @@ def simulate(
     first, second = (
         cases if isinstance(cases, tuple) and len(cases) == 2 and not isinstance(cases[0], dict) else (cases, cases)
     )
-    _same_cases(first, second)
-    a = settle_year(first, policy_a, **inputs_a)
-    b = settle_year(second, policy_b, **(inputs_a if inputs_b is None else inputs_b))
+    _check_same_cases(first, second, columns)
+    a = settle_year(first, policy_a, **inputs_a, columns=columns)
+    b = settle_year(second, policy_b, **(inputs_a if inputs_b is None else inputs_b), columns=columns)
     names = as_list(by)
-    sides = [_sums(year.cases, names) for year in (a, b)]
-    union = pa.concat_tables([side.select(names) for side in sides])
-    keys = keys_of(Columns(union), names)
+    sides = [_sums(year, names) for year in (a, b)]
+    keys, read = _side_by_side(sides, names)
+    moved = read["payable_b"] - read["payable_a"]
     table: dict[str, Any] = dict(keys.table)
+    for kind in ("cases", "points", *_MONEY):
+        for name in (f"{kind}_a", f"{kind}_b"):
+            table[name] = to_yuan(read[name]) if kind in _MONEY else read[name]
+    for name in ("points_a", "points_b"):
+        table[name] = table[name] / 10.0**_DIGITS
+    table["moved"] = to_yuan(moved)
+    table["profit_moved"] = to_yuan(read["profit_b"] - read["profit_a"])
+    ledger = Ledger("simulate")
+    cases_a, cases_b = (int(read[name].sum()) for name in ("cases_a", "cases_b"))
+    ledger.check("cases under a = cases under b", ["all"], cases_a, cases_b, digits=0, unit="cases")
+    before, after = (int(np.asarray(side["payable"]).sum()) for side in sides)
+    ledger.check("sum of what moves = difference of the totals", ["all"], int(moved.sum()), after - before)
+    both = pa.concat_tables([ledger.table(), a.ledger, b.ledger])
+    return Simulation(to_kind(pa.table(table), first), a, b, both.cast(LEDGER))
+
+
+def _side_by_side(sides: Sequence[pa.Table], names: list[str]) -> tuple[Keys, dict[str, Any]]:
+    """Return the keys of both sides together, and the numbers of each side for every key, 0 where it has none."""
+    keys = keys_of(Columns(pa.concat_tables([side.select(names) for side in sides])), names)
     read: dict[str, Any] = {}
     start = 0
     for letter, side in zip("ab", sides, strict=True):
@@ -273,45 +145,26 @@ def simulate(
             found = np.zeros(keys.size, np.int64)
             found[codes] = np.asarray(side[name])
             read[f"{name}_{letter}"] = found
-    for name in (f"{kind}_{letter}" for kind in ("cases", "points", *_MONEY) for letter in "ab"):
-        kind, values = name[:-2], read[name]
-        table[name] = values if kind == "cases" else values / 10.0**_DIGITS if kind == "points" else to_yuan(values)
-    moved = read["payable_b"] - read["payable_a"]
-    table["moved"] = to_yuan(moved)
-    table["profit_moved"] = to_yuan(read["profit_b"] - read["profit_a"])
-    ledger = Ledger("simulate")
-    everything = [int(np.asarray(side["payable"]).sum()) for side in sides]
-    ledger.check(
-        "cases under a = cases under b",
-        ["all"],
-        int(read["cases_a"].sum()),
-        int(read["cases_b"].sum()),
-        digits=0,
-        unit="cases",
-    )
-    ledger.check(
-        "sum of what moves = difference of the totals", ["all"], int(moved.sum()), everything[1] - everything[0]
-    )
-    both = pa.concat_tables([ledger.table(), a.ledger, b.ledger])
-    return Simulation(to_kind(pa.table(table), first), a, b, both.cast(LEDGER))
+    return keys, read
 
 
-def _same_cases(first: Any, second: Any) -> None:
+def _check_same_cases(first: Any, second: Any, columns: Mapping[str, str] | None) -> None:
+    """Raise CaseError where two tables do not have the same cases."""
     if first is second:
         return
-    one, other = (Columns(side, ["case_id"]) for side in (first, second))
+    one, other = (Columns(side, ["case_id"], columns=columns, optional=NAMES) for side in (first, second))
     if one.column("case_id").to_pylist() != other.column("case_id").to_pylist():
         raise CaseError("the two tables do not have the same cases in the same order: compare the year with itself")
 
 
-def _sums(cases: Any, names: list[str]) -> pa.Table:
-    """Cases, points and money (fen) by key."""
-    columns = Columns(cases, [*names, "points", *_MONEY])
-    keys = keys_of(columns, names)
+def _sums(year: Year, names: list[str]) -> pa.Table:
+    """Return cases, points and money (fen) by key."""
+    table = Columns(year.cases, [*names, "points", *_MONEY], columns=year.columns, optional=NAMES)
+    keys = keys_of(table, names)
     result: dict[str, Any] = dict(keys.table)
     result["cases"] = np.bincount(keys.codes, minlength=keys.size)
-    result["points"] = add_up(keys.codes, scaled(columns.numbers("points"), _DIGITS, "the points"), keys.size)
+    result["points"] = add_up(keys.codes, scaled(table.numbers("points"), _DIGITS, "the points"), keys.size)
     for name in _MONEY:
-        fen, known = optional_money(columns, name)
+        fen, known = optional_money(table, name)
         result[name] = add_up(keys.codes, np.where(known, fen, 0), keys.size)
     return pa.table(result)

@@ -1,0 +1,141 @@
+"""Tables of a report as a workbook or a page of HTML."""
+
+from __future__ import annotations
+
+import html
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from drgdip._money import YUAN
+from drgdip.errors import PolicyError
+from drgdip.settle.statements import LINES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from drgdip.settle.policy import Policy
+
+__all__ = ["write_excel", "write_html"]
+
+
+def write_excel(path: Path, tables: dict[str, pa.Table], policy: Policy) -> None:
+    """Write tables as sheets of a workbook."""
+    try:
+        import xlsxwriter
+    except ImportError as error:
+        raise PolicyError(
+            "Excel files need the extra: python -m pip install 'drgdip[excel]'; .html does not"
+        ) from error
+    from xlsxwriter.exceptions import FileCreateError
+
+    try:
+        with xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False}) as book:
+            book.set_properties({"title": f"drgdip: {policy.title}"})
+            bold = book.add_format({"bold": True})
+            money = book.add_format({"num_format": "#,##0.00"})
+            for title, table in tables.items():
+                _fill_sheet(book.add_worksheet(title), table, bold, money, formulas=title == "Hospitals")
+    except FileCreateError as error:
+        raise PolicyError(f"{path}: cannot be written: {error}") from error
+
+
+def _fill_sheet(sheet: Any, table: pa.Table, bold: Any, money: Any, *, formulas: bool) -> None:
+    """Write a table to a sheet, with formulas for the results of an account where asked."""
+    from xlsxwriter.utility import xl_col_to_name
+
+    names = table.column_names
+    sheet.write_row(0, 0, names, bold)
+    sheet.freeze_panes(1, 0)
+    sheet.set_column(0, len(names) - 1, 16)
+    place = {name: xl_col_to_name(number) for number, name in enumerate(names)}
+    for number, row in enumerate(table.to_pylist(), start=1):
+        for column, (name, value) in enumerate(row.items()):
+            formula = _formula(name, place, number + 1) if formulas else None
+            if formula:
+                sheet.write_formula(number, column, formula, money, float(value))
+            elif isinstance(value, Decimal):
+                style = money if table.schema.field(name).type == YUAN else None
+                sheet.write_number(number, column, float(value), style)
+            elif isinstance(value, int | float):
+                sheet.write_number(number, column, value)
+            elif value is not None:
+                sheet.write_string(number, column, str(value))
+
+
+def _formula(name: str, place: dict[str, str], row: int) -> str | None:
+    """Return the sum of cells that makes a result of an account; None for columns that are no result."""
+    if name not in {"entitlement", "final"}:
+        return None
+    lines = [(line, sign) for line, sign, _, _ in LINES]
+    end = [line for line, _ in lines].index(name)
+    parts = [f"{sign}{place[line]}{row}" for line, sign in lines[:end] if sign != "="]
+    return "=" + "".join(parts).removeprefix("+")
+
+
+_STYLE = (
+    "body{font:14px sans-serif;margin:2em;max-width:80em}table{border-collapse:collapse;margin:1em 0}"
+    "td,th{border:1px solid #ccc;padding:2px 8px}td.n{text-align:right;font-variant-numeric:tabular-nums}"
+    "th{background:#eee;text-align:left}"
+)
+
+
+def write_html(path: Path, tables: dict[str, pa.Table], policy: Policy) -> None:
+    """Write tables and plots as one page."""
+    parts = [
+        "<!doctype html><html><head><meta charset='utf-8'>",
+        f"<title>{html.escape(policy.title)}</title><style>{_STYLE}</style></head><body>",
+        f"<h1>{html.escape(policy.title)}</h1><p>{html.escape(policy.source or 'policy ' + policy.id)}</p>",
+    ]
+    plots = {
+        "Hospitals": ("entitlement", "Entitlement of the year, yuan"),
+        "Surplus by hospital": ("profit", "Standards less costs, yuan"),
+    }
+    for title, table in tables.items():
+        parts.append(f"<h2>{html.escape(title)}</h2>")
+        if title in plots:
+            name, caption = plots[title]
+            labels = [f"{row['hospital']} {row['pool']}" for row in table.to_pylist()]
+            parts.append(_bars(caption, labels, [float(value) for value in table[name].to_pylist()]))
+        parts.append(_html_table(table))
+    parts.append("</body></html>\n")
+    path.write_text("".join(parts), encoding="utf-8")
+
+
+def _html_table(table: pa.Table) -> str:
+    """Return a table as HTML."""
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in table.column_names)
+    body = "".join("<tr>" + "".join(_cell(value) for value in row.values()) + "</tr>" for row in table.to_pylist())
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(value: Any) -> str:
+    """Return a cell of a table as HTML, numbers to the right."""
+    if isinstance(value, Decimal):
+        exponent = int(value.as_tuple().exponent)
+        shown = value if exponent >= -2 else value.normalize()
+        return f"<td class='n'>{shown:,f}</td>"
+    if isinstance(value, int | float):
+        return f"<td class='n'>{value:,.10g}</td>"
+    return f"<td>{'' if value is None else html.escape(str(value))}</td>"
+
+
+def _bars(caption: str, labels: list[str], values: list[float]) -> str:
+    """Return a bar chart as inline SVG, values below 0 to the left."""
+    low, high = min([0.0, *values]), max([0.0, *values])
+    unit = 480 / ((high - low) or 1.0)
+    rows = []
+    for number, (label, value) in enumerate(zip(labels, values, strict=True)):
+        left, top = 200 + (min(value, 0.0) - low) * unit, 24 + 18 * number
+        colour = "#4878a8" if value >= 0 else "#b85450"
+        rows.append(
+            f"<text x='195' y='{top + 11}' text-anchor='end'>{html.escape(label)}</text>"
+            f"<rect x='{left:.1f}' y='{top}' width='{abs(value) * unit:.1f}' height='14' fill='{colour}'>"
+            f"<title>{value:,.2f}</title></rect>"
+        )
+    height = 30 + 18 * len(values)
+    return (
+        f"<svg width='720' height='{height}' font-size='11' role='img'><title>{html.escape(caption)}</title>"
+        f"<text x='200' y='14' font-weight='bold'>{html.escape(caption)}</text>{''.join(rows)}</svg>"
+    )

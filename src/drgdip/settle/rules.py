@@ -1,0 +1,264 @@
+"""Sections of a policy: each a place's rules on one step, checked as they are read."""
+
+from __future__ import annotations
+
+import datetime  # noqa: TC003 - pydantic reads the annotations when it runs
+import itertools
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from drgdip.errors import DrgdipError, RuleError
+from drgdip.points import Expression, OutlierPolicy, outlier_policy
+
+__all__ = [
+    "AppraisalRules",
+    "BudgetRules",
+    "CalendarRules",
+    "CaseRules",
+    "Citation",
+    "ElasticRules",
+    "MonthRules",
+    "OutlierRules",
+    "PointsRules",
+    "PrepaymentRules",
+    "Rate",
+    "ReadmissionRules",
+    "ReviewRules",
+    "Rounding",
+    "Rules",
+    "ShareBand",
+    "YearRules",
+]
+
+
+def _no_float(value: Any) -> Any:
+    if isinstance(value, float):
+        raise ValueError(f"is a float, which cannot hold it exactly: give Decimal({str(value)!r})")  # noqa: TRY004
+    if isinstance(value, bool):
+        raise ValueError("is true or false: give a number")  # noqa: TRY004
+    return value
+
+
+Number = Annotated[Decimal, BeforeValidator(_no_float), Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[Decimal, BeforeValidator(_no_float), Field(ge=0, le=1)]
+Ratio = Annotated[Decimal, BeforeValidator(_no_float), Field(gt=0, le=1)]
+Above = Annotated[Decimal, BeforeValidator(_no_float), Field(gt=0, allow_inf_nan=False)]
+Rounded = Annotated[int, Field(ge=0, le=12)]
+
+
+class Rules(BaseModel):
+    """A section: it has no other fields, and does not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Citation(Rules):
+    """Where a number or rule comes from: the document, the evidence grade (A, B, C, D) and a remark."""
+
+    source: str
+    grade: str = ""
+    note: str = ""
+
+
+class Rate(Rules):
+    """A base rate or estimated point value in yuan; a key that is not given holds for all."""
+
+    base_rate: Above
+    coefficient: Above = Decimal(1)
+    pool: str | None = None
+    level: str | None = None
+    group: str | None = None
+    valid_from: datetime.date | None = None
+    valid_to: datetime.date | None = None
+
+
+class ShareBand(Rules):
+    """A stretch of the surplus or overspend, as a share of the budget, and what of it is the hospitals'.
+
+    ``until`` is its upper edge; the last band has none. ``hospitals`` is the share that the hospitals keep of a
+    surplus, or bear of an overspend.
+    """
+
+    until: Above | None = None
+    hospitals: Share
+
+
+class BudgetRules(Rules):
+    """How the budget is made, and what it is split by, in this order."""
+
+    method: Literal["growth", "factors", "item", "share"]
+    split: tuple[Literal["care", "form", "hospital", "month"], ...] = ()
+    reserve: Share = Decimal(0)
+    highest_growth: Number | None = None
+
+
+class PointsRules(Rules):
+    """How points are made of weights."""
+
+    scale: Above
+    coefficients: str | None = None
+    missing: dict[str, Number] = {}
+    uniform: dict[str, Above] = {}
+    incomplete: str | None = None
+    bed_day_points: Above | None = None
+
+    @model_validator(mode="after")
+    def _formulas(self) -> Self:
+        try:
+            for text in filter(None, (self.coefficients, self.incomplete)):
+                Expression(text)
+        except RuleError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+
+class OutlierRules(Rules):
+    """A variant of `drgdip.points.list_outlier_policies`, and what it leaves open."""
+
+    variant: str
+    given: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _exists(self) -> Self:
+        try:
+            self.policy()
+        except DrgdipError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def policy(self) -> OutlierPolicy:
+        """Return the outlier policy."""
+        return outlier_policy(self.variant, **{name: _plain(value) for name, value in self.given.items()})
+
+
+def _plain(value: Any) -> Any:
+    """Return a cost ratio of the policy as the float that the points work with."""
+    return float(value) if isinstance(value, Decimal) else value
+
+
+class CaseRules(Rules):
+    """The fund's part of a standard, and the cases that are not paid by points."""
+
+    payable: Literal["residual", "itemised", "ratio", "item"]
+    floor: bool = False
+    fund_share: dict[str, Ratio] = {}
+    item_kinds: tuple[str, ...] = ()
+    longest_stay: Annotated[int, Field(gt=0)] | None = None
+    bed_day_rates: dict[str, Above] = {}
+    cross_region: Literal["same", "fixed", "item"] = "same"
+    cross_region_rates: tuple[Rate, ...] = ()
+    incomplete_discharges: tuple[int, ...] = ()
+    neutral_outliers: bool = False
+
+
+class ReadmissionRules(Rules):
+    """A stay of the same group within some days makes the points of one of the two less."""
+
+    days: Annotated[int, Field(ge=0)]
+    factor: Share
+    reduced: Literal["earlier", "later"] = "earlier"
+    except_groups: tuple[str, ...] = ()
+
+
+class MonthRules(Rules):
+    """The share of a month that is paid at once. The rest is the reserve that waits for the year's clearing."""
+
+    ratio: Ratio
+    late: Literal["suspend", "pay"] = "suspend"
+
+
+class PrepaymentRules(Rules):
+    """Working capital (周转金): how many mean months of last year's payments may be paid in advance."""
+
+    months: Number
+
+
+class ElasticRules(Rules):
+    """Base volume at a fixed value, increment floating."""
+
+    base_share: Ratio
+    base_points: dict[str, Above]
+    cap: Above | None = None
+
+
+class YearRules(Rules):
+    """The money of the hospitals for the year.
+
+    ``fund = budget`` gives them all of the budget, ``standards`` the sum of the standards of their cases. ``shared``
+    gives them the spending with their part of the surplus or overspend. Spending is the amount ``booked`` by item or
+    ``payable`` by the standards.
+    """
+
+    fund: Literal["budget", "standards", "shared"]
+    spending: Literal["booked", "payable"] | None = None
+    surplus: tuple[ShareBand, ...] = ()
+    overspend: tuple[ShareBand, ...] = ()
+    bands: Literal["marginal", "whole"] = "marginal"
+    preclearing_ratio: Ratio | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.fund == "shared" and (self.spending is None or not self.surplus or not self.overspend):
+            raise ValueError("fund = shared needs spending (booked or payable), surplus and overspend")
+        if self.fund != "shared" and (self.surplus or self.overspend):
+            raise ValueError(f"surplus and overspend contradict fund = {self.fund}, under which nothing is shared")
+        _check_bands("surplus", self.surplus)
+        _check_bands("overspend", self.overspend)
+        return self
+
+
+def _check_bands(name: str, bands: tuple[ShareBand, ...]) -> None:
+    """Raise ValueError where bands do not follow each other up to one without an edge."""
+    edges = [band.until for band in bands]
+    if bands and (edges[-1] is not None or any(edge is None for edge in edges[:-1])):
+        raise ValueError(f"the bands of {name}: every one but the last needs until, and the last has none")
+    inner = [edge for edge in edges if edge is not None]
+    if any(low >= high for low, high in itertools.pairwise(inner)):
+        raise ValueError(f"the bands of {name}: until must rise, and is {', '.join(map(str, inner))}")
+
+
+class AppraisalRules(Rules):
+    """The appraisal coefficient on a hospital's money, and who gets what it takes: the fund or all hospitals."""
+
+    lowest: Number
+    highest: Number
+    difference: Literal["fund", "hospitals"]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.lowest > self.highest:
+            raise ValueError(f"lowest = {self.lowest} is above highest = {self.highest}")
+        return self
+
+
+class ReviewRules(Rules):
+    """Special review: its cap as a share of the pool's discharges, the ratios to apply with, and the outcome."""
+
+    cap: Ratio
+    cost_ratio: Above | None = None
+    stay_ratio: Above | None = None
+    outcome: Literal["item", "standard", "points"]
+    cycle: Literal["month", "quarter", "year"] | None = None
+
+
+class CalendarRules(Rules):
+    """Dates of the year's work; a date is month-day of the year after, such as 03-31."""
+
+    upload_days: Annotated[int, Field(gt=0)] | None = None
+    working_days: bool | None = None
+    presettle_day: Annotated[int, Field(ge=1, le=31)] | None = None
+    prepayment_month: Annotated[int, Field(ge=1, le=12)] | None = None
+    clear_by: Annotated[str, Field(pattern=r"^\d\d-\d\d$")] | None = None
+    plan_by: Annotated[str, Field(pattern=r"^\d\d-\d\d$")] | None = None
+
+
+class Rounding(Rules):
+    """Decimals of points and of rates and values, rounded half away from zero; money has whole fen.
+
+    No source read states them. The defaults keep what places publish.
+    """
+
+    points: Rounded = 8
+    values: Rounded = 8

@@ -1,0 +1,224 @@
+"""A whole year in one call: points, special review, prices, months, pre-clearing, clearing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from drgdip._arrow import to_arrow
+from drgdip._columns import Columns, add_columns
+from drgdip._money import to_yuan
+from drgdip.errors import PolicyError
+from drgdip.points import case_points
+from drgdip.settle._inputs import NAMES, holds, names_after, optional_money, texts
+from drgdip.settle.annual import Clearing, clear_year
+from drgdip.settle.monthly import month
+from drgdip.settle.payment import PRICE_COLUMNS, price_cases
+from drgdip.settle.review import REVIEW_COLUMNS, Review, review_cases
+from drgdip.settle.scoring import PREPARED_COLUMNS, prepare_cases
+
+if TYPE_CHECKING:
+    from drgdip.settle.policy import Policy
+
+__all__ = ["Year", "settle_year"]
+
+Names = Mapping[str, str] | None
+# The columns that points.case_points adds.
+_POINTS_COLUMNS = (
+    "case_kind",
+    "weight",
+    "coefficient",
+    "auxiliary",
+    "reference_cost",
+    "cost_ratio",
+    "outlier",
+    "factor",
+    "readmission_factor",
+    "points_rule",
+    "points",
+    "points_status",
+    "points_reason",
+)
+
+
+class Year(NamedTuple):
+    """A settled year.
+
+    Attributes
+    ----------
+    cases
+        The cases with points, outcome of special review and payment; under a floating form at the value of the year.
+    months
+        The table of `month`.
+    review
+        The `Review`, or None where the policy or the cases have none.
+    pre_clearing
+        The pre-clearing, or None where the policy has none.
+    clearing
+        The `Clearing`, net of the months and the pre-clearing.
+    ledger
+        Sums that the steps checked.
+    columns
+        Names of columns of ``cases`` by the library's names, as given to `settle_year`, for the steps that follow.
+    """
+
+    cases: Any
+    months: Any
+    review: Review | None
+    pre_clearing: Clearing | None
+    clearing: Clearing
+    ledger: pa.Table
+    columns: Mapping[str, str] | None = None
+
+
+def settle_year(
+    cases: Any,
+    policy: Policy,
+    *,
+    budget: Any,
+    weights: Any = None,
+    values: Any = None,
+    coefficients: Mapping[str, Any] | None = None,
+    reference: Any = None,
+    mean_cost: Decimal | float | None = None,
+    deductions: Any = None,
+    appraisal: Any = None,
+    points_change: Any = None,
+    working_capital: Any = None,
+    columns: Mapping[str, str] | None = None,
+) -> Year:
+    """Settle a year from grouped cases: points, special review, prices, months, pre-clearing, clearing.
+
+    The steps are functions of their own, called in order: `prepare_cases` and `drgdip.points.case_points`,
+    `review_cases` (where the policy has a review and the cases have ``review_applied``), `price_cases`, `month`,
+    `clear_year`.
+
+    Parameters
+    ----------
+    cases
+        Grouped cases with the columns that these functions need, and ``month``.
+    policy
+        The policy.
+    weights, reference, mean_cost
+        As for `drgdip.points.case_points`; without weights the cases have their ``points`` already.
+    coefficients
+        As for `prepare_cases`.
+    budget, appraisal, points_change, working_capital
+        As for `clear_year`.
+    values
+        Estimated point values for the months, as for `price_cases`; None takes the policy's rates.
+    deductions
+        Audit deductions by ``hospital``, ``pool`` and ``month`` (yuan).
+    columns
+        The table's names of columns by the library's names, such as ``{"total_cost": "总费用"}``. The steps add their
+        columns under the library's names.
+
+    Returns
+    -------
+    A `Year`.
+
+    Raises
+    ------
+    DrgdipError
+        As the steps.
+
+    Examples
+    --------
+    >>> from drgdip.settle import read_policy
+    >>> policy = read_policy("docs/examples/policy.toml")
+    >>> money = {"total_cost": 9000, "fund_booked": 6000, "patient_paid": 3000}
+    >>> place = {"hospital": "H1", "pool": "resident", "level": "3", "month": 1, "group": "A"}
+    >>> year = settle_year(
+    ...     [{"case_id": "1", **place, **money}],
+    ...     policy,
+    ...     weights=[{"group": "A", "weight": 100}],
+    ...     coefficients={"level": [{"level": "3", "coefficient": 1.0}]},
+    ...     budget={"resident": 6600, "employee": 1},
+    ... )
+    >>> year.clearing.table[0]["entitlement"], year.clearing.table[0]["paid"], year.clearing.table[0]["final"]
+    (Decimal('6510.00'), Decimal('6314.70'), Decimal('195.30'))
+    """
+
+    def score(cases: Any, columns: Names) -> tuple[Any, Names]:
+        options = {"coefficients": coefficients, "reference": reference, "mean_cost": mean_cost}
+        return _scored(cases, policy, weights, columns, **options)
+
+    scored, names = (cases, columns) if weights is None else score(cases, columns)
+    review = None
+    if policy.review is not None and "review_applied" in Columns(scored, columns=names, optional=NAMES):
+        review = review_cases(scored, policy, columns=names)
+        scored, names = review.table, names_after(names, review.table, REVIEW_COLUMNS)
+        if policy.review.outcome == "points":
+            if weights is None:
+                raise PolicyError(
+                    "review.outcome = points gives approved cases new points, which needs weights=; or call "
+                    "review_cases and points.case_points first, and leave review_applied out"
+                )
+            scored = _as_reviewed(scored, names)
+            scored, names = score(scored, names_after(names, scored, ["case_kind"]))
+    priced = price_cases(scored, policy, values=values, columns=names)
+    after = names_after(names, priced.table, PRICE_COLUMNS)
+    months = month(priced.table, policy, deductions=deductions, columns=after)
+    account: dict[str, Any] = {"budget": budget, "appraisal": appraisal, "points_change": points_change}
+    account |= {"working_capital": working_capital, "deductions": _without_months(deductions), "columns": after}
+    ledgers = [*([review.ledger] if review else []), priced.ledger, months.ledger]
+    paid = _payments(months.table, "paid")
+    pre = None
+    if policy.year.preclearing_ratio is not None:
+        pre = clear_year(priced.table, policy, paid=paid, stage="pre_clearing", **account)
+        paid = pa.concat_tables([paid, _payments(pre.table, "final")])
+        ledgers.append(pre.ledger)
+    clearing = clear_year(priced.table, policy, paid=paid, **account)
+    ledgers.append(clearing.ledger)
+    final = priced.table if policy.form == "fixed" else _at_value_of_the_year(scored, policy, clearing, names)
+    return Year(final, months.table, review, pre, clearing, pa.concat_tables(ledgers), after)
+
+
+def _scored(
+    cases: Any, policy: Policy, weights: Any, columns: Names, *, coefficients: Any, reference: Any, mean_cost: Any
+) -> tuple[Any, Names]:
+    """Return the cases with their points, and the names of their columns for the next step."""
+    cases = prepare_cases(cases, policy, coefficients=coefficients, columns=columns)
+    names = names_after(columns, cases, PREPARED_COLUMNS)
+    renamed: dict[str, Any] = {"columns": names} if names else {}
+    scored = case_points(
+        cases,
+        weights,
+        reference=reference,
+        mean_cost=None if mean_cost is None else float(mean_cost),
+        **renamed,
+        **policy.for_points(cases, names),
+    )
+    return scored, names_after(names, scored, _POINTS_COLUMNS)
+
+
+def _payments(table: Any, column: str) -> pa.Table:
+    """Return the payments of a step as ``hospital, pool, paid``."""
+    columns = Columns(table, ["hospital", "pool", column])
+    fen, _ = optional_money(columns, column)
+    return pa.table({"hospital": texts(columns, "hospital"), "pool": texts(columns, "pool"), "paid": to_yuan(fen)})
+
+
+def _as_reviewed(scored: Any, columns: Names) -> Any:
+    """Return the cases with the kind special_review where special review approved them."""
+    table = Columns(scored, ["review_status"], columns=columns, optional=NAMES)
+    approved = pa.array(holds(table, "review_status", "approved"))
+    kinds = pc.if_else(approved, "special_review", pc.coalesce(texts(table, "case_kind"), "complete"))
+    return add_columns(scored, {"case_kind": kinds})
+
+
+def _without_months(deductions: Any) -> Any:
+    """Return deductions by hospital, pool and month as those of the year."""
+    return None if deductions is None else to_arrow(deductions).select(["hospital", "pool", "deductions"])
+
+
+def _at_value_of_the_year(scored: Any, policy: Policy, clearing: Clearing, columns: Names) -> Any:
+    """Return the cases priced at the point values of the clearing, and at its payment ratios where it has some."""
+    rows = to_arrow(clearing.pools).to_pylist()
+    values = {row["pool"]: row["point_value"] or Decimal(0) for row in rows}
+    ratios = {row["pool"]: row["fund_share"] for row in rows if row["fund_share"] is not None}
+    return price_cases(scored, policy, values=values, ratios=ratios or None, columns=columns).table
