@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,17 +13,19 @@ from drgdip._arrow import kind_of, names_of, to_arrow, with_columns
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
     Codes = NDArray[np.integer]
 
-__all__ = ["Columns", "Keys", "add_columns", "as_list", "decode", "labels", "nullable", "text_columns"]
+__all__ = ["Columns", "Keys", "Reasons", "add_columns", "as_list", "decode", "labels", "nullable", "text_columns"]
 
 # Up to this many combinations of keys a look-up is one array; above, a search.
 _DENSE = 1 << 22
+# A name of `columns=` that is not read and is this like one that is read counts as a misspelling of it.
+_MISSPELT = 0.85
 
 
 class Keys(NamedTuple):
@@ -41,47 +44,84 @@ class Columns:
     data
         Any table.
     needed
-        Names of columns that must be there; None entries are passed over.
+        Names of columns that must be there. None entries are skipped.
     what
-        What the table is, for messages.
+        Name of the table in messages.
+    columns
+        The table's name of a column by the library's name. None is for tables that the caller cannot rename this way.
+    optional
+        Names that the calculation may read beside those needed, to find misspelt names in `columns`.
+
+    Attributes
+    ----------
+    names
+        The names that a column can be asked for: those of `columns`, and the table's other names.
     """
 
-    def __init__(self, data: Any, needed: Iterable[str | None] = (), *, what: str = "the cases") -> None:
+    def __init__(
+        self,
+        data: Any,
+        needed: Iterable[str | None] = (),
+        *,
+        what: str = "the cases",
+        columns: Mapping[str, str] | None = None,
+        optional: Iterable[str] = (),
+    ) -> None:
         self.what = what
         # A frame of pandas may hold columns that are no table's: of it, only what is used is read.
         self._frame = data if kind_of(data) == "pandas" else None
         self._table = pa.table({}) if self._frame is not None else to_arrow(data)
-        self.names = names_of(data) if self._frame is not None else self._table.column_names
+        own = names_of(data) if self._frame is not None else self._table.column_names
+        self._renamed = None if columns is None else dict(columns)
+        self.names = [*(columns or {}), *(name for name in own if name not in (columns or {}))]
         self.rows = len(self._table if self._frame is None else data)
         self._read: dict[str, pa.ChunkedArray] = {}
         self._codes: dict[str, tuple[Codes, pa.Array]] = {}
-        self.require(needed)
+        asked = [name for name in needed if name is not None]
+        self._check_renamed(own, [*asked, *optional])
+        self.require(asked)
+
+    def _check_renamed(self, own: Sequence[str], read: Sequence[str]) -> None:
+        """Raise UnknownNameError or CaseError where `columns=` does not fit the table or what is read."""
+        for name, theirs in (self._renamed or {}).items():
+            if theirs not in own:
+                hint = f"columns= gives it for {name!r}; the columns of {self.what} are {', '.join(own) or 'none'}."
+                raise UnknownNameError("column", str(theirs), own, hint=hint)
+            if own.count(theirs) > 1:
+                raise CaseError(f"{self.what} have {own.count(theirs)} columns named {theirs!r}: rename all but one")
+            if name not in read and difflib.get_close_matches(str(name), read, 1, _MISSPELT):
+                raise UnknownNameError("column", str(name), read, hint=f"columns= gives {theirs!r} for it.")
+
+    def own_name(self, name: str) -> str:
+        """Return the table's own name of a column."""
+        return (self._renamed or {}).get(name, name)
 
     def require(self, needed: Iterable[str | None]) -> None:
-        """Refuse a table that lacks a column, or has it twice."""
-        self._check([name for name in needed if name is not None], self.names)
+        """Raise UnknownNameError or CaseError where the table lacks a column or has it twice."""
+        for name in needed:
+            if name is None:
+                continue
+            if name not in self.names:
+                names = ", ".join(self.names) or "none"
+                how = "" if self._renamed is None else f" columns={{{name!r}: ...}} gives it another name."
+                hint = f"The columns of {self.what} are {names}.{how}"
+                raise UnknownNameError("column", name, self.names, hint=hint)
+            if self.names.count(name) > 1:
+                raise CaseError(f"{self.what} have {self.names.count(name)} columns named {name!r}: rename all but one")
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """A column as it is."""
+        """Return a column as it is."""
         if name not in self._read:
-            table = self._table if self._frame is None else to_arrow(self._frame, [name])
-            self._read[name] = table[name]
+            own = self.own_name(name)
+            table = self._table if self._frame is None else to_arrow(self._frame, [own])
+            self._read[name] = table[own]
         return self._read[name]
-
-    def _check(self, wanted: Sequence[str], known: Sequence[str]) -> None:
-        for name in wanted:
-            if name not in known:
-                names = ", ".join(known) or "none"
-                hint = f"The columns of {self.what} are {names}; another name can be given by keyword."
-                raise UnknownNameError("column", name, known, hint=hint)
-            if known.count(name) > 1:
-                raise CaseError(f"{self.what} have {known.count(name)} columns named {name!r}: rename all but one")
 
     def __contains__(self, name: str) -> bool:
         return name in self.names
 
     def numbers(self, name: str) -> Floats:
-        """A column as float64, NaN where it is null."""
+        """Return a column as float64, NaN where it is null."""
         column = self.column(name)
         kind = column.type
         if pa.types.is_dictionary(kind):
@@ -102,7 +142,7 @@ class Columns:
         return np.asarray(plain.to_numpy(zero_copy_only=False), np.float64)
 
     def dates(self, name: str) -> pa.Array:
-        """A column as days; times are cut to their day, and texts read as year-month-day."""
+        """Return a column as days. Times are cut to their day, and texts are read as year-month-day."""
         column = self.column(name)
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
@@ -115,13 +155,13 @@ class Columns:
             raise CaseError(what) from error
 
     def codes(self, name: str) -> tuple[Codes, pa.Array]:
-        """A column as codes (-1 where null or empty) of its values as texts in order."""
+        """Return a column as codes (-1 where null or empty), and its values as texts in order."""
         if name not in self._codes:
             self._codes[name] = _encode(self.column(name), f"column {name!r} of {self.what}")
         return self._codes[name]
 
     def keys(self, names: Sequence[str]) -> Keys:
-        """The rows by the values of some columns; of no columns, all rows under one key."""
+        """Return the rows by the values of some columns. Without columns, all rows have one key."""
         if not names:
             return Keys(np.zeros(self.rows, np.int32), {}, 1)
         if len(names) == 1:
@@ -150,9 +190,9 @@ class Columns:
         return Keys(codes, {name: columns[name] for name in names}, len(found))
 
     def match(self, names: Sequence[str], other: Columns, others: Sequence[str] | None = None) -> Codes:
-        """For each row the row of another table with the same key, -1 where there is none.
+        """Return for each row the row of another table with the same key, -1 where there is none.
 
-        A key that stands twice in the other table is an error.
+        Raises PolicyError where the other table has a key twice.
         """
         others = names if others is None else others
         mine, theirs, sizes = [], [], []
@@ -187,6 +227,7 @@ class Columns:
 
 
 def _encode(column: pa.ChunkedArray, where: str) -> tuple[Codes, pa.Array]:
+    """Return a column as codes of its texts, and the texts in order."""
     kind = column.type
     if pa.types.is_nested(kind):
         raise CaseError(f"{where} holds {kind}: a key is a text, a whole number or a date")
@@ -219,7 +260,7 @@ def _encode(column: pa.ChunkedArray, where: str) -> tuple[Codes, pa.Array]:
 
 
 def _from_decimal(column: pa.ChunkedArray) -> Floats:
-    """Decimals as the nearest floats; Arrow's own cast may miss them by a last digit."""
+    """Return decimals as the nearest floats. Arrow's own cast may miss them by a last digit."""
     scale = column.type.scale
     column = column.cast(pa.decimal128(38, scale))
     parts = []
@@ -246,7 +287,7 @@ def _texts(values: pa.Array, where: str) -> pa.Array:
 
 
 def _join(codes: Sequence[Codes], sizes: Sequence[int]) -> Codes:
-    """Several codes of a row as one, -1 where one of them is below 0."""
+    """Join the codes of a row into one, -1 where one of them is below 0."""
     joined = codes[0]
     for more, size in zip(codes[1:], sizes[1:], strict=True):
         missing = (joined < 0) | (more < 0)
@@ -255,24 +296,24 @@ def _join(codes: Sequence[Codes], sizes: Sequence[int]) -> Codes:
 
 
 def as_list(by: str | Sequence[str]) -> list[str]:
-    """One name or several as a list."""
+    """Return one name or several as a list."""
     return [by] if isinstance(by, str) else list(by)
 
 
 def labels(codes: Codes, names: Sequence[str]) -> pa.DictionaryArray:
-    """Texts by code, null where the code is below 0; one byte a row."""
+    """Return texts by code, null where the code is below 0. A row takes one byte."""
     kind = np.int8 if len(names) < 127 else np.int32
     small = np.asarray(codes).astype(kind)
     return pa.DictionaryArray.from_arrays(pa.array(small, mask=np.less(small, 0)), pa.array(list(names), pa.string()))
 
 
 def decode(codes: Codes, values: pa.Array) -> pa.Array:
-    """Values by code, null where the code is below 0."""
+    """Return values by code, null where the code is below 0."""
     return values.take(pa.array(np.asarray(codes, np.int64), mask=np.asarray(codes) < 0))
 
 
 def nullable(values: Floats) -> pa.Array:
-    """Floats as an Arrow array, null where they are NaN."""
+    """Return floats as an Arrow array, null where they are NaN."""
     missing = np.isnan(values)
     if not missing.any():
         return pa.array(values)
@@ -283,13 +324,49 @@ def nullable(values: Floats) -> pa.Array:
 
 
 def text_columns(table: pa.Table) -> pa.Table:
-    """The table with dictionary columns as plain texts: right for tables of groups, which are short."""
+    """Return the table with dictionary columns as plain texts, which suits the short tables of groups."""
     for index, field in enumerate(table.schema):
         if pa.types.is_dictionary(field.type):
             table = table.set_column(index, field.name, table[index].cast(field.type.value_type))
     return table
 
 
+class Reasons:
+    """The reason of each row, as a code of ``data/reasons.csv``: the first that is noted for it.
+
+    Parameters
+    ----------
+    rows
+        How many rows there are.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self._numbers = np.full(rows, -1, np.int16)
+        self._codes: list[str] = []
+
+    def note(self, wrong: Any, code: str, rows: Any = slice(None)) -> None:
+        """Give a code to the rows that are wrong and have none yet; `rows` are those that `wrong` speaks of."""
+        if code not in self._codes:
+            self._codes.append(code)
+        now = self._numbers[rows]
+        now[wrong & (now < 0)] = self._codes.index(code)
+        if not isinstance(rows, slice):  # a copy, and no view
+            self._numbers[rows] = now
+
+    def drop(self, rows: Any) -> None:
+        """Take the reasons of rows away."""
+        self._numbers[rows] = -1
+
+    @property
+    def noted(self) -> NDArray[np.bool_]:
+        """Which rows have a reason."""
+        return np.greater_equal(self._numbers, 0)
+
+    def column(self) -> pa.DictionaryArray:
+        """Return the codes as a column, null for rows without a reason."""
+        return labels(self._numbers, self._codes)
+
+
 def add_columns(data: Any, new: dict[str, Any]) -> Any:
-    """The caller's table with columns set: added on the right, or in place of those of the same name."""
+    """Return the caller's table with columns added on the right, or in place of those of the same name."""
     return with_columns(data, pa.table(new))

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from drgdip._columns import Columns, add_columns, labels
 from drgdip._money import add_up, exact, fen_of, round_over, scaled, to_yuan
 from drgdip.errors import CaseError, PolicyError
-from drgdip.points import case_points, combine_coefficients, mark_readmissions, payment_standards
+from drgdip.points import case_points, combine_coefficients, mark_readmissions, set_payment_standards
 from drgdip.settle._inputs import flag, holds, money, optional_money, pool_rows, texts
 from drgdip.settle.ledger import Ledger, Step
 
@@ -378,7 +378,7 @@ def _rates_of(columns: Columns, policy: Policy, rates: Any) -> tuple[Fen, NDArra
     dated = any(rate.valid_from or rate.valid_to for rate in rates)
     keys = [name for name in ("pool", "level", "group", "discharged") if name in columns]
     table = pa.table({**{name: columns.column(name) for name in keys}, "one": np.ones(columns.rows)})
-    found = payment_standards(table, numbered, weight="one", date="discharged" if dated else None)
+    found = set_payment_standards(table, numbered, date="discharged" if dated else None, columns={"weight": "one"})
     place = Columns(found, ["base_rate"]).numbers("base_rate")
     exact_rates = [_scaled(rate.base_rate * rate.coefficient, policy.rounding.values) for rate in rates]
     there = ~np.isnan(place)

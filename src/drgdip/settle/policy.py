@@ -25,7 +25,7 @@ from pydantic import (
 from drgdip._once import once
 from drgdip.data import ROOT, toml_of
 from drgdip.errors import DrgdipError, PolicyError, RuleError, UnknownNameError
-from drgdip.points import Expression, OutlierPolicy, outlier_policy
+from drgdip.points import Expression, OutlierPolicy, load_outlier_policy
 
 __all__ = ["Citation", "Policy", "ShareBand", "list_presets", "preset", "read_policy"]
 
@@ -127,7 +127,7 @@ class OutlierRules(_Rules):
 
     def policy(self) -> OutlierPolicy:
         """The outlier policy."""
-        return outlier_policy(self.variant, **{name: _plain(value) for name, value in self.given.items()})
+        return load_outlier_policy(self.variant, **{name: _plain(value) for name, value in self.given.items()})
 
 
 def _plain(value: Any) -> Any:
