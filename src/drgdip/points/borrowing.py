@@ -121,9 +121,9 @@ def borrow_weights(weights: Any, sources: Mapping[str, Any], *, columns: Mapping
     weights
         A table with ``group``, ``weight`` and ``weight_status``, such as that of `weights`.
     sources
-        Where to look, in order of preference: a name for each source, and a table with ``group`` and ``weight``
-        on the same scale (`derive_parent_weights`, a national list), or a mapping from group to the neighbouring group
-        whose weight it takes.
+        The sources by name, in order of preference. A source is a table with ``group`` and ``weight`` on the same scale
+        (`derive_parent_weights`, a national list). Or it is a mapping from a group to the neighbouring group whose
+        weight it takes.
     columns
         The weights' names of columns by the library's names.
 

@@ -81,7 +81,7 @@ def estimate_value(
     Notes
     -----
     Source: DIP 3.0 draft, chapter 5. The text names the two-dimensional interval without its axes. The library takes
-    cost and points of a case, measured in the means of the pool, and divides the cost of the median by its points.
+    cost and points of a case, measured in the means of the pool. It divides the cost of the median by its points.
 
     Examples
     --------

@@ -216,9 +216,10 @@ def list_outlier_policies() -> Listing[Variant]:
 
     Returns
     -------
-    A row a variant: ``name``, ``title``, ``grade`` (evidence: A read in full, B in part, C reproduced by a third party,
-    D one implementer's reading), ``needs`` (names of what the sources leave open, which `load_outlier_policy` must be
-    given), ``source`` and ``note``. It prints as a table, and ``to_arrow()`` makes one of it.
+    A row a variant: ``name``, ``title``, ``grade``, ``needs`` (names of what the sources leave open, which
+    `load_outlier_policy` must be given), ``source`` and ``note``. Grades of evidence are A (read in full), B (in part),
+    C (reproduced by a third party) and D (one implementer's reading). It prints as a table, and ``to_arrow()`` makes
+    one of it.
 
     Examples
     --------

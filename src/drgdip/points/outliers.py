@@ -140,9 +140,9 @@ def classify_outliers(
 
     Returns
     -------
-    The caller's table with ``reference_cost`` (yuan, before any coefficient), ``cost_ratio``, ``outlier`` (the
-    band, null where it is not known), ``outlier_payment`` (one of `PAYMENTS`) and ``outlier_reason`` (the code of why
-    the band is not known).
+    The caller's table with ``reference_cost`` (yuan, before any coefficient); ``cost_ratio``; ``outlier`` (the band,
+    null where it is not known); ``outlier_payment`` (one of `PAYMENTS`); and ``outlier_reason`` (the code of why the
+    band is not known).
 
     Raises
     ------

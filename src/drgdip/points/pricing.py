@@ -46,8 +46,8 @@ def case_points(
 ) -> Any:
     """Compute the points of each case.
 
-    The points of an ordinary case are weight x factor x readmission factor, where the factor is coefficient x
-    auxiliary, or for an outlier what its policy declares.
+    The points of an ordinary case are weight x factor x readmission factor. The factor is coefficient x auxiliary. For
+    an outlier, the policy declares the factor.
 
     Parameters
     ----------

@@ -56,9 +56,9 @@ def list_weights() -> Listing[PublishedList]:
 
     Returns
     -------
-    A row a list: ``id``; ``place`` and ``year`` (for `load_weights`), ``place_name``, ``title``, ``quantity`` (weight,
-    or score on a scale that the place does not print), ``groups``, ``with_weight`` (groups whose figure can be read as
-    a weight), ``standards`` (the measures that `load_standards` has of it) and ``source``. It prints as a table, and
+    A row a list: ``id``; ``place`` and ``year`` (for `load_weights`); ``place_name``; ``title``; ``quantity`` (weight,
+    or score on a scale that the place does not print); ``groups``; ``with_weight`` (groups whose figure can be read as
+    a weight); ``standards`` (the measures that `load_standards` has of it); and ``source``. It prints as a table, and
     ``to_arrow()`` makes one of it.
 
     Examples
@@ -186,10 +186,9 @@ def load_standards(place: str, year: int) -> pa.Table:
 
     Returns
     -------
-    A table with a row for each group, hospital level and pool that the list tells apart: ``group``, ``level``,
-    ``pool`` (null where the list does not tell them apart), and the measures that it has, of ``base_rate``
-    (yuan per weight), ``coefficient``, ``standard``, ``low_line``, ``high_line``, ``mean_cost`` (yuan) and
-    ``weight_cap``.
+    A table with a row for each group, hospital level and pool that the list tells apart: ``group``, ``level`` and
+    ``pool``, null where the list does not tell them apart. The measures of the list follow: some of ``base_rate`` (yuan
+    per weight), ``coefficient``, ``standard``, ``low_line``, ``high_line``, ``mean_cost`` (yuan) and ``weight_cap``.
 
     Raises
     ------

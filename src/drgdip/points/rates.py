@@ -57,8 +57,8 @@ def build_rate_table(rates: Any, *, columns: Mapping[str, str] | None = None) ->
     -----
     The four layouts that places publish are all rows of this table: one rate and coefficients by level (Suzhou,
     Lanzhou); a rate by level (Wuxi, Qingdao); by level and pool (Linyi, Wuhan, Tongchuan); one rate and a
-    coefficient by group and level (Yancheng, Yinchuan, Taizhou). Of several rows that fit a case, one that names the
-    group goes before one that does not, then one that names the level, then one that names the pool.
+    coefficient by group and level (Yancheng, Yinchuan, Taizhou). Several rows may fit a case: a row
+    that names the group goes first, then a row that names the level, then a row that names the pool.
 
     Examples
     --------

@@ -51,9 +51,8 @@ def mark_readmissions(
 
     Returns
     -------
-    The caller's table with ``readmission_days`` (from the discharge of the one stay to the admission of the other, on
-    the stay that is reduced), ``readmission_factor`` (1 where nothing is reduced) and ``readmission_reason`` (a code:
-    within the days, excepted, or why it could not be told).
+    The caller's table with ``readmission_days`` (on the stay that is reduced: from the discharge of the one to the
+    admission of the other); ``readmission_factor`` (1 where nothing is reduced); and ``readmission_reason``, a code.
 
     Notes
     -----

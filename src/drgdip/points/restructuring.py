@@ -136,9 +136,8 @@ def restructure_weights(
 
     Returns
     -------
-    The same table with the weight changed, ``weight_before``, ``change`` (new over old, minus 1), and of the
-    group's set ``total_before`` and ``total_after`` (sums of n x weight). Groups without a weight stay without
-    one.
+    The same table with the weight changed, ``weight_before`` and ``change`` (new over old, minus 1). ``total_before``
+    and ``total_after`` are the sums of n x weight of the group's set. Groups without a weight stay without one.
 
     Raises
     ------

@@ -87,8 +87,8 @@ def downgrade_tcm(
     ----------
     cases
         Any table with a row a case: ``group``; ``western_group``, to which it falls back (by severity where that is
-        split); and the parts of the cost (yuan) that there are of `TCM_PARTS`, null counting as 0. A case whose Western
-        group is null is in no Chinese-medicine group and stays.
+        split); and some parts of the cost of `TCM_PARTS` (yuan, null is 0). A case whose Western group is null is in no
+        Chinese-medicine group and stays.
     minimum
         The share from which a case stays in its group, such as 0.6.
     columns

@@ -125,8 +125,8 @@ def point_value(
         The column of the pool (统筹区 x 险种); None takes all rows together.
     fixed
         A column of payments at fixed terms (yuan, null is 0), such as severe cases at a fixed rate, or rigid costs of
-        drugs and consumables. They are taken off the money before the rest is divided. Give such cases only the points
-        that still float.
+        drugs. They are taken off the money before the rest is divided. Give such cases only the points that still
+        float.
     columns
         The table's names of columns by the library's names.
 
@@ -218,10 +218,9 @@ def compute_elastic_value(
 
     Returns
     -------
-    A table with a row a pool: the pool, ``points``, ``base_points``, ``increment_points`` (0 where the volume
-    stays below the base), ``base_value`` (base money / base points), ``increment_value`` (the rest of the money
-    / increment points; null without an increment), ``capped``, and ``unspent`` (money that neither part uses),
-    in yuan.
+    A table with a row a pool: the pool, ``points`` and ``base_points``; ``increment_points`` (0 where the volume stays
+    below the base); ``base_value`` (base money / base points); ``increment_value`` (the rest of the money / increment
+    points; null without an increment); ``capped``; and ``unspent`` (money that neither part uses). Money is in yuan.
 
     Notes
     -----

@@ -58,7 +58,7 @@ def weights(
     by
         The column of the group, or several columns whose values make the key (group and level, for example).
     scale
-        What a case of mean cost gets: 1 for relative weights, 1000 for DIP scores, 100 or 1000 for benchmark
+        The weight of a case of mean cost: 1 for relative weights, 1000 for DIP scores, 100 or 1000 for benchmark
         points.
     mean
         ``"arithmetic"`` or ``"geometric"``.
