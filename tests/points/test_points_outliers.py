@@ -150,6 +150,15 @@ def test_the_coefficient_moves_the_threshold_of_dip_3():
     assert one(4501, policy, coefficient=0.9)["outlier"] == "normal"
 
 
+@pytest.mark.parametrize("coefficient", [2, 2.0, "k"])
+def test_one_coefficient_for_all_may_be_a_whole_number(coefficient):
+    case = {"total_cost": 4000.0, "standard": 10000.0, "k": 2}
+    policy = policy_of("dip-3.0-draft")
+    assert policy.times_coefficient
+    found = points.classify_outliers([case], policy, reference="standard", coefficient=coefficient)
+    assert found[0]["cost_ratio"] == 0.2
+
+
 def test_edges_by_level_and_by_weight():
     bands = (Band("normal", ByLevel({"3": 3}, other=2), True, "1"), Band("high", formula="1"))
     cases = [{"level": level, "total_cost": 250.0, "standard": 100.0} for level in (1, 2, 3)]

@@ -169,7 +169,7 @@ def classify_outliers(
         table,
         costs=costs,
         reference=base,
-        coefficient=table.numbers(own) if own else coefficient if isinstance(coefficient, float | int) else 1.0,
+        coefficient=table.numbers(own) if own else 1.0 if isinstance(coefficient, str) else float(coefficient),
         weight=table.numbers("weight") if "weight" in policy.needs else None,
     )
     ratio, band = np.empty(table.rows), np.empty(table.rows, np.int8)
