@@ -128,7 +128,7 @@ def test_payment_standards(benchmark, cases):
     ]
     table = cases.rename_columns({"coefficient": "weight"})
     used = ["pool", "level", "weight"]
-    measure(benchmark, table, used, lambda: points.payment_standards(table, rates))
+    measure(benchmark, table, used, lambda: points.set_payment_standards(table, rates))
 
 
 def test_point_value(benchmark, cases):
@@ -136,6 +136,6 @@ def test_point_value(benchmark, cases):
     fund = {"employee": 1e9, "resident": 1e9}
 
     def value():
-        return points.point_value(cases, fund=fund, fund_share=0.7, points="total_cost")
+        return points.point_value(cases, fund=fund, fund_share=0.7, columns={"points": "total_cost"})
 
     measure(benchmark, cases, used, value)

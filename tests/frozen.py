@@ -389,9 +389,9 @@ def _auxiliary(part: str) -> Iterator[Fact]:
     together = drgdip.auxiliary_types(cases, rules, **given)
     yield Fact(f"{part}: all together", "", digest(columns_of(together)))
     typed = [row | {"group": f"G{at % 9}"} for at, row in enumerate(together)]
-    table = points.auxiliary_table(typed, group_cases=30, type_cases=5, cv_reduction=0.01)
+    table = points.build_auxiliary_table(typed, group_cases=30, type_cases=5, cv_reduction=0.01)
     yield Fact(f"{part}: the table of coefficients", "", digest(columns_of(table)))
-    coefficients = points.auxiliary_coefficients(typed, table)
+    coefficients = points.apply_auxiliary(typed, table)
     yield Fact(f"{part}: coefficients of cases", "", digest(columns_of(coefficients)))
 
 
@@ -426,7 +426,7 @@ def _points(part: str) -> Iterator[Fact]:
     rules = (points.CaseRule("los", minimum=2, maximum=60), points.CaseRule("hospital", without=("H0",)))
     for name, trim in trims.items():
         tables[f"trim_cases, {name}"] = points.trim_cases(cases, trim, rules=rules)
-        tables[f"trim_report, {name}"] = points.trim_report(cases, trim, rules=rules)
+        tables[f"trim_report, {name}"] = points.report_trimming(cases, trim, rules=rules)
     years = {2022: 1, 2023: 2, 2024: 7}
     weighed: dict[str, dict[str, Any]] = {
         "plain": {},
@@ -441,19 +441,19 @@ def _points(part: str) -> Iterator[Fact]:
     weights = tables["weights, plain"]
     by_level = points.weights(cases, by=["group", "level"])
     tables["weights, by group and level"] = by_level
-    tables["cost_coefficients"] = points.cost_coefficients(cases, "level", "group", min_cases=3)
+    tables["cost_coefficients"] = points.measure_cost_coefficients(cases, "level", "group", min_cases=3)
     combined = points.combine_coefficients(
-        cases, {"level": points.cost_coefficients(cases, "level")}, "level", uniform={"G01": 1}
+        cases, {"level": points.measure_cost_coefficients(cases, "level")}, "level", uniform={"G01": 1}
     )
     tables["combine_coefficients"] = combined
     means = dict(zip(weights["group"].to_pylist(), weights["mean"].to_pylist(), strict=True))
     standards = pa.array([means[group] for group in cases["group"].to_pylist()])
     bare = combined.select([*cases.column_names, "coefficient"]).append_column("standard", standards)
     references = {"group_mean": weights, "level_mean": by_level, "standard": "standard"}
-    for policy in points.list_outlier_policies().to_pylist():
-        given = {name: _LEFT_OPEN[name] for name in policy["needs"].split(", ") if name}
-        outliers = points.outlier_policy(policy["name"], **given)
-        tables[f"case_points, outliers {policy['name']}"] = points.case_points(
+    variants = points.list_outlier_policies()
+    for variant in variants:
+        outliers = points.load_outlier_policy(variant.name, **{name: _LEFT_OPEN[name] for name in variant.needs})
+        tables[f"case_points, outliers {variant.name}"] = points.case_points(
             bare,
             weights,
             coefficient="coefficient",
@@ -473,21 +473,22 @@ def _points(part: str) -> Iterator[Fact]:
         mean_cost=6000.0,
         scale=1,
     )
-    tables["list_outlier_policies"] = points.list_outlier_policies()
+    listed = [row | {"needs": ", ".join(row["needs"])} for row in variants.to_pylist()]
+    tables["list_outlier_policies"] = pa.Table.from_pylist(listed)
     for name, table in tables.items():
         yield from numbers_and_texts(f"{part}: {name}", table, 12 if name in _OF_LOGARITHMS else None)
 
 
 def _published(part: str) -> Iterator[Fact]:
     lists = points.list_weights()
-    yield Fact(f"{part}: the list", "", digest(settled(repr(columns_of(lists)))))
-    for row in lists.to_pylist():
-        for name, call in (("weights", points.weights_of), ("standards", points.standards_of)):
+    yield Fact(f"{part}: the list", "", digest(settled(repr({name: lists[name] for name in lists.columns}))))
+    for row in lists:
+        for name, call in (("weights", points.load_weights), ("standards", points.load_standards)):
             try:
-                table = call(row["place"], row["year"])
+                table = call(row.place, row.year)
             except drgdip.DrgdipError:  # a place publishes weights or standards, seldom both
                 continue
-            yield Fact(f"{part}: {name} of {row['place']} {row['year']}", "", digest(columns_of(table)))
+            yield Fact(f"{part}: {name} of {row.place} {row.year}", "", digest(columns_of(table)))
 
 
 # --- settlement ------------------------------------------------------------------------------------------------------

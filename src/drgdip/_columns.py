@@ -334,6 +334,8 @@ class Reasons:
 
     def note(self, wrong: Any, code: str, rows: Any = slice(None)) -> None:
         """Give a code to the rows that are wrong and have none yet; `rows` are those that `wrong` speaks of."""
+        if not wrong.any():
+            return
         if code not in self._codes:
             self._codes.append(code)
         now = self._numbers[rows]

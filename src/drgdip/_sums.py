@@ -26,13 +26,13 @@ BLOCK = 1 << 19
 
 
 def blocks(rows: int) -> Iterator[slice]:
-    """Slices that cover the rows in order."""
+    """Yield slices that cover the rows in order."""
     for start in range(0, rows, BLOCK):
         yield slice(start, min(start + BLOCK, rows))
 
 
 def counts(codes: Codes, size: int) -> NDArray[np.int64]:
-    """Rows of each code; rows with a code below 0 do not count."""
+    """Count the rows of each code. Rows with a code below 0 do not count."""
     found = np.zeros(size + 1, np.int64)
     for part in blocks(len(codes)):
         found += np.bincount(codes[part] + 1, minlength=size + 1)
@@ -45,7 +45,7 @@ def sums(
     size: int,
     change: Callable[[Codes, Floats], Floats] | None = None,
 ) -> Floats:
-    """The sum of the values of each code; rows with a code below 0 do not count.
+    """Add up the values of each code. Rows with a code below 0 do not count.
 
     ``change`` is applied to the codes and values of a block of rows before they are added.
     """
@@ -70,10 +70,10 @@ def sums(
 
 
 def total(values: Floats) -> float:
-    """The sum of all values."""
+    """Add up all values."""
     return float(sums(np.zeros(len(values), np.int8), values, 1)[0])
 
 
 def _quantum(largest: float, rows: int) -> float:
-    """A power of two of which so many numbers, none above the largest, add up to less than 2**53."""
+    """Return a power of two of which so many numbers, none above the largest, add up to less than 2**53."""
     return math.ldexp(1.0, max(math.frexp(largest)[1] + rows.bit_length() - 52, -1000))

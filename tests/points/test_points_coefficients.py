@@ -23,7 +23,7 @@ def cases():
 def test_cost_coefficients_agree_with_their_twin(cases, by, within):
     frame = cases.to_pandas().astype({"level": str})
     wholes = [within] if isinstance(within, str) else list(within)
-    found = points.cost_coefficients(frame, by, within)
+    found = points.measure_cost_coefficients(frame, by, within)
     means = frame.groupby([*wholes, by])["total_cost"].mean()
     whole = frame.groupby(wholes)["total_cost"].mean() if wholes else frame["total_cost"].mean()
     expected = means / (whole.reindex(means.index.droplevel(-1)).to_numpy() if wholes else whole)
@@ -35,7 +35,7 @@ def test_cost_coefficients_agree_with_their_twin(cases, by, within):
 
 def test_cost_coefficients_over_three_years(cases):
     years = {2022: 1, 2023: 2, 2024: 7}
-    found = points.cost_coefficients(cases.to_pandas(), "level", years=years).set_index("level")["coefficient"]
+    found = points.measure_cost_coefficients(cases.to_pandas(), "level", years=years).set_index("level")["coefficient"]
     frame = cases.to_pandas()
 
     def mean(rows):
@@ -47,8 +47,8 @@ def test_cost_coefficients_over_three_years(cases):
 
 def test_trimming_is_that_of_the_whole(cases):
     trim = Trim("iqr", lower=1.5, upper=1.5)
-    found = points.cost_coefficients(cases, "hospital", "group", trim=trim)
-    kept = points.trim_report(cases, trim)
+    found = points.measure_cost_coefficients(cases, "hospital", "group", trim=trim)
+    kept = points.report_trimming(cases, trim)
     assert sum(found["n"].to_pylist()) == sum(kept["used"].to_pylist())
     # The parts of a whole make up its mean.
     frame = found.to_pandas()
@@ -59,15 +59,17 @@ def test_trimming_is_that_of_the_whole(cases):
 def test_few_cases_and_small_differences():
     costs = {"1": [8.0, 9.0], "2": [10.0, 10.0], "3": [12.0]}
     cases = [{"group": "A", "level": level, "total_cost": cost} for level in costs for cost in costs[level]]
-    found = points.cost_coefficients(cases, "level", "group", min_cases=2)
-    assert [row["reason"] for row in found] == [None, None, "fewer than 2 cases"]
+    found = points.measure_cost_coefficients(cases, "level", "group", min_cases=2)
+    assert [row["reason"] for row in found] == [None, None, "few_cases:2"]
     assert found[2]["coefficient"] == 1 != found[2]["raw_coefficient"]
-    assert [row["coefficient"] for row in points.cost_coefficients(cases, "level", "group", min_difference=0.5)] == [
+    assert [
+        row["coefficient"] for row in points.measure_cost_coefficients(cases, "level", "group", min_difference=0.5)
+    ] == [
         1,
         1,
         1,
     ]
-    kept = points.cost_coefficients(cases, "level", "group", min_difference=0.3)
+    kept = points.measure_cost_coefficients(cases, "level", "group", min_difference=0.3)
     assert [row["coefficient"] for row in kept] == [row["raw_coefficient"] for row in found]
 
 
@@ -75,7 +77,7 @@ def test_cmi_over_that_of_the_level():
     cases = [
         {"hospital": name, "level": "3", "weight": weight} for name, weight in (("H", 2.0), ("H", 1.0), ("I", 0.5))
     ]
-    found = points.cost_coefficients(cases, "hospital", "level", cost="weight")
+    found = points.measure_cost_coefficients(cases, "hospital", "level", columns={"total_cost": "weight"})
     assert [row["coefficient"] for row in found] == pytest.approx([1.5 / (3.5 / 3), 0.5 / (3.5 / 3)])
 
 
@@ -158,9 +160,9 @@ def test_combination_agrees_with_its_twin(cases):
         assert row["combined_coefficient"] == pytest.approx(combined, rel=1e-15)
         expected = 1.02 if row["group"] == "G00" else max(combined, 0.95)
         assert row["coefficient"] == pytest.approx(expected, rel=1e-15)
-        reason = "uniform for the group" if row["group"] == "G00" else "bounded" if combined < 0.95 else None
+        reason = "uniform_group" if row["group"] == "G00" else "bounded" if combined < 0.95 else None
         assert row["coefficient_reason"] == reason
-    assert {row["coefficient_reason"] for row in found} == {None, "bounded", "uniform for the group"}
+    assert {row["coefficient_reason"] for row in found} == {None, "bounded", "uniform_group"}
 
 
 @pytest.mark.parametrize("within", [(), "pool", ["pool", "year"]])
@@ -199,9 +201,9 @@ def test_what_is_missing_is_said():
     cases = [{"level": 9}, {"level": 1}, {"level": None}]
     found = points.combine_coefficients(cases, {"level": TABLES["level"]}, "level")
     assert [row["coefficient"] for row in found] == [None, 0.9, None]
-    assert [row["coefficient_reason"] for row in found] == ["no level coefficient", None, "no level coefficient"]
+    assert [row["coefficient_reason"] for row in found] == ["no_coefficient:level", None, "no_coefficient:level"]
     divided = points.combine_coefficients([{"a": 1.0, "b": 0.0}], {"a": "a", "b": "b"}, "a / b")
-    assert divided[0]["coefficient_reason"] == "the expression gives no number"
+    assert divided[0]["coefficient_reason"] == "no_combined_coefficient"
 
 
 def test_expressions_that_cannot_be():
@@ -257,7 +259,7 @@ def test_the_higher_of_two_groups():
     ]
     pairs = [("T", "W"), ("W", "T"), ("T", "E"), ("T", None), ("N", "W"), ("W", "N"), ("X", "Y")]
     cases = [{"group": own, "western_group": western} for own, western in pairs]
-    found = points.higher_of_groups(cases, weights)
+    found = points.take_higher_group(cases, weights)
     assert [row["paid_group"] for row in found] == ["W", "W", "T", "T", "W", "W", "X"]
     assert [row["paid_weight"] for row in found] == [1.1, 1.1, 0.9, 0.9, 1.1, 1.1, None]
 
@@ -280,9 +282,11 @@ def test_the_share_of_chinese_medicine():
     ]
     found = points.downgrade_tcm(cases, minimum=0.6)
     assert [row["paid_group"] for row in found] == ["T", "W", "T", "W", "T", "T"]
-    assert [row["downgrade_reason"] for row in found][3:5] == ["no part has a cost", "a part of the cost is negative"]
+    assert [row["downgrade_reason"] for row in found][3:5] == ["no_part_cost", "negative_part"]
     assert found[0]["tcm_ratio"] == pytest.approx(0.6)
-    with pytest.raises(PolicyError, match="parts= names 'needles'"):
-        points.downgrade_tcm(cases, minimum=0.6, parts={"needles": "x"})
+    with pytest.raises(UnknownNameError, match="columns= gives it for 'needles'"):
+        points.downgrade_tcm(cases, minimum=0.6, columns={"needles": "x"})
+    with pytest.raises(UnknownNameError, match="Did you mean 'surgery'"):
+        points.downgrade_tcm(cases, minimum=0.6, columns={"surgeri": "materials"})
     with pytest.raises(PolicyError, match="none of the parts"):
         points.downgrade_tcm(pa.table({"group": ["T"], "western_group": ["W"]}), minimum=0.6)

@@ -53,30 +53,30 @@ RESULTS = {
 FUNCTIONS = {
     "weights": lambda cases: points.weights(cases, trim=Trim("iqr", lower=1.5, upper=1.5)),
     "trim_cases": lambda cases: points.trim_cases(cases, Trim("sd", lower=2, upper=2)),
-    "trim_report": lambda cases: points.trim_report(cases, rules=[CaseRule("los", maximum=60)]),
-    "part_scores": lambda cases: points.part_scores(cases, ["total_cost", "los"]),
-    "cost_coefficients": lambda cases: points.cost_coefficients(cases, "hospital", "group"),
-    "auxiliary_table": lambda cases: points.auxiliary_table(
-        cases, group_cases=20, type_cases=5, cv_reduction=0, types="hospital"
+    "report_trimming": lambda cases: points.report_trimming(cases, rules=[CaseRule("los", maximum=60)]),
+    "score_parts": lambda cases: points.score_parts(cases, ["total_cost", "los"]),
+    "measure_cost_coefficients": lambda cases: points.measure_cost_coefficients(cases, "hospital", "group"),
+    "build_auxiliary_table": lambda cases: points.build_auxiliary_table(
+        cases, group_cases=20, type_cases=5, cv_reduction=0, columns={"auxiliary_types": "hospital"}
     ),
     "classify_outliers": lambda cases: points.classify_outliers(cases, "dip-1.0", reference=MEANS),
     "case_points": lambda cases: points.case_points(cases, WEIGHTS, outliers="dip-1.0", reference=MEANS),
     "combine_coefficients": lambda cases: points.combine_coefficients(
         cases, {"level": [{"level": level, "coefficient": level / 2} for level in (1, 2, 3)]}, "level"
     ),
-    "payment_standards": lambda cases: points.payment_standards(
-        cases, [{"pool": pool, "base_rate": 10.0} for pool in ("employee", "resident")], weight="los"
+    "set_payment_standards": lambda cases: points.set_payment_standards(
+        cases, [{"pool": pool, "base_rate": 10.0} for pool in ("employee", "resident")], columns={"weight": "los"}
     ),
     "base_rate": lambda cases: points.base_rate(
-        cases, budget={"employee": 1, "resident": 2}, fund_share=1, cases=None, weight="los"
+        cases, budget={"employee": 1, "resident": 2}, fund_share=1, per_case=True, columns={"weight": "los"}
     ),
     "point_value": lambda cases: points.point_value(
-        cases, fund={"employee": 1, "resident": 2}, fund_share=1, points="los"
+        cases, fund={"employee": 1, "resident": 2}, fund_share=1, columns={"points": "los"}
     ),
-    "elastic_value": lambda cases: points.elastic_value(
-        cases, total=1, base_share=0.8, base_points=1, cap=None, by=None, points="los"
+    "compute_elastic_value": lambda cases: points.compute_elastic_value(
+        cases, total=1, base_share=0.8, base_points=1, cap=None, by=None, columns={"points": "los"}
     ),
-    "estimated_value": lambda cases: points.estimated_value(cases, years=None, points="los"),
+    "estimate_value": lambda cases: points.estimate_value(cases, years=None, columns={"points": "los"}),
     "restructure_costs": lambda cases: points.restructure_costs(cases, {"total_cost": 2, "los": 1}),
 }
 
@@ -118,16 +118,16 @@ SECOND = {
     "weights": lambda table: points.case_points(TABLE, table(WEIGHTS)),
     "means": lambda table: points.classify_outliers(TABLE, "dip-1.0", reference=table(MEANS)),
     "group means": lambda table: points.case_points(
-        TABLE, table(WEIGHTS), outliers=points.outlier_policy("dingzhou", low_formula="ratio")
+        TABLE, table(WEIGHTS), outliers=points.load_outlier_policy("dingzhou", low_formula="ratio")
     ),
     "coefficients": lambda table: points.combine_coefficients(TABLE, {"level": table(LEVELS)}, "level"),
-    "rates": lambda table: points.payment_standards(TABLE, table(RATES), weight="los"),
-    "parents": lambda table: points.parent_weights(WEIGHTS, table(PARENTS)),
+    "rates": lambda table: points.set_payment_standards(TABLE, table(RATES), columns={"weight": "los"}),
+    "parents": lambda table: points.derive_parent_weights(WEIGHTS, table(PARENTS)),
     "parents' weights": lambda table: pa.Table.from_pylist(
-        rows_of(points.parent_weights(table(WEIGHTS), {"G01": "P", "G02": "P"}))
+        rows_of(points.derive_parent_weights(table(WEIGHTS), {"G01": "P", "G02": "P"}))
     ),
     "sources": lambda table: points.borrow_weights(WEIGHTS, {"other": table(WEIGHTS)}),
-    "auxiliary": lambda table: points.auxiliary_coefficients(
+    "auxiliary": lambda table: points.apply_auxiliary(
         TABLE.append_column("auxiliary_types", pa.repeat("icu", len(TABLE))), table(AUXILIARY)
     ),
 }
@@ -195,21 +195,23 @@ def test_empty_tables():
         points.weights(empty)
     assert len(points.case_points(empty, WEIGHTS, outliers="dip-1.0", reference=MEANS)) == 0
     assert len(points.trim_cases(empty, Trim("iqr", lower=1.5, upper=1.5))) == 0
-    assert len(points.payment_standards(empty, [{"base_rate": 1.0}], weight="los")) == 0
+    assert len(points.set_payment_standards(empty, [{"base_rate": 1.0}], columns={"weight": "los"})) == 0
     assert points.case_points(TABLE, WEIGHTS.slice(0, 0))["points"].null_count == len(TABLE)
 
 
 BAD = [None, -1.0, math.nan, math.inf, -math.inf, 0.0]
 
 
-@pytest.mark.parametrize("function", ["weights", "trim_report", "classify_outliers", "case_points", "estimated_value"])
+@pytest.mark.parametrize(
+    "function", ["weights", "report_trimming", "classify_outliers", "case_points", "estimate_value"]
+)
 @pytest.mark.parametrize("bad", BAD, ids=str)
 def test_a_bad_cost_is_counted_or_has_its_reason(function, bad):
     rows = TABLE.to_pylist()
     rows[17] |= {"total_cost": bad, "los": 5}
     found = rows_of(FUNCTIONS[function](pa.Table.from_pylist(rows, TABLE.schema)))
     fine = bad == 0.0
-    if function in {"weights", "trim_report", "estimated_value"}:
+    if function in {"weights", "report_trimming", "estimate_value"}:
         assert sum(row["cases"] for row in found) == len(rows)
         assert sum(row["invalid"] for row in found) == (0 if fine else 1)
     else:
@@ -222,8 +224,8 @@ def test_a_bad_cost_is_counted_or_has_its_reason(function, bad):
     ("call", "error", "what"),
     [
         (lambda: points.weights([{"total_cost": 1.0}]), UnknownNameError, "column 'group'"),
-        (lambda: points.weights(TABLE, cost="total"), UnknownNameError, "Did you mean 'total_cost'"),
-        (lambda: points.weights(TABLE, cost="group"), CaseError, "not numbers"),
+        (lambda: points.weights(TABLE, columns={"total_cost": "total"}), UnknownNameError, "Did you mean 'total_cost'"),
+        (lambda: points.weights(TABLE, columns={"total_cost": "group"}), CaseError, "not numbers"),
         (lambda: points.weights([{"group": "A", "total_cost": 0.0}]), CaseError, "mean cost of all cases is 0"),
         (lambda: points.weights([{"group": "A", "total_cost": -1.0}]), CaseError, "none of the 1 cases"),
         (lambda: points.weights(TABLE, years={2022: 1, 2023: 2}), PolicyError, "cases of 2024"),
@@ -245,8 +247,8 @@ def test_a_bad_cost_is_counted_or_has_its_reason(function, bad):
         (lambda: CaseRule("los"), PolicyError, "says nothing"),
         (lambda: points.weights(7), CaseError, "is no table"),
         (lambda: points.mark_readmissions(TABLE, days=-1, factor=0.5), PolicyError, "days=-1"),
-        (lambda: points.part_scores(TABLE, []), PolicyError, "at least one"),
-        (lambda: points.cost_coefficients(TABLE, "group", "group"), PolicyError, "give columns for the parts"),
+        (lambda: points.score_parts(TABLE, []), PolicyError, "at least one"),
+        (lambda: points.measure_cost_coefficients(TABLE, "group", "group"), PolicyError, "give columns for the parts"),
         (lambda: points.case_points(TABLE, WEIGHTS, coefficient="kappa"), UnknownNameError, "column 'kappa'"),
         (lambda: points.case_points(TABLE, [{"group": "A"}]), UnknownNameError, "columns of the weights"),
     ],

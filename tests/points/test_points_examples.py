@@ -17,7 +17,7 @@ EXAMPLES = {
 
 def standard(weight, rate, coefficient=1.0):
     table = [{"weight": weight}]
-    return points.payment_standards(table, [{"base_rate": rate, "coefficient": coefficient}])[0]["standard"]
+    return points.set_payment_standards(table, [{"base_rate": rate, "coefficient": coefficient}])[0]["standard"]
 
 
 def price(case, weights=(("A", 1.0, None),), **options):
@@ -34,7 +34,7 @@ def test_payment_standard(name):
 
 
 def test_s02_lines():
-    row = next(row for row in points.standards_of("jilin", 2022).to_pylist() if row["group"] == "ES35")
+    row = next(row for row in points.load_standards("jilin", 2022).to_pylist() if row["group"] == "ES35")
     value = EXAMPLES["S02"]["expected"]
     assert row["low_line"] == pytest.approx(0.35 * value, abs=0.01) == pytest.approx(1800.130214, abs=0.01)
     assert row["high_line"] == pytest.approx(2 * value, abs=0.01) == pytest.approx(10286.45837, abs=0.01)
@@ -42,8 +42,8 @@ def test_s02_lines():
 
 def test_s33_one_rate_fits_all_of_beijing():
     given = EXAMPLES["S33"]
-    weights = points.weights_of("beijing", 2022).to_pylist()
-    fees = {row["group"]: row["standard"] for row in points.standards_of("beijing", 2022).to_pylist()}
+    weights = points.load_weights("beijing", 2022).to_pylist()
+    fees = {row["group"]: row["standard"] for row in points.load_standards("beijing", 2022).to_pylist()}
     pairs = [(row["weight"], fees[row["group"]]) for row in weights if row["weight"] is not None]
     assert len(pairs) == 647
     assert (given["inputs"]["weight"], given["inputs"]["standard"]) in pairs
@@ -61,8 +61,8 @@ def test_s34_two_pools_and_a_low_line():
         {"pool": "resident", "base_rate": inputs["rate_resident"]},
     ]
     groups = [{"weight": inputs["weight"], "pool": pool} for pool in ("employee", "resident")]
-    policy = points.outlier_policy("harbin-2024", low_formula=None)
-    for row in points.payment_standards(groups, rates):
+    policy = points.load_outlier_policy("harbin-2024", low_formula=None)
+    for row in points.set_payment_standards(groups, rates):
         assert row["standard"] == pytest.approx(expected[row["pool"]], abs=given["tol"])
         line = expected[row["pool"] + "_low"]
         sides = [{**row, "total_cost": line - 0.01}, {**row, "total_cost": line + 0.01}]
@@ -93,7 +93,7 @@ def test_c04_a_weight_backed_out_of_its_standard():
 def test_p05_a_low_case_is_worth_its_cost():
     given = EXAMPLES["P05"]
     inputs = given["inputs"]
-    policy = points.outlier_policy("dip-3.0-draft", high=3.0)
+    policy = points.load_outlier_policy("dip-3.0-draft", high=3.0)
     case = {"level": "3", "total_cost": inputs["cost"]}
     means = [{"group": "A", "level": "3", "mean": inputs["standard"]}]
     weights = [("A", inputs["RW"], None)]
@@ -105,7 +105,7 @@ def test_p05_a_low_case_is_worth_its_cost():
 def test_p06_value_of_the_increment():
     given = EXAMPLES["P06"]
     inputs = given["inputs"]
-    row = points.elastic_value(
+    row = points.compute_elastic_value(
         [{"points": inputs["points"]}],
         total=inputs["total"],
         base_share=inputs["base_share"],
@@ -188,7 +188,7 @@ def test_r04_readmission_halves_the_earlier_stay():
 def test_low_points_of_zhejiang(name):
     given = EXAMPLES[name]
     inputs = given["inputs"]
-    policy = points.outlier_policy("zhejiang-2025", very_low_formula="ratio * coefficient")
+    policy = points.load_outlier_policy("zhejiang-2025", very_low_formula="ratio * coefficient")
     row = price({"total_cost": inputs["r"] * 10000}, [("A", inputs["BP"], 10000.0)], outliers=policy)
     assert row["points"] == pytest.approx(given["expected"], abs=given["tol"])
 
@@ -224,7 +224,7 @@ def test_t06_score_and_value_by_pool():
     assert row["points"] == pytest.approx(expected["score"], abs=5e-5)
     rates = [{"pool": pool, "base_rate": inputs[f"value_{pool}"]} for pool in ("employee", "resident")]
     cases = [{"pool": pool, "points": row["points"]} for pool in ("employee", "resident")]
-    found = points.payment_standards(cases, rates, weight="points")
+    found = points.set_payment_standards(cases, rates, columns={"weight": "points"})
     for case in found:
         assert case["standard"] == pytest.approx(expected[f"S_{case['pool']}"], abs=given["tol"])
     patient = inputs["total"] - inputs["fund_paid"]
@@ -232,7 +232,7 @@ def test_t06_score_and_value_by_pool():
 
 
 def test_t11_capped_groups_of_yantai():
-    rows = {row["group"]: row for row in points.weights_of("yantai", 2023).to_pylist()}
+    rows = {row["group"]: row for row in points.load_weights("yantai", 2023).to_pylist()}
     for group, cap in EXAMPLES["T11"]["inputs"].items():
         assert rows[group]["case_cap"] == cap
     assert sum("capped" in row["flags"].split("|") for row in rows.values()) == 26

@@ -59,15 +59,18 @@ CALLS = {
     "rules": lambda cases: points.trim_cases(
         cases, rules=[points.CaseRule("year", minimum=1), points.CaseRule("pool", only="A")]
     ),
-    "report": points.trim_report,
-    "coefficients": lambda cases: points.cost_coefficients(cases, "level", "group"),
+    "report": points.report_trimming,
+    "coefficients": lambda cases: points.measure_cost_coefficients(cases, "level", "group"),
     "combine": lambda cases: points.combine_coefficients(cases, {"level": LEVEL}, "level", neutral="weight"),
     "classify": lambda cases: points.classify_outliers(cases, "chongqing-2025-multiple", reference="weight"),
     "inversion": lambda cases: points.remove_inversion(
-        [{**row, "coefficient": row["weight"]} for row in cases], ["A", "B"], method="pool", level="group", n="points"
+        [{**row, "coefficient": row["weight"]} for row in cases],
+        ["A", "B"],
+        method="pool",
+        columns={"level": "group", "n": "points"},
     ),
     "points": lambda cases: points.case_points(
-        cases, WEIGHTS, outliers=points.outlier_policy("dingzhou", low_formula="ratio"), coefficient="weight"
+        cases, WEIGHTS, outliers=points.load_outlier_policy("dingzhou", low_formula="ratio"), coefficient="weight"
     ),
     "kinds": lambda cases: points.case_points(
         cases,
@@ -75,37 +78,40 @@ CALLS = {
         kind="kind",
         incomplete="min(1, ratio)",
         bed_day_points="points",
-        days="year",
-        reasonable_cost="total_cost",
         mean_cost=5.0,
         scale=1,
+        columns={"los": "year", "reasonable_cost": "total_cost"},
     ),
     "weights as the second table": lambda cases: points.case_points([{"group": "A"}], cases),
     "readmissions": lambda cases: points.mark_readmissions(cases, days=10, factor=0.5, except_groups=["A"]),
-    "auxiliary": lambda cases: points.auxiliary_coefficients(
-        cases, [{"auxiliary_type": "icu", "coefficient": 2.0}], types="kind"
+    "auxiliary": lambda cases: points.apply_auxiliary(
+        cases, [{"auxiliary_type": "icu", "coefficient": 2.0}], columns={"auxiliary_types": "kind"}
     ),
-    "auxiliary table": lambda cases: points.auxiliary_table(
-        cases, group_cases=1, type_cases=None, cv_reduction=0.1, types="kind"
+    "auxiliary table": lambda cases: points.build_auxiliary_table(
+        cases, group_cases=1, type_cases=None, cv_reduction=0.1, columns={"auxiliary_types": "kind"}
     ),
-    "standards": lambda cases: points.payment_standards(cases, DATED, date="discharged", digits=2),
-    "rates": lambda cases: points.rate_table(
+    "standards": lambda cases: points.set_payment_standards(cases, DATED, date="discharged", digits=2),
+    "rates": lambda cases: points.build_rate_table(
         [{"base_rate": row["total_cost"], "pool": row["pool"], "valid_from": row["admitted"]} for row in cases]
     ),
     "value": lambda cases: points.point_value(cases, fund=5, fund_share=0.5, by=None, fixed="weight"),
-    "base rate": lambda cases: points.base_rate(cases, budget=5, fund_share=0.5, by=None, cases="points"),
-    "elastic": lambda cases: points.elastic_value(cases, total=1, base_share=0.5, base_points=1, cap=2, by=None),
-    "estimate": lambda cases: points.estimated_value(
+    "base rate": lambda cases: points.base_rate(cases, budget=5, fund_share=0.5, by=None, columns={"cases": "points"}),
+    "elastic": lambda cases: points.compute_elastic_value(
+        cases, total=1, base_share=0.5, base_points=1, cap=2, by=None
+    ),
+    "estimate": lambda cases: points.estimate_value(
         cases, years=None, interval="two_dimensional", quadrant=("below", "above")
     ),
     "costs": lambda cases: points.restructure_costs(cases, {"total_cost": 2, "points": 1}, within="pool"),
-    "restructure": lambda cases: points.restructure_weights(cases, absorb="all", n="points", total=5),
+    "restructure": lambda cases: points.restructure_weights(cases, absorb="all", total=5, columns={"n": "points"}),
     "borrow": lambda cases: points.borrow_weights(
         [{"group": "A", "weight": None, "weight_status": "unstable"}], {"other": cases, "next": {"A": "B"}}
     ),
-    "western": lambda cases: points.higher_of_groups(cases, WEIGHTS, western_group="kind"),
+    "western": lambda cases: points.take_higher_group(cases, WEIGHTS, columns={"western_group": "kind"}),
     "downgrade": lambda cases: points.downgrade_tcm(
-        cases, minimum=0.5, western_group="kind", parts={"surgery": "total_cost", "tcm_treatment": "points"}
+        cases,
+        minimum=0.5,
+        columns={"western_group": "kind", "surgery": "total_cost", "tcm_treatment": "points"},
     ),
 }
 

@@ -15,22 +15,22 @@ from drgdip.errors import SchemeError, UnknownNameError
 from drgdip.points import published
 
 FOLDER = Path(drgdip.__file__).parent / "data" / "weights"
-LISTS = [(row["place"], row["year"]) for row in points.list_weights().to_pylist()]
+LISTS = [(row.place, row.year) for row in points.list_weights()]
 
 
 def printed(place, year):
     """The figure as printed, placeholders too, by group."""
-    rows = points.weights_of(place, year).to_pylist()
+    rows = points.load_weights(place, year).to_pylist()
     return {row["group"]: float(row["printed"]) for row in rows if row["printed"] and "/" not in row["printed"]}
 
 
 def standards(place, year, **key):
-    rows = points.standards_of(place, year).to_pylist()
+    rows = points.load_standards(place, year).to_pylist()
     return {row["group"]: row for row in rows if all(row[name] == value for name, value in key.items())}
 
 
 def check(place, year, rates, coefficient=None, groups=None, **key):
-    """How many groups with a standard have weight x rate x coefficient of `payment_standards`."""
+    """How many groups with a standard have weight x rate x coefficient of `set_payment_standards`."""
     weight = printed(place, year)
     rows = [
         {**row, "weight": weight[group]}
@@ -38,12 +38,12 @@ def check(place, year, rates, coefficient=None, groups=None, **key):
         if group in weight and row["standard"] and (groups is None or group in groups)
     ]
     names = {"coefficient": "coefficient"} if coefficient else {}
-    found = points.payment_standards([{**row, "printed": row["standard"]} for row in rows], rates, **names)
+    found = points.set_payment_standards([{**row, "printed": row["standard"]} for row in rows], rates, **names)
     return sum(row["standard"] == pytest.approx(row["printed"], abs=0.01, rel=1e-6) for row in found), len(rows)
 
 
 def flagged(place, year, flag):
-    return {row["group"] for row in points.weights_of(place, year).to_pylist() if flag in row["flags"].split("|")}
+    return {row["group"] for row in points.load_weights(place, year).to_pylist() if flag in row["flags"].split("|")}
 
 
 def test_g1_jilin():
@@ -124,7 +124,7 @@ def test_g6_qingdao():
 
 def test_g7_ambiguous_groups():
     def ambiguous(place, year):
-        return sum(row["group"].endswith("QY") for row in points.weights_of(place, year).to_pylist())
+        return sum(row["group"].endswith("QY") for row in points.load_weights(place, year).to_pylist())
 
     assert (ambiguous("yunnan", 2022), ambiguous("wuxi", 2022), ambiguous("jilin", 2022)) == (20, 20, 19)
     without = [("xian", 2020), ("fuzhou", 2022), ("changsha", 2023), ("qingdao", 2023), ("suzhou", 2022)]
@@ -165,7 +165,7 @@ def test_g8_yulin_prints_mean_costs():
 
 @pytest.mark.parametrize(("place", "year"), LISTS)
 def test_every_list_can_be_read(place, year):
-    table = points.weights_of(place, year)
+    table = points.load_weights(place, year)
     groups = table["group"].to_pylist()
     assert groups == sorted(set(groups))
     for row in table.to_pylist():
@@ -173,31 +173,31 @@ def test_every_list_can_be_read(place, year):
         assert row["weight"] is None or row["weight"] > 0
         assert row["weight_status"] in {None, "stable", "unstable", "uncovered"}
         assert not (row["weight"] == 1 and row["weight_status"] == "unstable")
-    entry = next(row for row in points.list_weights().to_pylist() if (row["place"], row["year"]) == (place, year))
-    assert entry["groups"] == len(groups)
-    assert entry["with_weight"] == len(groups) - table["weight"].null_count
-    assert points.weights_of(entry["place_name"], year).equals(table)
+    entry = next(row for row in points.list_weights() if (row.place, row.year) == (place, year))
+    assert entry.groups == len(groups)
+    assert entry.with_weight == len(groups) - table["weight"].null_count
+    assert points.load_weights(entry.place_name, year).equals(table)
 
 
 def test_placeholders_are_no_weights():
     for place, year, placeholders in (("lanzhou", 2023, 182), ("nanping", 2023, 18), ("taizhou", 2022, 23)):
-        rows = [row for row in points.weights_of(place, year).to_pylist() if row["printed"] == "1" and row["reason"]]
+        rows = [row for row in points.load_weights(place, year).to_pylist() if row["printed"] == "1" and row["reason"]]
         assert len(rows) == placeholders
         assert {(row["weight"], row["weight_status"]) for row in rows} == {(None, "unstable")}
     # A 1 among weights of two decimals is a weight; the place pays by it.
     assert printed("linyi", 2022)["ES11"] == 1
-    row = next(row for row in points.weights_of("linyi", 2022).to_pylist() if row["group"] == "ES11")
+    row = next(row for row in points.load_weights("linyi", 2022).to_pylist() if row["group"] == "ES11")
     assert (row["weight"], row["weight_status"]) == (1.0, "stable")
 
 
 def test_a_group_listed_twice_has_no_weight():
-    row = next(row for row in points.weights_of("urumqi", 2022).to_pylist() if row["group"] == "DR13")
+    row = next(row for row in points.load_weights("urumqi", 2022).to_pylist() if row["group"] == "DR13")
     assert (row["weight"], row["printed"]) == (None, "0.7128 / 1.4547")
 
 
 def test_uncovered_groups_of_lanzhou():
     for year, count in ((2022, 9), (2023, 22)):
-        rows = points.weights_of("lanzhou", year).to_pylist()
+        rows = points.load_weights("lanzhou", year).to_pylist()
         assert sum(row["weight_status"] == "uncovered" for row in rows) == count
 
 
@@ -216,11 +216,11 @@ def test_the_index_describes_every_file():
 
 def test_unknown_places_and_years():
     with pytest.raises(UnknownNameError, match="Did you mean 'suzhou'"):
-        points.weights_of("suzhuo", 2022)
+        points.load_weights("suzhuo", 2022)
     with pytest.raises(UnknownNameError, match="There are 2022, 2023"):
-        points.weights_of("suzhou", 1999)
+        points.load_weights("suzhou", 1999)
     with pytest.raises(UnknownNameError, match="has weights only"):
-        points.standards_of("yunnan", 2022)
+        points.load_standards("yunnan", 2022)
 
 
 @pytest.mark.parametrize("fault", ["digest", "count"])
@@ -242,7 +242,7 @@ def test_a_changed_file_is_refused(tmp_path, monkeypatch, fault):
         patch.dict(published._read.made, clear=True),
         pytest.raises(SchemeError, match=fault.replace("digest", "not the one").replace("count", "602 groups")),
     ):
-        points.weights_of("wuxi", 2022)
+        points.load_weights("wuxi", 2022)
 
 
 def test_the_tool_rebuilds_the_index():

@@ -131,7 +131,7 @@ def test_total_weight_stays_under_restructured_costs(cases):
     costs = cases["total_cost"].to_numpy()
     table = cases.append_column("drugs", pa.array(costs * 0.4)).append_column("nursing", pa.array(costs * 0.6))
     new = points.restructure_costs(table, {"drugs": 0.8, "nursing": 1.3})
-    weights = points.weights(new, cost="restructured_cost").to_pylist()
+    weights = points.weights(new, columns={"total_cost": "restructured_cost"}).to_pylist()
     assert math.fsum(row["n"] * row["weight"] for row in weights) == pytest.approx(len(cases), rel=1e-12)
 
 

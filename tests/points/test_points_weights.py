@@ -74,7 +74,7 @@ def test_counts_add_up(cases):
     assert sum(row["cases"] for row in found) == len(rows)
     assert found[-1]["group"] is None
     assert found[-1]["weight_status"] is None
-    assert found[-1]["reason"] == "cases without a group"
+    assert found[-1]["reason"] == "without_group"
 
 
 # Costs in whole fen, and costs that are not: sums are exact in any order for both.
@@ -177,9 +177,9 @@ def test_statuses():
         ("D", "unstable", True),
         ("E", "uncovered", True),
     ]
-    assert [row["reason"] for row in found][:2] == [None, "1 cases, fewer than 2"]
-    assert "coefficient of variation 1.7" in found[2]["reason"]
-    assert found[3]["reason"] == "the mean cost is 0"
+    assert [row["reason"] for row in found][:2] == [None, "few_cases:2"]
+    assert found[2]["reason"] == "high_cv:1"
+    assert found[3]["reason"] == "zero_mean_cost"
     # What the weight would be stays visible, and the total holds over it.
     assert math.fsum(row["n"] * row["raw_weight"] for row in found[:4]) == pytest.approx(10)
 
@@ -187,7 +187,7 @@ def test_statuses():
 def test_single_case_has_no_variation():
     row = points.weights(table_of([("A", 2022, 5.0)]), max_cv=1.0).to_pylist()[0]
     assert (row["sd"], row["cv"]) == (None, None)
-    assert row["reason"] == "a single case has no coefficient of variation"
+    assert row["reason"] == "no_cv"
     assert points.weights(table_of([("A", 2022, 5.0)])).to_pylist()[0]["weight"] == 1
 
 
@@ -222,14 +222,14 @@ def test_trimming_within_other_columns(cases):
 
 def test_trim_cases_say_why(cases):
     frame = points.trim_cases(cases.to_pandas(), TRIMS[1], rules=[CaseRule("los", minimum=2, maximum=60)])
-    report = points.trim_report(frame, TRIMS[1], rules=[CaseRule("los", minimum=2, maximum=60)])
+    report = points.report_trimming(frame, TRIMS[1], rules=[CaseRule("los", minimum=2, maximum=60)])
     tally = pd.crosstab(frame["group"], frame["trim_status"])
     for row in report.to_dict("records"):
         for status in points.TRIM_STATUSES:
             assert row[status] == tally.loc[row["group"]].get(status, 0)
     assert math.isclose(report["cost"].sum(), frame["total_cost"].sum())
     excluded = frame[frame["trim_status"] == "excluded"]
-    assert set(excluded["trim_reason"]) == {"los is not at least 2 and at most 60"}
+    assert set(excluded["trim_reason"]) == {"excluded_by_rule:los >= 2, <= 60"}
     above = frame[frame["trim_status"] == "above"]
     assert len(above)
     assert (above["total_cost"] > above["upper_limit"]).all()
@@ -252,7 +252,7 @@ def test_part_scores():
         {"group": "A", "drugs": 30.0, "consumables": 0.0},
         {"group": "B", "drugs": 40.0, "consumables": 9.0},
     ]
-    found = points.part_scores(rows, ["drugs", "consumables"])
+    found = points.score_parts(rows, ["drugs", "consumables"])
     assert [row["drugs_score"] for row in found] == pytest.approx([20 / (80 / 3), 40 / (80 / 3)])
     assert [row["consumables_score"] for row in found] == [0, 3]
 
@@ -265,7 +265,7 @@ def test_borrowing_in_order():
     )
     parents = {"AB1": "AB", "AB3": "AB", "AC1": "AC", "AD1": "AD"}
     sources = {
-        "parent": points.parent_weights(own, parents),
+        "parent": points.derive_parent_weights(own, parents),
         "national": [{"group": "AD1", "weight": 7.0}, {"group": "AB3", "weight": 9.0}],
         "neighbour": {"AE1": "AC1", "AF1": "AE1"},
     }

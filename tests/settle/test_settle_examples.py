@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from drgdip.points import elastic_value
+from drgdip.points import compute_elastic_value
 from drgdip.settle import (
     Policy,
     cap_reviews,
@@ -101,7 +101,7 @@ def test_n04_the_payment_ratio_is_what_the_fund_booked_over_the_cost():
 
 def test_p06_elastic_increment():
     given, _, tolerance = example("P06")
-    value = elastic_value(
+    value = compute_elastic_value(
         [{"pool": "p", "points": 110000}], total={"p": 1e8}, base_share=0.8, base_points={"p": 80000}, cap=None
     )
     assert abs(value[0]["increment_value"] / value[0]["base_value"] - 2 / 3) < tolerance

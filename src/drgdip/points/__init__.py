@@ -1,19 +1,19 @@
 """From grouped cases to prices: weights, scores, outliers, coefficients, points, rates and point values.
 
-Tables in, tables out, in the caller's own container; a group is an opaque text, so that everything works for
-DRG and DIP alike and for groups of one's own.
+Tables in, tables out, in the caller's own container. A group is an opaque text, so that everything works for DRG and
+DIP alike and for groups of one's own.
 """
 
 from __future__ import annotations
 
-from drgdip.points.auxiliary import auxiliary_coefficients, auxiliary_table
-from drgdip.points.coefficients import (
-    combine_coefficients,
-    cost_coefficients,
-    remove_inversion,
-)
+from drgdip.points.auxiliary import apply_auxiliary, build_auxiliary_table
+from drgdip.points.borrowing import borrow_weights, derive_parent_weights, score_parts
+from drgdip.points.coefficients import measure_cost_coefficients, remove_inversion
+from drgdip.points.combining import combine_coefficients
+from drgdip.points.estimates import estimate_value
 from drgdip.points.expressions import Expression
-from drgdip.points.outliers import (
+from drgdip.points.inclusion import TRIM_METHODS, CaseRule, Trim
+from drgdip.points.outlier_policies import (
     DENOMINATORS,
     PAYMENTS,
     Band,
@@ -21,26 +21,22 @@ from drgdip.points.outliers import (
     ByPercentile,
     ByWeight,
     OutlierPolicy,
-    classify_outliers,
     list_outlier_policies,
-    outlier_policy,
+    load_outlier_policy,
 )
+from drgdip.points.outliers import classify_outliers
 from drgdip.points.plotting import plot_ratios, plot_weights
-from drgdip.points.pricing import CASE_KINDS, POINTS_STATUSES, case_points, mark_readmissions
-from drgdip.points.published import list_weights, standards_of, weights_of
-from drgdip.points.rates import (
-    RATE_KEYS,
-    base_rate,
-    elastic_value,
-    estimated_value,
-    payment_standards,
-    point_value,
-    rate_table,
-)
+from drgdip.points.pricing import case_points
+from drgdip.points.published import list_weights, load_standards, load_weights
+from drgdip.points.rates import RATE_KEYS, build_rate_table, set_payment_standards
+from drgdip.points.readmissions import mark_readmissions
 from drgdip.points.restructuring import restructure_costs, restructure_weights
-from drgdip.points.tcm import TCM_PARTS, downgrade_tcm, higher_of_groups
-from drgdip.points.trimming import TRIM_METHODS, TRIM_STATUSES, CaseRule, Trim, trim_cases, trim_report
-from drgdip.points.weighting import WEIGHT_STATUSES, borrow_weights, parent_weights, part_scores, weights
+from drgdip.points.selection import TRIM_STATUSES
+from drgdip.points.steps import CASE_KINDS, POINTS_STATUSES
+from drgdip.points.tcm import TCM_PARTS, downgrade_tcm, take_higher_group
+from drgdip.points.trimming import report_trimming, trim_cases
+from drgdip.points.values import base_rate, compute_elastic_value, point_value
+from drgdip.points.weighting import WEIGHT_STATUSES, weights
 
 __all__ = [
     "CASE_KINDS",
@@ -60,35 +56,35 @@ __all__ = [
     "Expression",
     "OutlierPolicy",
     "Trim",
-    "auxiliary_coefficients",
-    "auxiliary_table",
+    "apply_auxiliary",
     "base_rate",
     "borrow_weights",
+    "build_auxiliary_table",
+    "build_rate_table",
     "case_points",
     "classify_outliers",
     "combine_coefficients",
-    "cost_coefficients",
+    "compute_elastic_value",
+    "derive_parent_weights",
     "downgrade_tcm",
-    "elastic_value",
-    "estimated_value",
-    "higher_of_groups",
+    "estimate_value",
     "list_outlier_policies",
     "list_weights",
+    "load_outlier_policy",
+    "load_standards",
+    "load_weights",
     "mark_readmissions",
-    "outlier_policy",
-    "parent_weights",
-    "part_scores",
-    "payment_standards",
+    "measure_cost_coefficients",
     "plot_ratios",
     "plot_weights",
     "point_value",
-    "rate_table",
     "remove_inversion",
+    "report_trimming",
     "restructure_costs",
     "restructure_weights",
-    "standards_of",
+    "score_parts",
+    "set_payment_standards",
+    "take_higher_group",
     "trim_cases",
-    "trim_report",
     "weights",
-    "weights_of",
 ]

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._arrow import to_kind
-from drgdip._columns import Columns, add_columns, as_list, decode, labels, nullable, text_columns
+from drgdip._columns import Columns, Reasons, add_columns, as_list, decode, nullable, text_columns
 from drgdip._sums import sums
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
 from drgdip.points.weighting import weights
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from drgdip._columns import Codes
-    from drgdip.points.trimming import CaseRule, Trim
+    from drgdip.points.inclusion import CaseRule, Trim
 
-__all__ = ["auxiliary_coefficients", "auxiliary_table"]
+__all__ = ["apply_auxiliary", "build_auxiliary_table"]
 
-#: What a type must meet to be triggered, as `auxiliary_table` names it.
+#: The conditions that trigger a type, as `build_auxiliary_table` names it.
 _CONDITIONS = ("group_cases", "type_cases", "cv_reduction")
-#: The columns of `auxiliary_table`; the first has the name that the group has in the cases.
+#: The columns of `build_auxiliary_table`.
 _COLUMNS = pa.schema(
     [
         ("group", pa.string()),
@@ -52,7 +52,7 @@ _PART = "auxiliary_part"
 _DECIMALS = 12
 
 
-def auxiliary_table(
+def build_auxiliary_table(
     cases: Any,
     *,
     group_cases: float | None,
@@ -60,46 +60,40 @@ def auxiliary_table(
     cv_reduction: float | None,
     relaxed: Mapping[str, Mapping[str, float | None]] | None = None,
     except_groups: str | Sequence[str] = (),
-    types: str = "auxiliary_types",
-    group: str = "group",
-    cost: str = "total_cost",
     mean: str = "arithmetic",
     years: Mapping[int, float] | None = None,
-    year: str = "year",
     trim: Trim | None = None,
     rules: Sequence[CaseRule] = (),
+    columns: Mapping[str, str] | None = None,
 ) -> Any:
-    """Compute from last year's cases which auxiliary types are triggered in which group, and their coefficients.
+    """Build from last year's cases the table of auxiliary types that each group triggers, with their coefficients.
 
     Parameters
     ----------
     cases
-        Any table with a row a case, with its group and its types, such as `drgdip.auxiliary_types` gives.
+        Any table with a row a case: ``group``, ``total_cost`` (yuan), ``auxiliary_types``, such as
+        `drgdip.auxiliary_types` gives, and ``year`` if ``years`` is given. Types are lists, or texts joined by ``|``.
+        The first word of a type is its catalogue, of which a case has at most one type.
     group_cases
-        The group must have more cases than this; None sets no limit.
+        The group must have more cases than this. None sets no limit.
     type_cases
-        The type must have more cases in the group than this; None sets no limit.
+        The type must have more cases in the group than this. None sets no limit.
     cv_reduction
-        The catalogue must lower the coefficient of variation of the group by at least this part, such as 0.2; None
+        The catalogue must lower the coefficient of variation of the group by at least this part, such as 0.2. None
         sets no limit.
     relaxed
         Other values of the three for a catalogue, such as ``{"icu": {"cv_reduction": None}}``.
     except_groups
         Groups in which no type is triggered: TCM-advantage groups (中医优势病种) and bed-day groups.
-    types
-        The column of the types: lists, or texts joined by ``|``. The first word of a type is its catalogue, of which
-        a case has at most one type.
-    group
-        The column of the group.
-    cost, mean, years, year, trim, rules
+    mean, years, trim, rules, columns
         As for `weights`. The parts of a group and the group are trimmed alike: ``trim.within`` None means the group.
 
     Returns
     -------
-    A table with a row for each type of a group, for `auxiliary_coefficients`: the group; ``auxiliary_catalogue``,
+    A table with a row for each type of a group, for `apply_auxiliary`: the group; ``auxiliary_catalogue``,
     ``auxiliary_type``; ``n`` and ``group_n`` (cases used); ``mean`` and ``group_mean`` (yuan); ``cv`` and
     ``group_cv``; ``cv_reduction``; ``coefficient`` (mean over group mean, null where the type is not triggered);
-    ``triggered``; ``reason`` (why not).
+    ``triggered``; ``reason`` (the code of why not).
 
     Raises
     ------
@@ -113,16 +107,16 @@ def auxiliary_table(
     Notes
     -----
     Source: DIP 3.0 draft, chapter 3: cases of the group and cases of the type above a number, reduction of the CV
-    such as 20 %; all of it is the place's, and relaxed for ICU days. The formula of the reduction is the library's
-    reading: 1 - (mean CV of the parts into which the catalogue divides the group, each as often as it has cases) / CV
-    of the group. The cases without a type of the catalogue are a part; a part without a CV (a single case) is left
-    out.
+    such as 20 %. The place sets all of them, and relaxes them for ICU days. The formula of the reduction is the
+    library's reading: 1 - (mean CV of the parts into which the catalogue divides the group, each as often as it has
+    cases) / CV of the group. The cases without a type of the catalogue are a part. A part without a CV (a single case)
+    is left out.
 
     Examples
     --------
     >>> costs = {"icu 2-7": (30, 34), "": (9, 10, 11)}
     >>> history = [{"group": "A", "auxiliary_types": kind, "total_cost": c} for kind in costs for c in costs[kind]]
-    >>> row = auxiliary_table(history, group_cases=4, type_cases=1, cv_reduction=0.2)[0]
+    >>> row = build_auxiliary_table(history, group_cases=4, type_cases=1, cv_reduction=0.2)[0]
     >>> row["auxiliary_type"], row["n"], row["mean"], row["group_mean"], row["triggered"]
     ('icu 2-7', 2, 32.0, 18.8, True)
     >>> round(row["group_cv"], 4), round(row["cv_reduction"], 4), round(row["coefficient"], 4)
@@ -132,17 +126,17 @@ def auxiliary_table(
     relaxed = relaxed or {}
     _check_conditions(asked, relaxed)
     if trim is not None and trim.within is None:
-        trim = replace(trim, within=(group,))
-    options: dict[str, Any] = {"cost": cost, "mean": mean, "years": years, "year": year, "trim": trim, "rules": rules}
-    needed = [group, cost, *(trim.within or () if trim else ()), *(rule.column for rule in rules)]
-    needed += [year] if years is not None else []
-    columns = Columns(cases, [types, *needed])
-    table = pa.table({name: columns.column(name) for name in dict.fromkeys(needed)})
-    whole = Columns(_grouped(weights(table, group, **options), group), what="the groups")
-    left_out = np.isin(whole.column(group).to_pylist(), [str(name) for name in as_list(except_groups)])
+        trim = replace(trim, within=("group",))
+    options: dict[str, Any] = {"mean": mean, "years": years, "trim": trim, "rules": rules}
+    needed = ["group", "total_cost", *(trim.within or () if trim else ()), *(rule.column for rule in rules)]
+    needed += [] if years is None else ["year"]
+    given = Columns(cases, ["auxiliary_types", *needed], columns=columns or {}, optional=["year"])
+    table = pa.table({name: given.column(name) for name in dict.fromkeys(needed)})
+    whole = Columns(_grouped(weights(table, **options)), what="the groups")
+    left_out = np.isin(whole.column("group").to_pylist(), [str(name) for name in as_list(except_groups)])
 
-    rows, texts = _types_of(columns, types)
-    of_type, names = Columns(pa.table({"type": texts}), what=f"the column {types!r}").codes("type")
+    rows, texts = _types_of(given)
+    of_type, names = Columns(pa.table({"type": texts}), what="the auxiliary types").codes("type")
     known = names.to_pylist()
     catalogues: dict[str, list[int]] = defaultdict(list)
     for number, name in enumerate(known):
@@ -151,18 +145,19 @@ def auxiliary_table(
         if name not in catalogues:
             hint = "No case has a type of it: leave it out of relaxed=, or mend the name."
             raise UnknownNameError("auxiliary catalogue", name, catalogues, hint=hint)
-    results = [_COLUMNS.empty_table().rename_columns([group, *_COLUMNS.names[1:]])]
+    results = [_COLUMNS.empty_table()]
     for catalogue, numbers in catalogues.items():
         chosen = np.isin(of_type, numbers)
-        part = _parts(rows[chosen], of_type[chosen], columns.rows, known, catalogue)
-        parts = _grouped(weights(table.append_column(_PART, pa.array(part)), [group, _PART], **options), group)
+        part = _parts(rows[chosen], of_type[chosen], given.rows, known, catalogue)
+        parts = _grouped(weights(table.append_column(_PART, pa.array(part)), ["group", _PART], **options))
         conditions = {**asked, **relaxed.get(catalogue, {})}
-        results.append(_judged(Columns(parts, what="the parts"), whole, group, left_out, known, catalogue, conditions))
+        results.append(_judged(Columns(parts, what="the parts"), whole, left_out, known, catalogue, conditions))
     joined = pa.concat_tables(results)
-    return to_kind(joined.sort_by([(group, "ascending"), ("auxiliary_type", "ascending")]), cases)
+    return to_kind(joined.sort_by([("group", "ascending"), ("auxiliary_type", "ascending")]), cases)
 
 
 def _check_conditions(asked: Mapping[str, float | None], relaxed: Mapping[str, Mapping[str, float | None]]) -> None:
+    """Raise an error for a condition that is unknown or impossible."""
     if not isinstance(relaxed, Mapping) or not all(isinstance(values, Mapping) for values in relaxed.values()):
         raise PolicyError(f"relaxed={relaxed!r}: give a dict of conditions by catalogue, such as {{'icu': {{...}}}}")
     for where, conditions in (("", asked), *((f" of {name}", values) for name, values in relaxed.items())):
@@ -175,13 +170,13 @@ def _check_conditions(asked: Mapping[str, float | None], relaxed: Mapping[str, M
                 raise PolicyError(f"cv_reduction={value!r}{where}: give the part by which it falls, such as 0.2")
 
 
-def _grouped(table: pa.Table, group: str) -> pa.Table:
-    """The rows of a table of weights that have a group."""
-    return table.filter(pc.is_valid(table[group]))
+def _grouped(table: pa.Table) -> pa.Table:
+    """Return the rows of a table of weights that have a group."""
+    return table.filter(pc.is_valid(table["group"]))
 
 
 def _parts(rows: Codes, of_type: Codes, size: int, known: Sequence[str], catalogue: str) -> Codes:
-    """For each case the number of its type of a catalogue plus 1, 0 for none."""
+    """Return for each case the number of its type of a catalogue plus 1, 0 for none."""
     part = np.zeros(size, np.int64)
     part[rows] = of_type + 1
     twice = np.flatnonzero(part[rows] != of_type + 1)
@@ -198,14 +193,13 @@ def _parts(rows: Codes, of_type: Codes, size: int, known: Sequence[str], catalog
 def _judged(
     parts: Columns,
     whole: Columns,
-    group: str,
     left_out: Any,
     known: Sequence[str],
     catalogue: str,
     conditions: Mapping[str, float | None],
 ) -> pa.Table:
-    """The types of a catalogue in each group, and whether they are triggered."""
-    place = parts.match([group], whole)
+    """Return the types of a catalogue in each group, and whether they are triggered."""
+    place = parts.match(["group"], whole)
     n, mean, cv = (parts.numbers(name) for name in ("n", "mean", "cv"))
     group_n, group_mean, group_cv = (whole.numbers(name)[place] for name in ("n", "mean", "cv"))
     counted = np.where(np.isnan(cv), -1, place)
@@ -216,23 +210,19 @@ def _judged(
     reduction[~np.isfinite(reduction)] = np.nan
 
     more, many, falls = (conditions[name] for name in _CONDITIONS)
-    judged: list[tuple[Any, str]] = [
-        (left_out[place], "the group is left out"),
-        (~np.isfinite(coefficient), "no mean cost above 0"),
-    ]
+    reasons = Reasons(parts.rows)
+    reasons.note(left_out[place], "excluded_group")
+    reasons.note(~np.isfinite(coefficient), "no_mean_cost")
     if more is not None:
-        judged.append((~(group_n > more), f"no more than {more:g} cases of the group"))
+        reasons.note(~(group_n > more), f"few_group_cases:{more:g}")
     if many is not None:
-        judged.append((~(n > many), f"no more than {many:g} cases of the type"))
+        reasons.note(~(n > many), f"few_type_cases:{many:g}")
     if falls is not None:
-        judged.append((np.isnan(reduction), "no coefficient of variation"))
-        judged.append((reduction < falls, f"the CV falls by less than {falls:g}"))
-    why = np.full(parts.rows, -1, np.int8)
-    for number, (broken, _) in reversed(list(enumerate(judged))):
-        why[broken] = number
+        reasons.note(np.isnan(reduction), "no_cv_reduction")
+        reasons.note(reduction < falls, f"small_cv_reduction:{falls:g}")
     part = parts.column(_PART).cast(pa.int64()).to_numpy()
     result = {
-        group: parts.column(group),
+        "group": parts.column("group"),
         "auxiliary_catalogue": pa.repeat(catalogue, parts.rows),
         "auxiliary_type": pa.array([None, *known], pa.string()).take(pa.array(part)),
         "n": parts.column("n"),
@@ -242,16 +232,16 @@ def _judged(
         "cv": nullable(cv),
         "group_cv": nullable(group_cv),
         "cv_reduction": nullable(reduction),
-        "coefficient": nullable(np.where(why < 0, coefficient, np.nan)),
-        "triggered": pa.array(why < 0),
-        "reason": labels(why, [text for _, text in judged]),
+        "coefficient": nullable(np.where(reasons.noted, np.nan, coefficient)),
+        "triggered": pa.array(~reasons.noted),
+        "reason": reasons.column(),
     }
     return text_columns(pa.table(result)).filter(pa.array(part > 0))
 
 
-def _types_of(columns: Columns, name: str) -> tuple[Codes, pa.Array]:
-    """The types in a column of lists, or of texts joined by ``|``, and the row of each."""
-    column = columns.column(name)
+def _types_of(columns: Columns) -> tuple[Codes, pa.Array]:
+    """Return the row of each type, and the types, of a column of lists or of texts joined by ``|``."""
+    column = columns.column("auxiliary_types")
     kind = column.type
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
@@ -263,28 +253,23 @@ def _types_of(columns: Columns, name: str) -> tuple[Codes, pa.Array]:
         lists = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
         return pc.list_parent_indices(lists).to_numpy(zero_copy_only=False), pc.list_flatten(lists)
     except (pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        name = columns.own_name("auxiliary_types")
         raise CaseError(f"column {name!r} holds {kind}: give lists of types, or texts joined by |") from error
 
 
-def auxiliary_coefficients(
-    cases: Any,
-    table: Any,
-    *,
-    types: str = "auxiliary_types",
-    group: str = "group",
-) -> Any:
-    """Take the highest coefficient of the auxiliary types (辅助目录) that a case triggers.
+def apply_auxiliary(cases: Any, table: Any, *, columns: Mapping[str, str] | None = None) -> Any:
+    """Give each case the highest coefficient of the auxiliary types (辅助目录) that it triggers.
 
     Parameters
     ----------
     cases
-        Any table with a row a case.
+        Any table with a row a case: ``auxiliary_types``, lists or texts joined by ``|``, and ``group`` if the table has
+        it.
     table
-        The coefficients: ``auxiliary_type`` and ``coefficient``, and the group where they differ by group.
-    types
-        The column of the triggered types: lists, or texts joined by ``|``.
-    group
-        The column of the group, read where the table has it.
+        The coefficients, such as that of `build_auxiliary_table`: ``auxiliary_type`` and ``coefficient``, and ``group``
+        where they differ by group.
+    columns
+        The cases' names of columns by the library's names.
 
     Returns
     -------
@@ -298,19 +283,21 @@ def auxiliary_coefficients(
     Examples
     --------
     >>> table = [{"auxiliary_type": "icu 2-7", "coefficient": 1.6}, {"auxiliary_type": "age 65+", "coefficient": 1.1}]
-    >>> auxiliary_coefficients([{"auxiliary_types": ["age 65+", "icu 2-7"]}], table)[0]["auxiliary"]
+    >>> apply_auxiliary([{"auxiliary_types": ["age 65+", "icu 2-7"]}], table)[0]["auxiliary"]
     1.6
     """
     prices = Columns(table, ["auxiliary_type", "coefficient"], what="the auxiliary coefficients")
-    by_group = group in prices
-    columns = Columns(cases, [types, group if by_group else None])
-    rows, texts = _types_of(columns, types)
+    by_group = "group" in prices
+    given = Columns(
+        cases, ["auxiliary_types", "group" if by_group else None], columns=columns or {}, optional=["group"]
+    )
+    rows, texts = _types_of(given)
     flat: dict[str, Any] = {"auxiliary_type": texts}
     keys = ["auxiliary_type"]
     if by_group:
-        codes, values = columns.codes(group)
-        flat[group] = decode(codes[rows], values)
-        keys.append(group)
+        codes, values = given.codes("group")
+        flat["group"] = decode(codes[rows], values)
+        keys.append("group")
     place = Columns(pa.table(flat)).match(keys, prices)
     value = np.append(prices.numbers("coefficient"), np.nan)[place]
     names, known = prices.codes("auxiliary_type")
@@ -318,7 +305,7 @@ def auxiliary_coefficients(
     # The last of a stable order by row, coefficient and name is the highest: ties fall the same way in any order.
     good = np.flatnonzero(~np.isnan(value))
     order = good[np.lexsort((type_of[good], value[good], rows[good]))]
-    best, code = np.ones(columns.rows), np.full(columns.rows, -1, np.int32)
+    best, code = np.ones(given.rows), np.full(given.rows, -1, np.int32)
     best[rows[order]], code[rows[order]] = value[order], type_of[order]
     chosen = pc.take(known, pa.array(code, mask=code < 0))
     return add_columns(cases, {"auxiliary_type": chosen, "auxiliary": best})

@@ -90,7 +90,7 @@ class Expression:
         return RuleError(self.text, position, what)
 
     def __call__(self, values: Mapping[str, Any]) -> Any:
-        """The value of the formula for numbers or arrays by name; a division by zero gives inf or NaN."""
+        """Return the value of the formula for numbers or arrays by name. A division by zero gives inf or NaN."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return self._value(self._tree, values)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,44 +11,57 @@ from drgdip._columns import Columns
 from drgdip.errors import DrgdipError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["plot_ratios", "plot_weights"]
 
 
 def _axes(axes: Any) -> Any:
+    """Return the axes given, or those of a figure of its own, which a notebook shows."""
     if axes is not None:
         return axes
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise DrgdipError("plots need matplotlib, which is not installed: pip install 'drgdip[plot]'") from error
-    # A figure of its own: nothing global is touched, and it can be saved without a screen.
-    return Figure(layout="constrained").subplots()
+
+    # A figure without pyplot touches nothing global and needs no screen. A notebook shows it by this method alone.
+    class Picture(Figure):
+        def _repr_png_(self) -> bytes:
+            content = io.BytesIO()
+            self.savefig(content, format="png")
+            return content.getvalue()
+
+    return Picture(layout="constrained").subplots()
 
 
-def plot_weights(before: Any, after: Any, *, group: str = "group", weight: str = "weight", axes: Any = None) -> Any:
+def plot_weights(before: Any, after: Any, *, columns: Mapping[str, str] | None = None, axes: Any = None) -> Any:
     """Plot the weights of one table against those of another, a point a group.
 
     Parameters
     ----------
     before, after
-        Tables with the group and its weight, such as those of two years, or before and after a change.
-    group, weight
-        The columns of the group and of the weight.
+        Tables with ``group`` and ``weight``, such as those of two years, or before and after a change.
+    columns
+        The names of columns in both tables by the library's names.
     axes
-        The matplotlib axes to draw on; None makes a figure of its own.
+        The matplotlib axes to draw on. None makes a figure of its own.
 
     Returns
     -------
-    The axes; ``axes.figure.savefig("weights.png")`` writes the picture. Groups without a weight in one of the
-    tables are counted in the title.
+    The matplotlib figure, which a notebook shows; ``figure.savefig("weights.png")`` writes it. The title counts the
+    groups without a weight in one of the tables.
+
+    Raises
+    ------
+    DrgdipError
+        matplotlib is not installed.
     """
     axes = _axes(axes)
-    first = Columns(before, [group, weight], what="the first weights")
-    second = Columns(after, [group, weight], what="the second weights")
-    x = first.numbers(weight)
-    y = np.append(second.numbers(weight), np.nan)[first.match([group], second)]
+    first = Columns(before, ["group", "weight"], what="the first weights", columns=columns or {})
+    second = Columns(after, ["group", "weight"], what="the second weights", columns=columns or {})
+    x = first.numbers("weight")
+    y = np.append(second.numbers("weight"), np.nan)[first.match(["group"], second)]
     both = ~(np.isnan(x) | np.isnan(y)) & (x > 0) & (y > 0)
     axes.loglog(x[both], y[both], ".", alpha=0.5)
     if both.any():
@@ -56,38 +70,43 @@ def plot_weights(before: Any, after: Any, *, group: str = "group", weight: str =
     axes.set_xlabel("weight before")
     axes.set_ylabel("weight after")
     axes.set_title(f"{both.sum()} groups, {len(x) - both.sum()} without a weight in both")
-    return axes
+    return axes.get_figure()
 
 
 def plot_ratios(
     cases: Any,
     *,
-    ratio: str = "cost_ratio",
     edges: Sequence[float] = (),
     highest: float = 6.0,
+    columns: Mapping[str, str] | None = None,
     axes: Any = None,
 ) -> Any:
-    """Plot how many cases have which cost ratio, with the edges of an outlier policy.
+    """Plot the number of cases by their cost ratio, with the edges of an outlier policy.
 
     Parameters
     ----------
     cases
-        A table with cost ratios, such as that of `classify_outliers`.
-    ratio
-        Their column.
+        A table with ``cost_ratio``, such as that of `classify_outliers`.
     edges
         Cost ratios to mark.
     highest
         Ratios above are counted in the last bar.
+    columns
+        The table's names of columns by the library's names.
     axes
-        The matplotlib axes to draw on; None makes a figure of its own.
+        The matplotlib axes to draw on. None makes a figure of its own.
 
     Returns
     -------
-    The axes.
+    The matplotlib figure, which a notebook shows.
+
+    Raises
+    ------
+    DrgdipError
+        matplotlib is not installed.
     """
     axes = _axes(axes)
-    values = Columns(cases, [ratio]).numbers(ratio)
+    values = Columns(cases, ["cost_ratio"], columns=columns or {}).numbers("cost_ratio")
     known = values[~np.isnan(values)]
     axes.hist(np.minimum(known, highest), bins=60, range=(0.0, highest))
     for edge in edges:
@@ -95,4 +114,4 @@ def plot_ratios(
     axes.set_xlabel("cost ratio")
     axes.set_ylabel("cases")
     axes.set_title(f"{len(known)} cases, {len(values) - len(known)} without a ratio")
-    return axes
+    return axes.get_figure()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from drgdip._columns import nullable
+from drgdip._listing import Listing
 from drgdip._once import once
 from drgdip.data import ROOT, toml_of
 from drgdip.errors import SchemeError, UnknownNameError
@@ -18,55 +19,74 @@ from drgdip.errors import SchemeError, UnknownNameError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["list_weights", "standards_of", "weights_of"]
+__all__ = ["list_weights", "load_standards", "load_weights"]
 
+#: Why a printed figure is not read as a weight: the code of a reason by the word in the lists.
 _READINGS = {
-    "none": "no weight is printed",
-    "zero": "0 is printed",
-    "placeholder": "1 is printed for a group marked unstable: a placeholder",
-    "suspected": "1 is printed for several groups where others have three decimals or more: read as a placeholder",
-    "several": "the list has the group more than once, with different figures",
+    "none": "no_printed_weight",
+    "zero": "printed_zero",
+    "placeholder": "printed_placeholder",
+    "suspected": "suspected_placeholder",
+    "several": "several_printed_weights",
 }
 
 
+class PublishedList(NamedTuple):
+    """A list of weights that a place published for a year, as `list_weights` shows it."""
+
+    id: str
+    place: str
+    year: int
+    place_name: str
+    title: str
+    quantity: str
+    groups: int
+    with_weight: int
+    standards: tuple[str, ...]
+    source: str
+
+
 def _index() -> Mapping[str, Any]:
+    """Return the index of the lists."""
     return toml_of("weights/index.toml")
 
 
-def list_weights() -> pa.Table:
+def list_weights() -> Listing[PublishedList]:
     """List the places and years whose published weights come with the library.
 
     Returns
     -------
-    A table with a row a list: ``place`` and ``year`` (for `weights_of`), ``place_name``, ``title``,
-    ``quantity`` (weight, or score on a scale that the place does not print), ``groups``, ``with_weight``
-    (groups whose figure can be read as a weight), ``standards`` (what `standards_of` holds for it) and
-    ``source``.
+    A row a list: ``id``; ``place`` and ``year`` (for `load_weights`); ``place_name``; ``title``; ``quantity`` (weight,
+    or score on a scale that the place does not print); ``groups``; ``with_weight`` (groups whose figure can be read as
+    a weight); ``standards`` (the measures that `load_standards` has of it); and ``source``. It prints as a table, and
+    ``to_arrow()`` makes one of it.
 
     Examples
     --------
-    >>> [row for row in list_weights().to_pylist() if row["place"] == "suzhou"][0]["standards"]
-    'coefficient, standard'
+    >>> [row.standards for row in list_weights() if row.place == "suzhou"][0]
+    ('coefficient', 'standard')
     """
     index = _index()
     rows = [
-        {
-            "place": entry["place"],
-            "year": entry["year"],
-            "place_name": entry["place_name"],
-            "title": entry.get("title", ""),
-            "quantity": entry["quantity"],
-            "groups": entry["groups"],
-            "with_weight": entry["with_weight"],
-            "standards": ", ".join(sorted({column["measure"] for column in entry.get("columns", ())})),
-            "source": index["sources"][entry["source"]],
-        }
+        PublishedList(
+            id=entry["id"],
+            place=entry["place"],
+            year=entry["year"],
+            place_name=entry["place_name"],
+            title=entry.get("title", ""),
+            quantity=entry["quantity"],
+            groups=entry["groups"],
+            with_weight=entry["with_weight"],
+            standards=tuple(sorted({column["measure"] for column in entry.get("columns", ())})),
+            source=index["sources"][entry["source"]],
+        )
         for entry in index["list"]
     ]
-    return pa.Table.from_pylist(rows)
+    return Listing(rows, PublishedList._fields)
 
 
 def _entry(place: str, year: int) -> dict[str, Any]:
+    """Return the entry of the index for a place and a year."""
     lists = _index()["list"]
     mine = [entry for entry in lists if place in {entry["place"], entry["place_name"]}]
     if not mine:
@@ -81,7 +101,7 @@ def _entry(place: str, year: int) -> dict[str, Any]:
 
 @once
 def _read(name: str) -> dict[str, tuple[str, ...]]:
-    """The columns of a list, checked against the index."""
+    """Return the columns of a list, checked against the index."""
     entry = next(entry for entry in _index()["list"] if entry["id"] == name)
     path = ROOT / "weights" / f"{name}.csv"
     content = path.read_bytes()
@@ -96,11 +116,12 @@ def _read(name: str) -> dict[str, tuple[str, ...]]:
 
 
 def _numbers(texts: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return texts as numbers, NaN for empty ones."""
     return np.array([float(text) if text else np.nan for text in texts])
 
 
-def weights_of(place: str, year: int) -> pa.Table:
-    """Give the weights that a place published for a year.
+def load_weights(place: str, year: int) -> pa.Table:
+    """Load the weights that a place published for a year.
 
     Parameters
     ----------
@@ -112,13 +133,12 @@ def weights_of(place: str, year: int) -> pa.Table:
 
     Returns
     -------
-    A table with a row a group: ``group``; ``name``; ``weight``, null where the printed figure is none, a
-    placeholder or contradictory; ``weight_status`` (stable for a figure that the place does not call unstable;
-    unstable; uncovered; null where there is no figure and nothing is said); ``printed``, the figure as printed;
-    ``reason`` why it is not read as a weight; ``flags``, joined by ``|``: basic (基础病组), stable, unstable,
-    uncovered, tcm (中医优势病组), same_rate (同等费率), capped (总量控制), tiered_care (分级诊疗), by_item,
-    by_review (单议), bed_day, other_policy; ``note`` in the place's words; and ``case_cap``, the cases a year of a
-    capped group.
+    A table with a row a group. Its columns are ``group``; ``name``; ``weight``, null where the printed figure is none,
+    a placeholder or contradictory; ``weight_status`` (stable for a figure that the place does not call unstable;
+    unstable; uncovered; null without a figure or a word); ``printed``, the figure as printed; ``reason``, the code of
+    why it is not read as a weight; ``flags``; ``note`` in the place's words; and ``case_cap``, the cases a year of a
+    capped group. Flags are joined by ``|``: basic (基础病组), stable, unstable, uncovered, tcm (中医优势病组),
+    same_rate (同等费率), capped (总量控制), tiered_care (分级诊疗), by_item, by_review (单议), bed_day, other_policy.
 
     Raises
     ------
@@ -132,8 +152,8 @@ def weights_of(place: str, year: int) -> pa.Table:
 
     Examples
     --------
-    >>> [row for row in weights_of("lanzhou", 2023).to_pylist() if row["group"] == "AB19"][0]["reason"]
-    '1 is printed for a group marked unstable: a placeholder'
+    >>> [row for row in load_weights("lanzhou", 2023).to_pylist() if row["group"] == "AB19"][0]["reason"]
+    'printed_placeholder'
     """
     entry = _entry(place, year)
     columns = _read(entry["id"])
@@ -156,20 +176,19 @@ def weights_of(place: str, year: int) -> pa.Table:
     )
 
 
-def standards_of(place: str, year: int) -> pa.Table:
-    """Give the rates, coefficients and payment standards that a place published beside its weights.
+def load_standards(place: str, year: int) -> pa.Table:
+    """Load the rates, coefficients and payment standards that a place published beside its weights.
 
     Parameters
     ----------
     place, year
-        As for `weights_of`.
+        As for `load_weights`.
 
     Returns
     -------
-    A table with a row for each group, hospital level and pool that the list tells apart: ``group``, ``level``,
-    ``pool`` (null where the list does not tell them apart), and the measures that it has, of ``base_rate``
-    (yuan per weight), ``coefficient``, ``standard``, ``low_line``, ``high_line``, ``mean_cost`` (yuan) and
-    ``weight_cap``.
+    A table with a row for each group, hospital level and pool that the list tells apart: ``group``, ``level`` and
+    ``pool``, null where the list does not tell them apart. The measures of the list follow: some of ``base_rate`` (yuan
+    per weight), ``coefficient``, ``standard``, ``low_line``, ``high_line``, ``mean_cost`` (yuan) and ``weight_cap``.
 
     Raises
     ------
@@ -178,7 +197,7 @@ def standards_of(place: str, year: int) -> pa.Table:
 
     Examples
     --------
-    >>> [row for row in standards_of("wuxi", 2022).to_pylist() if row["group"] == "AF19"][0]
+    >>> [row for row in load_standards("wuxi", 2022).to_pylist() if row["group"] == "AF19"][0]
     {'group': 'AF19', 'level': '1', 'pool': None, 'standard': 242880.111}
     """
     entry = _entry(place, year)
@@ -192,31 +211,42 @@ def standards_of(place: str, year: int) -> pa.Table:
     levels = sorted({column["level"] for column in described if "level" in column}) or [None]
     pools = sorted({column["pool"] for column in described if "pool" in column}) or [None]
     measures = dict.fromkeys(column["measure"] for column in described)
-    parts = []
-    for level in levels:
-        for pool in pools:
-            part: dict[str, Any] = {
+    parts = [
+        pa.table(
+            {
                 "group": columns["group"],
                 "level": pa.array([level] * entry["groups"], pa.string()),
                 "pool": pa.array([pool] * entry["groups"], pa.string()),
+                **{
+                    measure: _figures(columns, described, measure, level, pool, entry["groups"]) for measure in measures
+                },
             }
-            for measure in measures:
-                # A figure without a level or pool of its own holds for all of them.
-                fitting = [
-                    column["name"]
-                    for column in described
-                    if column["measure"] == measure
-                    and column.get("level", level) == level
-                    and column.get("pool", pool) == pool
-                ]
-                texts = columns[fitting[0]] if fitting else ("",) * entry["groups"]
-                part[measure] = nullable(_numbers(texts))
-            parts.append(pa.table(part))
+        )
+        for level in levels
+        for pool in pools
+    ]
     return pa.concat_tables(parts).sort_by("group") if len(parts) == 1 else _by_group(parts)
 
 
+def _figures(
+    columns: Mapping[str, tuple[str, ...]],
+    described: list[dict[str, Any]],
+    measure: str,
+    level: str | None,
+    pool: str | None,
+    groups: int,
+) -> pa.Array:
+    """Return the figures of a measure; one without a level or pool of its own holds for all of them."""
+    fitting = [
+        column["name"]
+        for column in described
+        if column["measure"] == measure and column.get("level", level) == level and column.get("pool", pool) == pool
+    ]
+    return nullable(_numbers(columns[fitting[0]] if fitting else ("",) * groups))
+
+
 def _by_group(parts: list[pa.Table]) -> pa.Table:
-    """The parts one below the other, then by group, the parts in order within a group."""
+    """Put the parts one below the other, then order by group, with the parts in order within a group."""
     joined = pa.concat_tables(parts)
     rows = len(parts[0])
     order = np.arange(len(joined)).reshape(len(parts), rows).T.ravel()

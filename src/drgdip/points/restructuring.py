@@ -25,6 +25,7 @@ def restructure_costs(
     *,
     within: str | Sequence[str] = (),
     result: str = "restructured_cost",
+    columns: Mapping[str, str] | None = None,
 ) -> Any:
     """Scale the parts of the cost of each case, and keep the total cost.
 
@@ -33,19 +34,21 @@ def restructure_costs(
     cases
         Any table with a row a case.
     factors
-        The factor of each part by its column (yuan), such as ``{"nursing": 1.3, "drugs": 0.9, "materials":
-        1}``. The parts named here make up the cost: one that keeps its worth is named with 1.
+        The factor of each part by its column (yuan), such as ``{"nursing": 1.3, "drugs": 0.9, "materials": 1}``. The
+        parts named here make up the cost, so a part that keeps its worth is named with 1.
     within
-        The columns, such as a panel, whose values keep their total each by themselves; none keeps that of all
-        cases.
+        The columns, such as a panel, whose values keep their total each by themselves. Without columns, the total is
+        that of all cases.
     result
         The name of the column of the new cost.
+    columns
+        The table's names of columns by the library's names.
 
     Returns
     -------
     The caller's table with ``cost_before`` (the sum of the parts), the new cost (both yuan) and
-    ``restructuring_factor``, the number that keeps the total: new cost = sum of part x factor, times that
-    number. Where a part is missing or negative, or the set's key is missing, the three are null.
+    ``restructuring_factor``, the number that keeps the total. The new cost is the sum of part x factor, times that
+    number. The three are null where a part is missing or negative, or the set's key is missing.
 
     Raises
     ------
@@ -56,9 +59,10 @@ def restructure_costs(
 
     Notes
     -----
-    Weights of the new cost (`weights` with ``cost=result``) have the total of the old. Source: 《医疗保障按病种付费
-    管理暂行办法》 (2025), article 15: parts of cost (medical, nursing, technology, drugs and consumables, management)
-    are scaled by local factors, and the total weight is kept.
+    Weights of the new cost (`weights` with ``columns={"total_cost": result}``) have the total of the old.
+
+    Source: 《医疗保障按病种付费管理暂行办法》 (2025), article 15. Local factors scale the parts of cost (medical,
+    nursing, technology, drugs and consumables, management), and the total weight is kept.
 
     Examples
     --------
@@ -73,14 +77,14 @@ def restructure_costs(
         if not (math.isfinite(factor) and factor >= 0):
             raise PolicyError(f"the factor {factor!r} of {part!r}: give a number of at least 0")
     keys = as_list(within)
-    columns = Columns(cases, [*factors, *keys])
-    before, after = np.zeros(columns.rows), np.zeros(columns.rows)
+    table = Columns(cases, [*factors, *keys], columns=columns or {})
+    before, after = np.zeros(table.rows), np.zeros(table.rows)
     for part, factor in factors.items():
-        amount = columns.numbers(part)
+        amount = table.numbers(part)
         amount = np.where((amount >= 0) & np.isfinite(amount), amount, np.nan)
         before += amount
         after += amount * factor
-    found = columns.keys(keys)
+    found = table.keys(keys)
     codes = np.where(np.isnan(before), -1, found.codes)
     old, new = sums(codes, before, found.size), sums(codes, after, found.size)
     lost = np.flatnonzero((new == 0) & (old > 0))
@@ -108,42 +112,39 @@ def restructure_weights(
     absorb: str,
     total: float | None = None,
     within: str | Sequence[str] = (),
-    group: str = "group",
-    weight: str = "weight",
-    n: str = "n",
+    columns: Mapping[str, str] | None = None,
 ) -> Any:
     """Scale the weights of chosen groups, and keep the total weight.
 
     Parameters
     ----------
     weights
-        A table with the group, its weight and its number of cases, such as that of `weights`.
+        A table with ``group``, ``weight`` and ``n`` (cases), such as that of `weights`.
     factors
-        The factor of each chosen group, or the name of a column of factors (null: not chosen); None chooses
-        none, which only brings the total to ``total``.
+        The factor of each chosen group, or the name of a column of factors (null: not chosen). None chooses no group,
+        which only brings the total to ``total``.
     absorb
-        Who makes up for the change: ``"all"`` groups, the chosen ones too; or the ``"others"``, so that a
+        The groups that make up for the change: ``"all"``, the chosen ones too, or the ``"others"``. With the others, a
         chosen group has exactly its weight times its factor.
     total
-        The total of n x weight that each set shall have; None keeps what it is now.
+        The total of n x weight that each set shall have. None keeps the present total.
     within
-        The columns, such as a panel (MDC), whose values keep their total each by themselves; none keeps that of
-        all.
-    group, weight, n
-        The columns of the group, of its weight and of its number of cases.
+        The columns, such as a panel (MDC), whose values keep their total each by themselves. Without columns, the total
+        is that of all groups.
+    columns
+        The table's names of columns by the library's names.
 
     Returns
     -------
-    The same table with the weight changed, ``weight_before``, ``change`` (new over old, minus 1), and of the
-    group's set ``total_before`` and ``total_after`` (sums of n x weight). Groups without a weight stay without
-    one.
+    The same table with the weight changed, ``weight_before`` and ``change`` (new over old, minus 1). ``total_before``
+    and ``total_after`` are the sums of n x weight of the group's set. Groups without a weight stay without one.
 
     Raises
     ------
     UnknownNameError
         A chosen group that the table does not have.
     PolicyError
-        The others have nothing left to give.
+        The other groups cannot make up for the change.
 
     Notes
     -----
@@ -163,16 +164,15 @@ def restructure_weights(
     if total is not None and not (math.isfinite(total) and total > 0):
         raise PolicyError(f"total={total!r}: give a number above 0, or None to keep the total")
     keys = as_list(within)
-    columns = Columns(
-        weights, [group, weight, n, *keys, factors if isinstance(factors, str) else None], what="the weights"
-    )
-    before, volume = columns.numbers(weight), columns.numbers(n)
-    factor = _factors(columns, factors, group)
+    needed = ["group", "weight", "n", *keys, factors if isinstance(factors, str) else None]
+    table = Columns(weights, needed, what="the weights", columns=columns or {})
+    before, volume = table.numbers("weight"), table.numbers("n")
+    factor = _factors(table, factors)
     bad = np.flatnonzero((before < 0) | ~(np.isnan(before) | (volume >= 0)) | (factor < 0))
     if len(bad):
-        name = columns.column(group)[int(bad[0])].as_py()
+        name = table.column("group")[int(bad[0])].as_py()
         raise PolicyError(f"group {name!r} has a negative weight or factor, or no number of cases: mend it")
-    found = columns.keys(keys)
+    found = table.keys(keys)
     codes = np.where(np.isnan(before), -1, found.codes)
     chosen = ~np.isnan(factor)
     scaled = np.where(chosen, before * factor, before)
@@ -180,7 +180,7 @@ def restructure_weights(
     old = target.copy()
     if total is not None:
         target = np.full(found.size, float(total))
-    stays = np.where(chosen & (codes >= 0), codes, -1) if absorb == "others" else np.full(columns.rows, -1)
+    stays = np.where(chosen & (codes >= 0), codes, -1) if absorb == "others" else np.full(table.rows, -1)
     gives = np.where(stays >= 0, -1, codes)
     left = target - sums(stays, volume * scaled, found.size)
     given = sums(gives, volume * scaled, found.size)
@@ -201,7 +201,7 @@ def restructure_weights(
         weights,
         {
             "weight_before": nullable(before),
-            weight: nullable(after),
+            table.own_name("weight"): nullable(after),
             "change": nullable(change),
             "total_before": nullable(np.append(old, np.nan)[found.codes]),
             "total_after": nullable(np.append(new, np.nan)[found.codes]),
@@ -209,11 +209,11 @@ def restructure_weights(
     )
 
 
-def _factors(columns: Columns, factors: Mapping[str, float] | str | None, group: str) -> Floats:
-    """The factor of each row, NaN where the group is not chosen."""
+def _factors(columns: Columns, factors: Mapping[str, float] | str | None) -> Floats:
+    """Return the factor of each row, NaN where the group is not chosen."""
     if isinstance(factors, str):
         return columns.numbers(factors)
-    codes, values = columns.codes(group)
+    codes, values = columns.codes("group")
     known = values.to_pylist()
     for name in factors or {}:
         if str(name) not in known:

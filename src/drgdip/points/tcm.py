@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from drgdip._columns import Columns, add_columns, decode, labels, nullable
+from drgdip._columns import Columns, Reasons, add_columns, decode, nullable
 from drgdip.errors import PolicyError
 
-__all__ = ["TCM_PARTS", "downgrade_tcm", "higher_of_groups"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["TCM_PARTS", "downgrade_tcm", "take_higher_group"]
 
 #: The parts of cost in the ratio of Chinese medicine, the first three being its numerator.
 TCM_PARTS = (
@@ -24,29 +27,23 @@ TCM_PARTS = (
 )
 
 
-def higher_of_groups(
-    cases: Any,
-    weights: Any,
-    *,
-    group: str = "group",
-    western_group: str = "western_group",
-) -> Any:
-    """Pay a case of a Chinese-medicine group by the higher of its own and the matching Western group's weight (就高).
+def take_higher_group(cases: Any, weights: Any, *, columns: Mapping[str, str] | None = None) -> Any:
+    """Take for a case the higher weight of its own Chinese-medicine group and of the matching Western group (就高).
 
     Parameters
     ----------
     cases
-        Any table with a row a case.
+        Any table with a row a case: ``group``, and ``western_group``, the Western group that the case would be in (null
+        where there is none).
     weights
-        A table with the group and ``weight``.
-    group, western_group
-        The columns of the case's own group and of the Western group that it would be in; null where there is
-        none.
+        A table with ``group`` and ``weight``.
+    columns
+        The cases' names of columns by the library's names.
 
     Returns
     -------
-    The caller's table with ``own_weight``, ``western_weight``, ``paid_weight`` and ``paid_group``. Where one of
-    the two has no weight the other counts; of equal ones, its own.
+    The caller's table with ``own_weight``, ``western_weight``, ``paid_weight`` and ``paid_group``. If one of
+    the two has no weight, the other counts. Of equal ones, its own counts.
 
     Notes
     -----
@@ -55,14 +52,14 @@ def higher_of_groups(
     Examples
     --------
     >>> weights = [{"group": "IU2F", "weight": 0.92}, {"group": "IU23", "weight": 1.1}]
-    >>> higher_of_groups([{"group": "IU2F", "western_group": "IU23"}], weights)[0]["paid_group"]
+    >>> take_higher_group([{"group": "IU2F", "western_group": "IU23"}], weights)[0]["paid_group"]
     'IU23'
     """
-    columns = Columns(cases, [group, western_group])
-    prices = Columns(weights, [group, "weight"], what="the weights")
+    table = Columns(cases, ["group", "western_group"], columns=columns or {})
+    prices = Columns(weights, ["group", "weight"], what="the weights")
     weight = np.append(prices.numbers("weight"), np.nan)
-    own = weight[columns.match([group], prices)]
-    western = weight[columns.match([western_group], prices, [group])]
+    own = weight[table.match(["group"], prices)]
+    western = weight[table.match(["western_group"], prices, ["group"])]
     other = (western > own) | (np.isnan(own) & ~np.isnan(western))
     return add_columns(
         cases,
@@ -70,7 +67,7 @@ def higher_of_groups(
             "own_weight": nullable(own),
             "western_weight": nullable(western),
             "paid_weight": nullable(np.where(other, western, own)),
-            "paid_group": _either(columns, group, western_group, other),
+            "paid_group": _either(table, "group", "western_group", other),
         },
     )
 
@@ -79,9 +76,7 @@ def downgrade_tcm(
     cases: Any,
     *,
     minimum: float,
-    group: str = "group",
-    western_group: str = "western_group",
-    parts: dict[str, str] | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> Any:
     """Move cases of Chinese-medicine groups with too small a share of Chinese medicine to the Western group.
 
@@ -91,21 +86,18 @@ def downgrade_tcm(
     Parameters
     ----------
     cases
-        Any table with a row a case. A case whose Western group is null is in no Chinese-medicine group and
-        stays.
+        Any table with a row a case: ``group``; ``western_group``, to which it falls back (by severity where that is
+        split); and some parts of the cost of `TCM_PARTS` (yuan, null is 0). A case whose Western group is null is in no
+        Chinese-medicine group and stays.
     minimum
         The share from which a case stays in its group, such as 0.6.
-    group, western_group
-        The columns of the group and of the Western group that it falls back to (by severity where that is
-        split).
-    parts
-        The columns of the parts of the cost (yuan) by their names in `TCM_PARTS`, where they differ; null
-        counts as 0.
+    columns
+        The table's names of columns by the library's names, such as ``{"surgery": "手术费"}``.
 
     Returns
     -------
-    The caller's table with ``tcm_ratio`` (null where no part has a cost), ``paid_group``, and ``downgraded``; a
-    case without a ratio is downgraded, for it has no Chinese medicine.
+    The caller's table with ``tcm_ratio`` (null where no part has a cost), ``paid_group``, ``downgraded``
+    and ``downgrade_reason`` (a code). A case without a ratio is downgraded, since it has no Chinese medicine.
 
     Notes
     -----
@@ -119,47 +111,43 @@ def downgrade_tcm(
     """
     if not 0 <= minimum <= 1:
         raise PolicyError(f"minimum={minimum!r}: a share lies between 0 and 1")
-    names = {part: (parts or {}).get(part, part) for part in TCM_PARTS}
-    for given in parts or {}:
-        if given not in TCM_PARTS:
-            raise PolicyError(f"parts= names {given!r}: the parts are {', '.join(TCM_PARTS)}")
-    known = Columns(cases)
-    there = {part: name for part, name in names.items() if name in known or part in (parts or {})}
-    if not there:
-        raise PolicyError(f"the cases have none of the parts of cost {', '.join(names.values())}: name them by parts=")
-    columns = Columns(cases, [group, western_group, *there.values()])
-    chinese, everything = np.zeros(columns.rows), np.zeros(columns.rows)
-    negative = np.zeros(columns.rows, bool)
-    for part, name in there.items():
-        amount = np.nan_to_num(columns.numbers(name))
+    known = Columns(cases, columns=columns).names
+    parts = [part for part in TCM_PARTS if part in known]
+    if not parts:
+        raise PolicyError(
+            f"the cases have none of the parts of cost {', '.join(TCM_PARTS)}: name them by columns={{'surgery': ...}}"
+        )
+    table = Columns(cases, ["group", "western_group", *parts], columns=columns or {}, optional=TCM_PARTS)
+    chinese, everything = np.zeros(table.rows), np.zeros(table.rows)
+    negative = np.zeros(table.rows, bool)
+    for part in parts:
+        amount = np.nan_to_num(table.numbers(part))
         negative |= amount < 0
         everything += amount
         if part in TCM_PARTS[:3]:
             chinese += amount
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where((everything > 0) & ~negative, chinese / everything, np.nan)
-    codes, _ = columns.codes(western_group)
+    codes, _ = table.codes("western_group")
     # A share that is the minimum but for a last digit of the division stays.
     down = (codes >= 0) & ~(ratio >= minimum * (1 - 1e-12)) & ~negative
-    why = np.where(negative, 1, np.where(down & np.isnan(ratio), 2, np.where(down, 0, -1)))
-    reasons = [
-        f"the share of Chinese medicine is below {minimum:g}",
-        "a part of the cost is negative",
-        "no part has a cost",
-    ]
+    reasons = Reasons(table.rows)
+    reasons.note(negative, "negative_part")
+    reasons.note(down & np.isnan(ratio), "no_part_cost")
+    reasons.note(down, f"small_tcm_share:{minimum:g}")
     return add_columns(
         cases,
         {
             "tcm_ratio": nullable(ratio),
             "downgraded": down,
-            "downgrade_reason": labels(why, reasons),
-            "paid_group": _either(columns, group, western_group, down),
+            "downgrade_reason": reasons.column(),
+            "paid_group": _either(table, "group", "western_group", down),
         },
     )
 
 
 def _either(columns: Columns, first: str, second: str, other: Any) -> pa.Array:
-    """The second column where ``other`` holds, else the first."""
+    """Return the second column where ``other`` holds, else the first."""
     one, names = columns.codes(first)
     two, more = columns.codes(second)
     codes = np.where(other, np.where(two < 0, -1, two + len(names)), one)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from drgdip._columns import Columns
 from drgdip._money import rounded
 from drgdip.errors import PolicyError
-from drgdip.points import payment_standards
+from drgdip.points import set_payment_standards
 from drgdip.settle._inputs import numbers_by_pool
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def rates_of(table: Columns, rates: Sequence[Rate], digits: int) -> tuple[Fen, N
     dated = any(rate.valid_from or rate.valid_to for rate in rates)
     keys = [name for name in ("pool", "level", "group", "discharged") if name in table]
     cases = pa.table({**{name: table.column(name) for name in keys}, "one": np.ones(table.rows)})
-    found = payment_standards(cases, numbered, weight="one", date="discharged" if dated else None)
+    found = set_payment_standards(cases, numbered, date="discharged" if dated else None, columns={"weight": "one"})
     place = Columns(found, ["base_rate"]).numbers("base_rate")
     exact_rates = _whole([Decimal(0), *(rate.base_rate * rate.coefficient for rate in rates)], digits)
     return exact_rates[np.nan_to_num(place).astype(int)], ~np.isnan(place)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from drgdip.errors import DrgdipError, RuleError
-from drgdip.points import Expression, OutlierPolicy, outlier_policy
+from drgdip.points import Expression, OutlierPolicy, load_outlier_policy
 
 __all__ = [
     "AppraisalRules",
@@ -130,7 +130,7 @@ class OutlierRules(Rules):
 
     def policy(self) -> OutlierPolicy:
         """Return the outlier policy."""
-        return outlier_policy(self.variant, **{name: _plain(value) for name, value in self.given.items()})
+        return load_outlier_policy(self.variant, **{name: _plain(value) for name, value in self.given.items()})
 
 
 def _plain(value: Any) -> Any:

@@ -102,7 +102,7 @@ def auxiliary_types(
     Notes
     -----
     What is missing makes every condition on it false. Source: DIP 3.0 draft, chapter 3; how it is read, and where the
-    rules come from: ``docs/auxiliary.md``. Which types count, and for how much: `drgdip.points.auxiliary_table`.
+    rules come from: ``docs/auxiliary.md``. Which types count, and for how much: `drgdip.points.build_auxiliary_table`.
 
     Examples
     --------
