@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 
 from drgdip._arrays import from_days, from_decimals, read_days
 from drgdip._arrow import kind_of, names_of, one_chunk, to_arrow, with_columns
+from drgdip._once import once
+from drgdip.data import rows_of
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -27,6 +29,12 @@ __all__ = ["Columns", "Keys", "Reasons", "add_columns", "as_list", "decode", "la
 _DENSE = 1 << 22
 # A name of `columns=` that is not read and is this like one that is read counts as a misspelling of it.
 _MISSPELT = 0.85
+
+
+@once
+def case_columns() -> frozenset[str]:
+    """Return the names of the columns of cases."""
+    return frozenset(row["column"] for row in rows_of("columns.csv"))
 
 
 class Keys(NamedTuple):
@@ -90,9 +98,9 @@ class Columns:
                 raise UnknownNameError("column", str(theirs), own, hint=hint)
             if own.count(theirs) > 1:
                 raise CaseError(f"{self.what} have {own.count(theirs)} columns named {theirs!r}: rename all but one")
-            # A name that is like one that the table has is no misspelling: it is of another step.
-            absent = [other for other in read if other not in self.names]
-            if name not in read and difflib.get_close_matches(str(name), absent, 1, _MISSPELT):
+            # Columns of cases are like each other, as discharge is like discharged.
+            known = name in read or name in case_columns()
+            if not known and difflib.get_close_matches(str(name), read, 1, _MISSPELT):
                 raise UnknownNameError("column", str(name), read, hint=f"columns= gives {theirs!r} for it.")
 
     def own_name(self, name: str) -> str:

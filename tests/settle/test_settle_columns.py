@@ -91,6 +91,20 @@ def test_columns_that_a_step_adds_stand_under_our_names():
     assert year.clearing.table[0]["points"] == 1
 
 
+def test_a_name_that_is_like_another_is_no_misspelling():
+    """``discharge`` and ``discharged`` are two columns, and so are ``case_id`` and ``case_kind``."""
+    policy = load_policy("jinhua", **GIVEN["jinhua"])
+    city = prepare(make_city(200), policy)
+    inputs = inputs_of(policy, city)
+    ours = settle_year(city, policy, **inputs).clearing.table
+    for name in ("discharge", "discharged", "case_kind"):
+        other = city.rename_columns([f"x {own}" if own == name else own for own in city.column_names])
+        assert settle_year(other, policy, **inputs, columns={name: f"x {name}"}).clearing.table.equals(ours)
+    both = {"discharge": "discharge", "discharged": "discharged"}
+    stays = points.mark_readmissions(city, days=10, factor=0.5, columns=both)
+    assert stays.equals(points.mark_readmissions(city, days=10, factor=0.5))
+
+
 def test_every_other_step_takes_names():
     policy = load_policy("nanjing", **GIVEN["nanjing"])
     day = datetime.date(2024, 1, 1)
