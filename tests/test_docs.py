@@ -102,7 +102,8 @@ def test_every_snippet_runs(page):
         elif language == "console":
             run_console(block, page)
             ran += 1
-    assert ran, f"{page} shows nothing that runs"
+    # The recipes for contributors change the repository: they are followed by hand.
+    assert ran or page.parent.name == "contributing", f"{page} shows nothing that runs"
 
 
 def run_python(block, page, namespace):
