@@ -119,8 +119,8 @@ def test_the_profit_of_outliers_may_be_set_to_0():
 @pytest.mark.parametrize(
     ("case", "changed", "reason"),
     [
-        ({"points": None}, {}, "no_points"),
-        ({"points": -0.5}, {}, "no_points"),
+        ({"points": None}, {}, "bad_points"),
+        ({"points": -0.5}, {}, "bad_points"),
         (
             {"pool": "q"},
             {"rates": [{"pool": "p", "base_rate": 1}]},
@@ -135,9 +135,9 @@ def test_the_profit_of_outliers_may_be_set_to_0():
         (
             {"case_kind": "bed_day", "los": None},
             {"cases": {"payable": "residual", "bed_day_rates": {"p": 1}}},
-            "no_bed_days",
+            "bad_days",
         ),
-        ({"review_status": "approved"}, {"review": REVIEW}, "no_reasonable_cost"),
+        ({"review_status": "approved"}, {"review": REVIEW}, "bad_reasonable_cost"),
     ],
 )
 def test_a_case_that_cannot_be_priced_stays_with_its_reason(case, changed, reason):

@@ -59,8 +59,8 @@ def rates_of(table: Columns, rates: Sequence[Rate], digits: int) -> tuple[Fen, N
     ]
     dated = any(rate.valid_from or rate.valid_to for rate in rates)
     keys = [name for name in ("pool", "level", "group", "discharged") if name in table]
-    cases = pa.table({**{name: table.column(name) for name in keys}, "one": np.ones(table.rows)})
-    found = set_payment_standards(cases, numbered, date="discharged" if dated else None, columns={"weight": "one"})
+    cases = pa.table({**{name: table.column(name) for name in keys}, "weight": np.ones(table.rows)})
+    found = set_payment_standards(cases, numbered, date="discharged" if dated else None)
     place = Columns(found, ["base_rate"]).numbers("base_rate")
     exact_rates = _whole([Decimal(0), *(rate.base_rate * rate.coefficient for rate in rates)], digits)
     return exact_rates[np.nan_to_num(place).astype(int)], ~np.isnan(place)

@@ -103,6 +103,7 @@ def _typed(table: pa.Table, path: str) -> pa.Table:
 
 
 def _column(column: pa.ChunkedArray, name: str, path: str) -> pa.ChunkedArray:
+    """Return a column as its name asks. Raise CaseError with the row of a value that cannot be read so."""
     if not is_text(column.type):
         if name in _NUMBERS and pa.types.is_decimal(column.type):
             return column.cast(pa.float64())

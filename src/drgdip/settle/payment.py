@@ -268,7 +268,7 @@ def _point_standards(table: Columns, policy: Policy, pools: Any, rule: Any, valu
     points = table.numbers("points") if "points" in table else np.full(table.rows, np.nan)
     amount = np.maximum(scaled(points, policy.rounding.points, "the points"), 0)
     of_points, away = rule == BY_POINTS, rule == CROSS_REGION
-    reasons.note((of_points | away) & ~(points >= 0), "no_points")
+    reasons.note((of_points | away) & ~(points >= 0), "bad_points")
     unit = 10 ** (policy.rounding.points + policy.rounding.values - 2)
     rate, found = point_rates(table, policy, pools, values)
     reasons.note(of_points & ~found, "no_rate")
@@ -287,11 +287,11 @@ def _other_standards(table: Columns, policy: Policy, pools: Any, rule: Any, stan
         rates = policy.cases.bed_day_rates
         daily = np.array([fen_of(rates.get(pool, 0), "bed_day_rates") for pool in policy.pools])
         days = table.numbers("los")
-        reasons.note(by_day & ~(days >= 0), "no_bed_days")
+        reasons.note(by_day & ~(days >= 0), "bad_days")
         standard = np.where(by_day, daily[pools] * np.nan_to_num(days).astype(np.int64), standard)
     if reviewed.any():
         reasonable, known = optional_money(table, "reasonable_cost")
-        reasons.note(reviewed & ~(known & (reasonable >= 0)), "no_reasonable_cost")
+        reasons.note(reviewed & ~(known & (reasonable >= 0)), "bad_reasonable_cost")
         standard = np.where(reviewed, reasonable, standard)
     return standard
 

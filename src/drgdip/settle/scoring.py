@@ -79,7 +79,7 @@ def prepare_cases(
             rules.coefficients,
             uniform={group: float(value) for group, value in rules.uniform.items()} or None,
             missing={name: float(value) for name, value in rules.missing.items()} or None,
-            **_named(columns),
+            columns=columns,
         )
     if policy.cases.incomplete_discharges:
         cases = add_columns(cases, {"case_kind": _kinds(cases, policy.cases.incomplete_discharges, columns)})
@@ -90,7 +90,7 @@ def prepare_cases(
             factor=float(stays.factor),
             reduced=stays.reduced,
             except_groups=stays.except_groups,
-            **_named(names_after(columns, cases, PREPARED_COLUMNS)),
+            columns=names_after(columns, cases, PREPARED_COLUMNS),
         )
     return cases
 
@@ -101,7 +101,3 @@ def _kinds(cases: Any, modes: tuple[int, ...], columns: Mapping[str, str] | None
     left = pa.array(np.isin(table.numbers("discharge"), modes))
     kinds = pc.coalesce(texts(table, "case_kind"), "complete")
     return pc.if_else(pc.and_(left, pc.equal(kinds, "complete")), "incomplete", kinds)
-
-
-def _named(columns: Mapping[str, str] | None) -> dict[str, Any]:
-    return {"columns": columns} if columns else {}

@@ -184,13 +184,12 @@ def _scored(
     """Return the cases with their points, and the names of their columns for the next step."""
     cases = prepare_cases(cases, policy, coefficients=coefficients, columns=columns)
     names = names_after(columns, cases, PREPARED_COLUMNS)
-    renamed: dict[str, Any] = {"columns": names} if names else {}
     scored = case_points(
         cases,
         weights,
         reference=reference,
         mean_cost=None if mean_cost is None else float(mean_cost),
-        **renamed,
+        columns=names,
         **policy.for_points(cases, names),
     )
     return scored, names_after(names, scored, _POINTS_COLUMNS)
