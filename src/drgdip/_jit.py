@@ -12,15 +12,17 @@ if TYPE_CHECKING:
 __all__ = ["inlined", "kernel"]
 
 
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+# Kernels allocate nothing, so that numba need not count references. With many arrays in one tuple, counting costs more
+# than the work: every call or copy of the tuple would count those of each array.
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function when it is first called: serial, without the interpreter's lock, cached on disk.
 
-    Numba's disk cache takes no account of options, so that every kernel has the same ones and a body is decorated
-    once. Where no folder can be written (a read-only image without ``NUMBA_CACHE_DIR``), numba refuses to cache; then
-    each process compiles for itself.
+    A kernel cannot allocate: callers hand it the arrays that it works in. Numba's disk cache ignores options, so every
+    kernel has the same ones and a body is decorated once. Numba refuses to cache where no folder can be written (a
+    read-only image without ``NUMBA_CACHE_DIR``); each process then compiles for itself.
     """
     try:
         return numba.njit(cache=True, **_OPTIONS)(function)
@@ -29,8 +31,5 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """Compile a function into the kernels that call it.
-
-    A call with many arrays counts the references of each; in the innermost loop that costs more than the work.
-    """
+    """Compile a function, a phase of a kernel, into the kernels that call it."""
     return numba.njit(inline="always", **_OPTIONS)(function)

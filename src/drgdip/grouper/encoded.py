@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from drgdip.grouper.numbering import HasNumbers, Numbers
 
-__all__ = ["Encoded", "encode_columns", "refusal_reasons"]
+__all__ = ["Encoded", "encode_columns", "longest_row", "refusal_reasons"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,6 +134,11 @@ def _encode(codes: pa.Array, numbering: Numbers) -> np.ndarray:
         looked = np.array(numbering.look(distinct.dictionary.to_pylist()), dtype=np.int32)
         result[flags(missed)] = looked[filled(distinct.indices, 0)]
     return result
+
+
+def longest_row(offsets: np.ndarray) -> int:
+    """Return how many codes the longest row has, 1 at least: the room that a kernel needs for one."""
+    return int(np.diff(offsets).max(initial=1))
 
 
 def refusal_reasons(

@@ -13,7 +13,7 @@ from drgdip.grouper.dip.compile import compile_catalogue
 from drgdip.grouper.dip.kernels import dx_bits_of_rows, match_rows
 from drgdip.grouper.dip.model import EXCLUDED, STAGES
 from drgdip.grouper.dip.texts import result_texts
-from drgdip.grouper.encoded import encode_columns, refusal_reasons
+from drgdip.grouper.encoded import encode_columns, longest_row, refusal_reasons
 from drgdip.grouper.facts import OPERATORS
 from drgdip.grouper.grammar import VALUE_VARIABLES, And, Compare, In, Not, Or
 from drgdip.grouper.result import REASONS, STATUSES
@@ -29,12 +29,6 @@ if TYPE_CHECKING:
     from drgdip.grouper.grammar import Rule
 
 __all__ = ["encode_cases", "group_encoded"]
-
-#: Reasons by their numbers in the kernel, then those that are found over columns.
-_REASONS = (*kernels.NO_GROUP, *kernels.DROPPED)
-
-
-_NOT_PRINCIPAL = ("excluded", "conservative", "next")
 
 
 def encode_cases(cases: pa.Table, catalogue: CatalogueTables) -> Encoded:
@@ -67,7 +61,7 @@ def group_encoded(encoded: Encoded, catalogue: CatalogueTables) -> dict[str, pa.
         compiled.tables,
         compiled.procs.first,
         EXCLUDED in matching.stages,
-        _NOT_PRINCIPAL.index(matching.not_principal),
+        kernels.NOT_PRINCIPAL_RULES.index(matching.not_principal),
         STAGES.index("mixed"),
         refused,
         principal,
@@ -77,13 +71,14 @@ def group_encoded(encoded: Encoded, catalogue: CatalogueTables) -> dict[str, pa.
         _costs(encoded, catalogue),
         encoded.procs,
         encoded.proc_offsets,
+        np.empty(longest_row(encoded.proc_offsets), dtype=np.int32),
         taken,
         reason,
         treatment,
         care,
     )
     grouped, left = taken >= 0, reason >= 0
-    numbers = np.array([reasons.index(name) for name in _REASONS], dtype=np.int32)
+    numbers = np.array([reasons.index(name) for name in kernels.REASONS], dtype=np.int32)
     status_reason[left] = numbers[reason[left]]
     statuses = list(STATUSES)
     status = np.full(rows, statuses.index("invalid"), dtype=np.int32)
@@ -123,7 +118,7 @@ def _conditions(
 def _holds(
     rule: Rule, encoded: Encoded, compiled: Compiled, principal_bits: np.ndarray, others_bits: np.ndarray
 ) -> np.ndarray:
-    """`drgdip.grouper.drg.reference.holds` over columns, for what a condition of a group may ask."""
+    """`drgdip.grouper.facts.holds` over columns, for what a condition of a group may ask."""
 
     def each(part: Rule) -> np.ndarray:
         return _holds(part, encoded, compiled, principal_bits, others_bits)

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Compiled", "PrefixNumbering", "compile_catalogue"]
 
-_DYNAMIC = ("principal_first", "no_unmatched", "most_matched", "nearest_mean")
 #: Before a code that is meant whole; a prefix has none.
 _WHOLE = "="
 #: How many diagnoses are remembered with their number; the code sets have some 35,000.
@@ -218,8 +217,8 @@ def _candidates(
     """By number of a diagnosis, the rows that it leaves, in the order in which they are preferred."""
     matching = catalogue.matching
     stages = {stage: place for place, stage in enumerate(matching.stages)}
-    dynamic = [name for name in matching.prefer if name in _DYNAMIC]
-    static = [name for name in matching.prefer if name not in _DYNAMIC]
+    dynamic = [name for name in matching.prefer if name in kernels.DYNAMIC]
+    static = [name for name in matching.prefer if name not in kernels.DYNAMIC]
     measures = {name: [_static(name, group, catalogue) for group in catalogue.groups] for name in static}
     cand, measured, cand_first, cand_care = [], [], [0], []
     own, mixed = [], []
@@ -250,7 +249,7 @@ def _candidates(
         own.append(bool(told))
         mixed.append(sum({1 << TREATMENTS.index(group.treatment) for group in told if group.kind == "mixed"}))
     places = {name: kernels.STATIC + place for place, name in enumerate(static)}
-    places |= {name: place for place, name in enumerate(_DYNAMIC)}
+    places |= {name: place for place, name in enumerate(kernels.DYNAMIC)}
     return {
         "cand_first": np.array(cand_first, dtype=np.int32),
         "cand_care": np.array(cand_care, dtype=np.int32),

@@ -12,7 +12,7 @@ from drgdip._arrow import filled, from_list, from_numpy, valid
 from drgdip.cases.table import with_newborn_weight
 from drgdip.grouper.drg.compile import compile_scheme
 from drgdip.grouper.drg.kernels import group_rows
-from drgdip.grouper.encoded import encode_columns, refusal_reasons
+from drgdip.grouper.encoded import encode_columns, longest_row, refusal_reasons
 from drgdip.grouper.grammar import VALUE_VARIABLES
 from drgdip.grouper.result import GroupResult
 
@@ -37,8 +37,9 @@ def group_encoded(encoded: Encoded, scheme: SchemeTables) -> dict[str, pa.Array]
     outcome = _refusals(encoded, scheme, compiled)
     severity = np.zeros(encoded.rows, dtype=np.uint8)
     severity_code = np.empty(encoded.rows, dtype=np.int32)
+    tables = compiled.tables
     group_rows(
-        compiled.tables,
+        tables,
         compiled.dx.missing,
         compiled.procs.missing,
         compiled.nothing,
@@ -48,6 +49,9 @@ def group_encoded(encoded: Encoded, scheme: SchemeTables) -> dict[str, pa.Array]
         encoded.procs,
         encoded.proc_offsets,
         _value_matrix(encoded, compiled),
+        np.empty(tables.dx_sets.shape[1], dtype=np.uint64),
+        np.empty(tables.proc_sets.shape[1], dtype=np.uint64),
+        np.empty(max(longest_row(encoded.dx_offsets), longest_row(encoded.proc_offsets)), dtype=np.int32),
         outcome,
         severity,
         severity_code,

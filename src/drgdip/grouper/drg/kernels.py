@@ -14,7 +14,6 @@ import numpy as np
 from drgdip._jit import inlined, kernel
 
 __all__ = [
-    "ANY",
     "COMPARE",
     "COUNT_DX",
     "COUNT_PROC",
@@ -30,7 +29,7 @@ __all__ = [
 # Kinds of condition.
 MEMBER_DX, MEMBER_PROC, SEVERITY, COMPARE, COUNT_DX, COUNT_PROC = range(6)
 # Which codes of the case a condition looks at.
-PRINCIPAL, OTHER, ANY = 1, 2, 3
+PRINCIPAL, OTHER = 1, 2
 # Operators of comparisons, by place in grammar order: < <= > >= =.
 _LT, _LE, _GT, _GE, _EQ = range(5)
 
@@ -64,7 +63,7 @@ class Tables(NamedTuple):
         Where the conditions of a question start, one longer than the questions: the guards, then the ways.
     kind, scope, word, bit, operator, number, wanted
         The conditions: kind, codes looked at, place of the set or value, operator and number, and whether the
-        condition is to hold. (One array each: a record would be unpacked with its array's reference every time.)
+        condition is to hold.
     """
 
     dx_class: np.ndarray
@@ -92,7 +91,7 @@ class Tables(NamedTuple):
 
 @inlined
 def _compare(operator, value, number):
-    """Whether a comparison holds; a missing number is NaN, with which none does."""
+    """Return whether a comparison holds; a missing number is NaN, with which none does."""
     return (
         (operator == _LT and value < number)
         or (operator == _LE and value <= number)
@@ -104,14 +103,13 @@ def _compare(operator, value, number):
 
 @inlined
 def _member(scope, own, other, bit):
-    """Whether a set has one of the codes looked at."""
+    """Return whether a set has one of the codes looked at."""
     return (scope & PRINCIPAL != 0 and own & bit != 0) or (scope & OTHER != 0 and other & bit != 0)
 
 
 @kernel
-def _count(sets, place, bit, scope, codes, start, end, most):
-    """The number of distinct codes in a set, counted up to a most."""
-    found = np.empty(most, dtype=np.int32)
+def _count(sets, place, bit, scope, codes, start, end, most, found):
+    """Return the number of distinct codes in a set, counted up to a most; ``found`` is room for them."""
     number = 0
     for position in range(start, end):
         if number == most:
@@ -129,6 +127,41 @@ def _count(sets, place, bit, scope, codes, start, end, most):
     return number
 
 
+@inlined
+def _severity_of(t, dx, start, end, principal, other_dx):
+    """Return the levels of the other diagnoses as bits, the gravest and its code; write their sets to ``other_dx``."""
+    for word in range(len(other_dx)):
+        other_dx[word] = 0
+    levels = np.uint64(0)
+    gravest, gravest_code = 0, -1
+    excluding = t.dx_exclusion_class[principal]
+    for position in range(start + 1, end):
+        code = dx[position]
+        for word in range(len(other_dx)):
+            other_dx[word] |= t.dx_sets[code, word]
+        level = t.level[code]
+        if level == 0:
+            continue
+        table = t.exclusion[code]
+        if table >= 0 and (t.dx_excludes[excluding, table >> 6] >> np.uint64(table & 63)) & np.uint64(1) != 0:
+            continue
+        levels |= np.uint64(level)
+        level = min(level, 2)  # a code that is both counts as MCC
+        if level > gravest or (level == gravest and code < gravest_code):
+            gravest, gravest_code = level, code
+    return levels, gravest, gravest_code
+
+
+@inlined
+def _sets_of_others(t, procs, start, end, other_proc):
+    """Write the sets of the other procedures to ``other_proc``."""
+    for word in range(len(other_proc)):
+        other_proc[word] = 0
+    for position in range(start + 1, end):
+        for word in range(len(other_proc)):
+            other_proc[word] |= t.proc_sets[procs[position], word]
+
+
 @kernel
 def group_rows(
     t,
@@ -141,6 +174,9 @@ def group_rows(
     procs,
     proc_offsets,
     values,
+    other_dx,
+    other_proc,
+    distinct,
     outcome,
     severity,
     severity_code,
@@ -161,40 +197,19 @@ def group_rows(
         Numbers of codes of all rows, and where those of a row start (one longer than the rows).
     values
         Values by variable and row, NaN for missing.
+    other_dx, other_proc, distinct
+        Room to work in: the words of ``dx_sets`` and of ``proc_sets``, and as many codes as the longest row has.
     outcome, severity, severity_code
         Written: number of the outcome, 0 none / 1 CC / 2 MCC, number of the diagnosis that has it (-1 none).
     """
     words = t.dx_bits.shape[1]
-    dx_words, proc_words = t.dx_sets.shape[1], t.proc_sets.shape[1]
-    other_dx = np.zeros(dx_words, dtype=np.uint64)
-    other_proc = np.zeros(proc_words, dtype=np.uint64)
     for row in range(len(outcome)):
         severity_code[row] = -1
         if outcome[row] >= 0:
             continue
         dx_start, dx_end = dx_offsets[row], dx_offsets[row + 1]
         principal = dx[dx_start] if dx_end > dx_start else missing_dx
-
-        # Severity, and the sets that other diagnoses are in.
-        for word in range(dx_words):
-            other_dx[word] = 0
-        levels = np.uint64(0)
-        gravest, gravest_code = 0, -1
-        excluding = t.dx_exclusion_class[principal]
-        for position in range(dx_start + 1, dx_end):
-            code = dx[position]
-            for word in range(dx_words):
-                other_dx[word] |= t.dx_sets[code, word]
-            level = t.level[code]
-            if level == 0:
-                continue
-            table = t.exclusion[code]
-            if table >= 0 and (t.dx_excludes[excluding, table >> 6] >> np.uint64(table & 63)) & np.uint64(1) != 0:
-                continue
-            levels |= np.uint64(level)
-            level = min(level, 2)  # a code that is both counts as MCC
-            if level > gravest or (level == gravest and code < gravest_code):
-                gravest, gravest_code = level, code
+        levels, gravest, gravest_code = _severity_of(t, dx, dx_start, dx_end, principal, other_dx)
         severity[row] = gravest
         severity_code[row] = gravest_code
 
@@ -206,11 +221,7 @@ def group_rows(
             procedure = procs[proc_start] if proc_end > proc_start else missing_proc
             if attempt > 0 and procedure == missing_proc:
                 continue
-            for word in range(proc_words):
-                other_proc[word] = 0
-            for position in range(proc_start + 1, proc_end):
-                for word in range(proc_words):
-                    other_proc[word] |= t.proc_sets[procs[position], word]
+            _sets_of_others(t, procs, proc_start, proc_end, other_proc)
 
             # Questions are asked one by one: the guards, then the ways whose bits are left, lowest first.
             by_dx, by_proc = t.dx_class[principal], t.proc_class[procedure]
@@ -231,9 +242,9 @@ def group_rows(
                     else:
                         most = np.int64(t.number[at]) + 1
                         if kind == COUNT_DX:
-                            count = _count(t.dx_sets, place, bit, scope, dx, dx_start, dx_end, most)
+                            count = _count(t.dx_sets, place, bit, scope, dx, dx_start, dx_end, most, distinct)
                         else:
-                            count = _count(t.proc_sets, place, bit, scope, procs, proc_start, proc_end, most)
+                            count = _count(t.proc_sets, place, bit, scope, procs, proc_start, proc_end, most, distinct)
                         held = _compare(t.operator[at], np.float64(count), t.number[at])
                     held = held == t.wanted[at]
                     if not held:
