@@ -80,7 +80,7 @@ def small_folder(tmp_path):
 #: The tables of a scheme with nothing in them but a header.
 _HEADERS = {
     "mdc.csv": "code,name,order,rule",
-    "adrg.csv": "code,name,mdc,order,kind,rule",
+    "adrg.csv": "code,name,mdc,order,kind,rule,result_mdc",
     "drg.csv": "code,name,adrg,order,rule",
     "sets.csv": "set,code",
     "severity.csv": "code,level,exclusion",
@@ -92,7 +92,8 @@ _HEADERS = {
 def make_scheme(tmp_path):
     """A function that makes a scheme of rules: ``{mdc: rule}``, ``{(mdc, adrg): rule}``, ``{(adrg, drg): rule}``.
 
-    A code that ends in QY is ambiguous, one that ends in 00 ungroupable, others are surgical. Sets are given by name.
+    A code that ends in QY is ambiguous, one that ends in 00 ungroupable, others are surgical. Results of ambiguous
+    ADRGs and of those in the first MDC name the MDC of the code's first letter. Sets are given by name.
     """
     numbers = itertools.count()
 
@@ -106,7 +107,9 @@ def make_scheme(tmp_path):
         for (mdc, code), rule in adrgs.items():
             order[mdc] += 1
             kind = "ambiguous" if code.endswith("QY") else "ungroupable" if code.endswith("00") else "surgical"
-            rows["adrg.csv"].append([code, "", mdc, order[mdc], kind, rule])
+            elsewhere = kind == "ambiguous" or mdc == next(iter(mdcs))
+            named = f"MDC{code[0]}" if elsewhere and f"MDC{code[0]}" in mdcs else ""
+            rows["adrg.csv"].append([code, "", mdc, order[mdc], kind, rule, named])
         for (adrg, code), rule in drgs.items():
             order[adrg] += 1
             rows["drg.csv"].append([code, "", adrg, order[adrg], rule])

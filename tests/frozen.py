@@ -121,7 +121,7 @@ def settled(text: str) -> str:
 
 
 def _result_names(scheme: str) -> list[str]:
-    return [field.name for field in drgdip.result_fields(scheme=scheme)]
+    return [field.name for field in drgdip.make_result_fields(scheme=scheme)]
 
 
 def _three_ways(what: str, records: list[dict[str, Any]], cases: Any, scheme: str) -> Iterator[Fact]:
@@ -302,7 +302,7 @@ def _checks(part: str) -> Iterator[Fact]:
         for scheme in ("chs-drg-1.1", "chs-drg-2.0", "chs-drg-3.0", "nhsa-dip-2.0"):
             found = drgdip.check_cases(cases, scheme, limits=limits)
             yield Fact(f"{part}: {name} under {scheme}", "", digest(columns_of(found)))
-    rules = [repr(tuple(check)) for check in drgdip.list_checks().values()]
+    rules = [repr(tuple(check)) for check in drgdip.list_checks()]
     yield Fact(f"{part}: the list of checks", "", digest("\n".join(rules)))
 
 
@@ -384,9 +384,9 @@ def _auxiliary(part: str) -> Iterator[Fact]:
     }
     rules = "nhsa-dip-3.0"
     for catalogue in drgdip.load_auxiliary(rules).catalogues:
-        found = drgdip.auxiliary_types(cases, rules, catalogue, **given)
+        found = drgdip.find_auxiliary_types(cases, rules, catalogues=catalogue, **given)
         yield Fact(f"{part}: {catalogue}", "", digest(columns_of(found, ["auxiliary_types", "auxiliary_reason"])))
-    together = drgdip.auxiliary_types(cases, rules, **given)
+    together = drgdip.find_auxiliary_types(cases, rules, **given)
     yield Fact(f"{part}: all together", "", digest(columns_of(together)))
     typed = [row | {"group": f"G{at % 9}"} for at, row in enumerate(together)]
     table = points.build_auxiliary_table(typed, group_cases=30, type_cases=5, cv_reduction=0.01)

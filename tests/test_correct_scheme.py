@@ -13,7 +13,7 @@ from conftest import DATA, ROOT, SMALL
 from drgdip import SchemeError, load_scheme
 
 #: A condition with which the tool drafts a case that comes to the row.
-ASKING = ("ungroupable,\n", "ungroupable,ZYSS in OP_C\n")
+ASKING = ("ungroupable,,\n", "ungroupable,ZYSS in OP_C,\n")
 QUESTIONS = [("A01", "20.1000"), ("B01.100", "20.1000"), ("C01.100", "40.1000"), ("B02.200", "")]
 
 

@@ -210,7 +210,7 @@ def test_the_dictionaries_are_those_of_the_scheme_whatever_the_cases(scheme):
     results = [
         drgdip.group(cases, scheme, engine=engine) for cases in (few, many) for engine in ("reference", "columnar")
     ]
-    for field in drgdip.result_fields(scheme=scheme):
+    for field in drgdip.make_result_fields(scheme=scheme):
         if field.type == pa.string():
             dictionaries = [table[field.name].chunk(0).dictionary for table in results]
             assert all(dictionary.equals(dictionaries[0]) for dictionary in dictionaries)
@@ -347,7 +347,7 @@ def test_batches_for_engines_that_hand_them_out(cases, expected):
     function = drgdip.group_batches(SCHEME)
     grouped = pa.Table.from_batches(function(iter(cases.to_batches(max_chunksize=100))))
     assert grouped.schema.field("group").type == pa.string()
-    assert [field.name for field in drgdip.result_fields("x_")] == [f"x_{name}" for name in FIELDS]
+    assert [field.name for field in drgdip.make_result_fields(prefix="x_")] == [f"x_{name}" for name in FIELDS]
     assert results_of(grouped) == expected
 
 
@@ -468,3 +468,39 @@ def test_warmup_prepares_a_scheme():
 def test_numpy_scalars_and_masks(cases, expected):
     records = [{**row, "sex": np.int8(row["sex"]), "age": np.float64(row["age"])} for row in cases.to_pylist()]
     assert results_of(drgdip.group(records, SCHEME)) == expected
+
+
+# --- names of the caller for one case --------------------------------------------------------------------------------
+
+
+def test_columns_of_one_case():
+    case = {"gender": 2, "years": 59, "main": "K22.301", "ops": "42.0902", "no": 7}
+    columns = {"sex": "gender", "age": "years", "dx": "main", "procs": "ops", "case_id": "no"}
+    plain = {"sex": 2, "age": 59, "dx": "K22.301", "procs": "42.0902", "case_id": 7}
+    for scheme in ("chs-drg-2.0", "nhsa-dip-2.0"):
+        assert drgdip.group_one(case, scheme, columns=columns) == drgdip.group_one(plain, scheme)
+        assert drgdip.explain(case, scheme, columns=columns).to_dict() == drgdip.explain(plain, scheme).to_dict()
+        (row,) = drgdip.group([case], scheme, columns=columns)
+        assert row["group"] == drgdip.group_one(plain, scheme).group
+
+
+def test_a_name_of_the_caller_goes_before_names_of_ours():
+    case = {"sex": 1, "性别": 1, "x": 2, "age": 59, "dx": "K22.301", "主要诊断编码": "I10.x00", "main": "O80.000"}
+    columns = {"sex": "x", "dx": "main"}
+    plain = {"sex": 2, "age": 59, "dx": "O80.000"}
+    assert drgdip.group_one(case, "chs-drg-2.0", columns=columns) == drgdip.group_one(plain, "chs-drg-2.0")
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"diagnoses": "main"}, "there is no case column 'diagnoses'"),
+        ({"dx_principal": "main"}, "there is no case column 'dx_principal'"),
+        ({"性别": "main"}, "there is no case column '性别'"),
+        ({"dx": "mian"}, "there is no key of the case 'mian'"),
+    ],
+)
+def test_columns_of_one_case_that_are_none(columns, message):
+    for function in (drgdip.group_one, drgdip.explain):
+        with pytest.raises(drgdip.UnknownNameError, match=message):
+            function({"main": "K22.301"}, "chs-drg-2.0", columns=columns)

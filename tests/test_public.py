@@ -6,11 +6,12 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, SOURCE
 
 import drgdip
 
@@ -23,12 +24,15 @@ NAMES = [
     "CodeSet",
     "DipResult",
     "DrgdipError",
+    "Encoded",
     "Explanation",
     "GroupResult",
     "InvariantError",
+    "Listing",
     "MappedCodes",
     "PolicyError",
     "REASONS",
+    "Reason",
     "RuleError",
     "STATUSES",
     "Scheme",
@@ -37,7 +41,6 @@ NAMES = [
     "SchemeInfo",
     "UnknownNameError",
     "__version__",
-    "auxiliary_types",
     "build_catalogue",
     "case_schema",
     "check_cases",
@@ -47,6 +50,8 @@ NAMES = [
     "diff_schemes",
     "encode",
     "explain",
+    "find_auxiliary_types",
+    "find_catalogue",
     "find_scheme",
     "group",
     "group_batches",
@@ -54,16 +59,18 @@ NAMES = [
     "list_catalogues",
     "list_checks",
     "list_code_sets",
+    "list_reasons",
     "list_schemes",
     "load_auxiliary",
     "load_catalogue",
     "load_scheme",
+    "make_json_schema",
+    "make_result_fields",
     "map_codes",
     "normalise_code",
     "points",
     "read_cases",
     "reason_text",
-    "result_fields",
     "sample_cases",
     "settle",
     "show_versions",
@@ -171,6 +178,30 @@ def test_the_examples_run(module, monkeypatch):
     monkeypatch.chdir(ROOT)
     result = doctest.testmod(importlib.import_module(module), optionflags=doctest.NORMALIZE_WHITESPACE)
     assert result.failed == 0
+
+
+def test_names_in_comments_and_docstrings_exist():
+    """A text in single back quotes that begins with the package's name is a module or a name in one."""
+    named = re.compile(r"(?<!`)`(drgdip(?:\.\w+)+)`(?!`)")
+    found = {name for path in SOURCE.rglob("*.py") for name in named.findall(path.read_text(encoding="utf-8"))}
+    assert len(found) > 30
+    assert [name for name in sorted(found) if not exists(name)] == []
+
+
+def exists(name):
+    """Whether a dotted name is a module, or an attribute in one."""
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        try:
+            thing = importlib.import_module(".".join(parts[:end]))
+        except ImportError:
+            continue
+        for part in parts[end:]:
+            if not hasattr(thing, part):
+                return False
+            thing = getattr(thing, part)
+        return True
+    return False
 
 
 def test_there_are_examples():

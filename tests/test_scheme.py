@@ -211,8 +211,9 @@ def test_a_scheme_cannot_be_changed(small_folder):
     assert isinstance(scheme.mdcs, tuple)
 
 
-def test_the_list_of_schemes_is_the_callers_own():
-    list_schemes().clear()
+def test_the_list_of_schemes_cannot_be_changed():
+    with pytest.raises(TypeError):
+        list_schemes()[0] = None
     assert [info.id for info in list_schemes() if not info.extends] == SCHEMES
 
 
@@ -318,6 +319,7 @@ FAULTS = [
     ("unknown_key-table", "scheme.toml", None, "unknown table 'matching'", "The keys are id, title, issuer"),
     ("unknown_parent-adrg", "adrg.csv", 6, "ADRG BR2 belongs to MDC 'MDCD'", "Add the MDC or mend the code"),
     ("unknown_parent-drg", "drg.csv", 5, "DRG BB13 belongs to ADRG 'BB2'", "Add the ADRG or mend the code"),
+    ("unknown_parent-result_mdc", "adrg.csv", 6, "the result of ADRG BR2 is to name MDC 'MDCX'", "Mend result_mdc, or"),
     ("unknown_parent-mdc_without_adrg", "mdc.csv", 4, "MDC MDCD has no ADRG", "Add its ADRGs to adrg.csv"),
     ("unknown_set", "mdc.csv", 3, "the rule of MDCB names set 'DX_BB'", "Add the set or mend the name"),
     ("unknown_set-in_count", "adrg.csv", 3, "the rule of AB1 names set 'OP_BB'", "Add the set or mend the name"),

@@ -49,7 +49,7 @@ def test_map_in_arrow_gives_what_group_gives(spark, tmp_path):
     frame = spark.read.parquet(str(tmp_path / "cases.parquet")).repartition(3)
 
     schema = StructType(list(frame.schema.fields))
-    for field in drgdip.result_fields():
+    for field in drgdip.make_result_fields():
         schema = schema.add(field.name, StringType())
     grouped = frame.mapInArrow(drgdip.group_batches(SCHEME), schema)
 

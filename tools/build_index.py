@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drgdip import _toml
+from drgdip.data import HEAD_KEYS
 from drgdip.grouper.tables import AUXILIARY, CATALOGUE, OVERLAY, SCHEME, read_folder, read_toml
 
 if TYPE_CHECKING:
@@ -18,19 +19,6 @@ if TYPE_CHECKING:
 
 DATA = Path(__file__).parent.parent / "src" / "drgdip" / "data"
 HEAD = "# Written by tools/build_index.py from the folders. Do not edit: see docs/scheme-format.md and docs/dip.md.\n"
-FIELDS = (
-    "id",
-    "title",
-    "issuer",
-    "place",
-    "extends",
-    "published",
-    "effective_from",
-    "effective_to",
-    "revision",
-    "diagnosis_codes",
-    "procedure_codes",
-)
 INHERITED = ("diagnosis_codes", "procedure_codes")
 
 
@@ -64,7 +52,7 @@ def index(data: Path = DATA) -> str:
 
 
 def _entry(head: Mapping[str, Any], digest: str) -> dict[str, Any]:
-    stated = {name: head[name] for name in FIELDS if name in head}
+    stated = {name: head[name] for name in HEAD_KEYS if name in head}
     return {**stated, "sha256": digest, "counts": head["counts"], "provenance": head["provenance"]}
 
 

@@ -13,6 +13,7 @@ from drgdip._version import __version__
 
 if TYPE_CHECKING:
     from drgdip import points, settle
+    from drgdip._listing import Listing
     from drgdip._text import normalise_code
     from drgdip.cases.case import Case, case_schema
     from drgdip.cases.codes import CodeSet, code_name, code_set, list_code_sets
@@ -31,79 +32,124 @@ if TYPE_CHECKING:
     )
     from drgdip.grouper.build import build_catalogue
     from drgdip.grouper.checks import Check, check_cases, list_checks
-    from drgdip.grouper.choose import find_scheme
+    from drgdip.grouper.choose import find_catalogue, find_scheme
     from drgdip.grouper.diff import diff_cases, diff_schemes
-    from drgdip.grouper.dip.auxiliary import auxiliary_types
+    from drgdip.grouper.dip.auxiliary import find_auxiliary_types
     from drgdip.grouper.dip.auxiliary_rules import AuxiliaryRules, load_auxiliary
     from drgdip.grouper.dip.catalogue import Catalogue, list_catalogues, load_catalogue
     from drgdip.grouper.drg.scheme import Scheme, list_schemes, load_scheme
+    from drgdip.grouper.encoded import Encoded
     from drgdip.grouper.explain import Explanation, explain
-    from drgdip.grouper.group import encode, group, group_batches, result_fields, warmup
+    from drgdip.grouper.group import encode, group, group_batches, make_result_fields, warmup
     from drgdip.grouper.one import group_one
     from drgdip.grouper.result import REASONS, STATUSES, DipResult, GroupResult
     from drgdip.grouper.samples import sample_cases
-    from drgdip.reasons import reason_text
+    from drgdip.grouper.schemas import make_json_schema
+    from drgdip.reasons import Reason, list_reasons, reason_text
     from drgdip.versions import show_versions
 
-#: Public names and the modules that hold them.
-_PUBLIC = {
-    "AuxiliaryRules": "drgdip.grouper.dip.auxiliary_rules",
-    "Case": "drgdip.cases.case",
-    "CaseError": "drgdip.errors",
-    "Catalogue": "drgdip.grouper.dip.catalogue",
-    "Check": "drgdip.grouper.checks",
-    "CodeSet": "drgdip.cases.codes",
-    "DipResult": "drgdip.grouper.result",
-    "DrgdipError": "drgdip.errors",
-    "Explanation": "drgdip.grouper.explain",
-    "GroupResult": "drgdip.grouper.result",
-    "InvariantError": "drgdip.errors",
-    "MappedCodes": "drgdip.cases.crosswalks",
-    "PolicyError": "drgdip.errors",
-    "REASONS": "drgdip.grouper.result",
-    "RuleError": "drgdip.errors",
-    "STATUSES": "drgdip.grouper.result",
-    "Scheme": "drgdip.grouper.drg.scheme",
-    "SchemeChoiceError": "drgdip.errors",
-    "SchemeError": "drgdip.errors",
-    "SchemeInfo": "drgdip.data",
-    "UnknownNameError": "drgdip.errors",
-    "auxiliary_types": "drgdip.grouper.dip.auxiliary",
-    "build_catalogue": "drgdip.grouper.build",
-    "case_schema": "drgdip.cases.case",
-    "check_cases": "drgdip.grouper.checks",
-    "code_name": "drgdip.cases.codes",
-    "code_set": "drgdip.cases.codes",
-    "diff_cases": "drgdip.grouper.diff",
-    "diff_schemes": "drgdip.grouper.diff",
-    "encode": "drgdip.grouper.group",
-    "explain": "drgdip.grouper.explain",
-    "find_scheme": "drgdip.grouper.choose",
-    "group": "drgdip.grouper.group",
-    "group_batches": "drgdip.grouper.group",
-    "group_one": "drgdip.grouper.one",
-    "list_catalogues": "drgdip.grouper.dip.catalogue",
-    "list_checks": "drgdip.grouper.checks",
-    "list_code_sets": "drgdip.cases.codes",
-    "list_schemes": "drgdip.grouper.drg.scheme",
-    "load_auxiliary": "drgdip.grouper.dip.auxiliary_rules",
-    "load_catalogue": "drgdip.grouper.dip.catalogue",
-    "load_scheme": "drgdip.grouper.drg.scheme",
-    "map_codes": "drgdip.cases.crosswalks",
-    "normalise_code": "drgdip._text",
-    "points": "drgdip.points",
-    "read_cases": "drgdip.cases.readers",
-    "reason_text": "drgdip.reasons",
-    "result_fields": "drgdip.grouper.group",
-    "sample_cases": "drgdip.grouper.samples",
-    "settle": "drgdip.settle",
-    "show_versions": "drgdip.versions",
-    "warmup": "drgdip.grouper.group",
+#: Modules with the public names that each holds. `points` and `settle` are modules themselves.
+_MODULES = {
+    "drgdip._listing": ("Listing",),
+    "drgdip._text": ("normalise_code",),
+    "drgdip.cases.case": ("Case", "case_schema"),
+    "drgdip.cases.codes": ("CodeSet", "code_name", "code_set", "list_code_sets"),
+    "drgdip.cases.crosswalks": ("MappedCodes", "map_codes"),
+    "drgdip.cases.readers": ("read_cases",),
+    "drgdip.data": ("SchemeInfo",),
+    "drgdip.errors": (
+        "CaseError",
+        "DrgdipError",
+        "InvariantError",
+        "PolicyError",
+        "RuleError",
+        "SchemeChoiceError",
+        "SchemeError",
+        "UnknownNameError",
+    ),
+    "drgdip.grouper.build": ("build_catalogue",),
+    "drgdip.grouper.checks": ("Check", "check_cases", "list_checks"),
+    "drgdip.grouper.choose": ("find_catalogue", "find_scheme"),
+    "drgdip.grouper.diff": ("diff_cases", "diff_schemes"),
+    "drgdip.grouper.dip.auxiliary": ("find_auxiliary_types",),
+    "drgdip.grouper.dip.auxiliary_rules": ("AuxiliaryRules", "load_auxiliary"),
+    "drgdip.grouper.dip.catalogue": ("Catalogue", "list_catalogues", "load_catalogue"),
+    "drgdip.grouper.drg.scheme": ("Scheme", "list_schemes", "load_scheme"),
+    "drgdip.grouper.encoded": ("Encoded",),
+    "drgdip.grouper.explain": ("Explanation", "explain"),
+    "drgdip.grouper.group": ("encode", "group", "group_batches", "make_result_fields", "warmup"),
+    "drgdip.grouper.one": ("group_one",),
+    "drgdip.grouper.result": ("DipResult", "GroupResult", "REASONS", "STATUSES"),
+    "drgdip.grouper.samples": ("sample_cases",),
+    "drgdip.grouper.schemas": ("make_json_schema",),
+    "drgdip.points": ("points",),
+    "drgdip.reasons": ("Reason", "list_reasons", "reason_text"),
+    "drgdip.settle": ("settle",),
+    "drgdip.versions": ("show_versions",),
 }
+_PUBLIC = {name: module for module, names in _MODULES.items() for name in names}
 
-__all__ = [  # noqa: PLE0604 - built from one list so that it cannot drift
+# Written out, so that type checkers see which names are public.
+__all__ = [
+    "REASONS",
+    "STATUSES",
+    "AuxiliaryRules",
+    "Case",
+    "CaseError",
+    "Catalogue",
+    "Check",
+    "CodeSet",
+    "DipResult",
+    "DrgdipError",
+    "Encoded",
+    "Explanation",
+    "GroupResult",
+    "InvariantError",
+    "Listing",
+    "MappedCodes",
+    "PolicyError",
+    "Reason",
+    "RuleError",
+    "Scheme",
+    "SchemeChoiceError",
+    "SchemeError",
+    "SchemeInfo",
+    "UnknownNameError",
     "__version__",
-    *_PUBLIC,
+    "build_catalogue",
+    "case_schema",
+    "check_cases",
+    "code_name",
+    "code_set",
+    "diff_cases",
+    "diff_schemes",
+    "encode",
+    "explain",
+    "find_auxiliary_types",
+    "find_catalogue",
+    "find_scheme",
+    "group",
+    "group_batches",
+    "group_one",
+    "list_catalogues",
+    "list_checks",
+    "list_code_sets",
+    "list_reasons",
+    "list_schemes",
+    "load_auxiliary",
+    "load_catalogue",
+    "load_scheme",
+    "make_json_schema",
+    "make_result_fields",
+    "map_codes",
+    "normalise_code",
+    "points",
+    "read_cases",
+    "reason_text",
+    "sample_cases",
+    "settle",
+    "show_versions",
+    "warmup",
 ]
 
 

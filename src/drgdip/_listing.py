@@ -1,4 +1,4 @@
-"""What every ``list_*`` function returns: rows that print as an aligned table, in a terminal and in a notebook."""
+"""The return type of every ``list_*`` function: rows that print as an aligned table, in a terminal and a notebook."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def pad(text: str, width: int) -> str:
 
 
 class Listing(Sequence[_Row], Generic[_Row]):
-    """Rows of one kind, in order: a sequence, a table for a reader, and an Arrow table for whoever computes.
+    """Rows of one kind, in order: a sequence, a table for a reader, and an Arrow table for a program.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The errors of the library: each says what is wrong, where, and what to do about it."""
+"""The errors of the library: each says what is wrong, where, and how to mend it."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class InvariantError(DrgdipError):
     step
         The step of settlement.
     invariant
-        What should hold.
+        The rule that should hold.
     rows
-        Where it does not: an Arrow table with both sides, in the columns of a ledger.
+        The places where it does not: an Arrow table with both sides, in the columns of a ledger.
     """
 
     def __init__(self, step: str, invariant: str, rows: pa.Table) -> None:
@@ -73,7 +73,7 @@ class SchemeError(DrgdipError):
     Attributes
     ----------
     problem
-        What kind of fault it is, for programs: ``missing_file``, ``bad_toml``, ``missing_key``, ``unknown_key``,
+        The kind of fault, for programs: ``missing_file``, ``bad_toml``, ``missing_key``, ``unknown_key``,
         ``bad_value``, ``bad_encoding``, ``bad_csv``, ``bad_workbook``, ``unknown_column``, ``missing_column``,
         ``wrong_length``, ``empty_cell``, ``duplicate``, ``unknown_value``, ``bad_number``, ``bad_order``, ``bad_rule``,
         ``unknown_set``, ``unknown_variable``, ``unknown_exclusion``, ``unknown_parent``, ``unknown_base``,

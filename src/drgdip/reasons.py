@@ -9,6 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from drgdip._listing import Listing
 from drgdip._once import once
 from drgdip.data import rows_of
 from drgdip.errors import UnknownNameError
@@ -16,8 +17,10 @@ from drgdip.errors import UnknownNameError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["LANGUAGES", "Reason", "reason_text", "reasons_of"]
+__all__ = ["AREAS", "LANGUAGES", "Reason", "list_reasons", "reason_text", "reasons_of"]
 
+#: The areas that give reasons.
+AREAS = ("grouping", "checks", "points", "settle", "monitor")
 #: The languages of texts.
 LANGUAGES = ("en", "zh")
 
@@ -48,6 +51,33 @@ def reasons_of(area: str = "") -> Mapping[str, Reason]:
         for row in rows_of("reasons.csv")
     ]
     return MappingProxyType({reason.code: reason for reason in reasons if not area or area in reason.areas})
+
+
+def list_reasons(area: str = "") -> Listing[Reason]:
+    """List the reasons that columns of results hold.
+
+    Parameters
+    ----------
+    area
+        ``grouping``, ``checks``, ``points``, ``settle`` or ``monitor``; "" for all.
+
+    Returns
+    -------
+    A `Listing` with a `Reason` a row: ``code, areas, level, english, chinese``.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such area; the message has the nearest.
+
+    Examples
+    --------
+    >>> list_reasons("grouping").row("no_mdc").english
+    'no MDC takes the case'
+    """
+    if area not in {"", *AREAS}:
+        raise UnknownNameError("area", area, AREAS, hint=f"The areas are {', '.join(AREAS)}.")
+    return Listing(list(reasons_of(area).values()), Reason._fields)
 
 
 def reason_text(reason: str | None, language: str = "en") -> str:

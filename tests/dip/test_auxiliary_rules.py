@@ -103,7 +103,7 @@ def test_rules_of_ones_own(tmp_path):
     (folder / "auxiliary.toml").write_text(head, encoding="utf-8")
     assert repr(drgdip.load_auxiliary(folder)) == "<AuxiliaryRules nhsa-dip-3.0 revision 1: stay by los, 2 heart>"
     cases = [{"dx": ["I50.900"], "los": 31}, {"dx": "I25.100", "los": 9}, {"dx": "O80.000", "los": 9}]
-    found = drgdip.auxiliary_types(cases, str(folder), bands={"stay": (1, 10)})
+    found = drgdip.find_auxiliary_types(cases, str(folder), bands={"stay": (1, 10)})
     assert [row["auxiliary_types"] for row in found] == [["stay 10+"], ["stay 1-9", "heart I21 to I25"], []]
 
 

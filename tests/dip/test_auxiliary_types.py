@@ -46,7 +46,7 @@ OTHER = PLAIN | {"dx": ["J18.900"]}
 
 def types(cases, catalogues=None, rules=RULES, **options):
     given = {"lists": LISTS, "cci_weights": WEIGHTS, "bands": BANDS} | options
-    return drgdip.auxiliary_types(cases, rules, catalogues, **given)
+    return drgdip.find_auxiliary_types(cases, rules, catalogues=catalogues, **given)
 
 
 def one(case, catalogue, **options):
@@ -256,22 +256,22 @@ def test_parameters_are_the_places():
 @pytest.mark.parametrize(
     ("changes", "expected", "reason"),
     [
-        ({"icu_days": "8 days"}, ["tumor other"], "cannot be used: icu_days"),
-        ({"icu_days": 7.5}, ["tumor other"], "cannot be used: icu_days"),
+        ({"icu_days": "8 days"}, ["tumor other"], "unusable_value:icu_days"),
+        ({"icu_days": 7.5}, ["tumor other"], "unusable_value:icu_days"),
         ({"icu_days": "8"}, ["tumor other", "icu 8-14"], None),
-        ({"discharge": "dead"}, ["icu 2-7"], "cannot be used: discharge"),
-        ({"los": "x", "standard": "y"}, ["icu 2-7"], "cannot be used: standard, los"),
-        ({"standard": 0}, ["icu 2-7"], "cannot be used: standard"),
-        ({"standard": -1}, ["icu 2-7"], "cannot be used: standard"),
-        ({"total_cost": -1}, ["icu 2-7"], "cannot be used: total_cost"),
-        ({"treatment_cost": -0.01}, ["icu 2-7"], "cannot be used: treatment_cost"),
-        ({"drug_cost": "a lot"}, ["icu 2-7"], "cannot be used: drug_cost"),
+        ({"discharge": "dead"}, ["icu 2-7"], "unusable_value:discharge"),
+        ({"los": "x", "standard": "y"}, ["icu 2-7"], "unusable_value:standard, los"),
+        ({"standard": 0}, ["icu 2-7"], "unusable_value:standard"),
+        ({"standard": -1}, ["icu 2-7"], "unusable_value:standard"),
+        ({"total_cost": -1}, ["icu 2-7"], "unusable_value:total_cost"),
+        ({"treatment_cost": -0.01}, ["icu 2-7"], "unusable_value:treatment_cost"),
+        ({"drug_cost": "a lot"}, ["icu 2-7"], "unusable_value:drug_cost"),
         ({"total_cost": 0}, ["tumor other", "icu 2-7"], None),
         ({"standard": None, "total_cost": None}, ["tumor other", "icu 2-7"], None),
         ({"age": "old", "dx": None}, ["icu 2-7"], None),
-        ({"unreadable": "row"}, [], "cannot be used: row"),
-        ({"unreadable": "los sex"}, ["icu 2-7"], "cannot be used: los"),
-        ({"unreadable": "total_cost", "total_cost": None}, ["icu 2-7"], "cannot be used: total_cost"),
+        ({"unreadable": "row"}, [], "unusable_value:row"),
+        ({"unreadable": "los sex"}, ["icu 2-7"], "unusable_value:los"),
+        ({"unreadable": "total_cost", "total_cost": None}, ["icu 2-7"], "unusable_value:total_cost"),
         ({"dx": []}, ["icu 2-7"], None),
         ({"dx": [None, "C34.900"]}, ["icu 2-7"], None),
         ({"dx": " Ｃ34.900|c78.000"}, ["tumor other", "icu 2-7"], None),
@@ -306,7 +306,7 @@ def test_a_column_that_is_needed_must_be_there(catalogue):
 def test_only_what_is_needed_must_be_there():
     assert types([{"icu_days": 8}], "icu")[0]["auxiliary_types"] == ["icu 8-14"]
     assert types([{"dx": "A00|E11.900"}], "cci")[0]["auxiliary_types"] == ["cci 1-2"]
-    found = drgdip.auxiliary_types([{"age": 3, "age_days": None}], RULES, ["age"])
+    found = drgdip.find_auxiliary_types([{"age": 3, "age_days": None}], RULES, catalogues=["age"])
     assert found == [{"age": 3, "age_days": None, "auxiliary_types": ["age 1-6"], "auxiliary_reason": None}]
 
 
@@ -424,7 +424,7 @@ def test_any_table_in_the_same_out(kind):
     rows = rows_of(found)
     assert [list(row["auxiliary_types"]) for row in rows] == EXPECTED
     assert [index for index, row in enumerate(rows) if isinstance(row["auxiliary_reason"], str)] == [3]
-    assert rows[3]["auxiliary_reason"] == "cannot be used: total_cost"
+    assert rows[3]["auxiliary_reason"] == "unusable_value:total_cost"
     assert [list(row["dx"]) for row in rows] == [record["dx"] for record in RECORDS]
     # A step can be run again: its columns are replaced.
     again = rows_of(types(found, ["icu"]))
@@ -445,7 +445,7 @@ def test_dates_that_python_has_none_for_are_no_numbers():
     beyond = pa.array([-719_163, 9_999_999], pa.int32()).view(pa.date32())
     for cells in (beyond, beyond.cast(pa.timestamp("s"))):
         found = types(pa.table({"icu_days": cells}), "icu")
-        assert found["auxiliary_reason"].to_pylist() == ["cannot be used: icu_days"] * 2
+        assert found["auxiliary_reason"].to_pylist() == ["unusable_value:icu_days"] * 2
         assert types(pa.table({"dx": cells}), "cci")["auxiliary_types"].to_pylist() == [[], []]
 
 
@@ -520,11 +520,11 @@ def adversarial(count, seed):
 
 def differences(cases, rules, catalogues=ALL, **options):
     given = {"lists": LISTS, "cci_weights": WEIGHTS, "bands": BANDS} | options
-    found = drgdip.auxiliary_types(cases, rules, catalogues, **given)
+    found = drgdip.find_auxiliary_types(cases, rules, catalogues=catalogues, **given)
     lists = {name: frozenset(codes) for name, codes in given["lists"].items()}
     for case, row in zip(cases, found, strict=True):
         expected, reasons = types_of(case, rules, catalogues, lists, given["cci_weights"], given["bands"])
-        said = (row["auxiliary_reason"] or "cannot be used: ").removeprefix("cannot be used: ")
+        said = (row["auxiliary_reason"] or "unusable_value:").removeprefix("unusable_value:")
         if row["auxiliary_types"] != expected or set(filter(None, said.split(", "))) != reasons:
             yield case, row["auxiliary_types"], expected, said, reasons
 

@@ -16,8 +16,9 @@ from generated import table
 from test_dip_matching import TAKEN_BY
 
 import drgdip
-from drgdip.grouper.build import _made, _numbered_lists, _parts, related_increase
+from drgdip.grouper.build import related_increase
 from drgdip.grouper.dip.witness import dip_witness
+from drgdip.grouper.history import _numbered_lists, _parts, parts_of
 from drgdip.points import CaseRule, Trim, weights
 
 HEAD = {"id": "mine", "title": "本地目录", "issuer": "本地"}
@@ -329,7 +330,7 @@ def test_what_cases_are_made_of_is_found_list_by_list(base):
     national = drgdip.load_catalogue(base)
     history = drgdip.sample_cases(2_000, base, seed=3)
     rows = np.arange(0, len(history), 3)
-    made = _made(history, national, rows)
+    made = parts_of(history, national, rows)
     for at, row in enumerate(rows.tolist()):
         dx, procs = history["dx"][row].as_py(), history["procs"][row].as_py()
         combination, mix = _parts(dx[0], tuple(procs), national)

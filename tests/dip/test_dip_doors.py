@@ -153,7 +153,7 @@ def test_metadata_and_taken_names(cases):
 def test_batches_have_the_fields_that_are_told(cases):
     batches = list(drgdip.group_batches(THREE)(iter(cases.to_batches(200))))
     assert [batch.num_rows for batch in batches] == [batch.num_rows for batch in cases.to_batches(200)]
-    assert list(batches[0].schema)[-6:] == drgdip.result_fields(scheme=THREE)
+    assert list(batches[0].schema)[-6:] == drgdip.make_result_fields(scheme=THREE)
 
 
 @pytest.mark.parametrize("engine", ["columnar", "reference"])

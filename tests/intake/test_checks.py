@@ -36,13 +36,18 @@ def test_every_rule_says_what_it_is():
     with (CHECKS / "checks.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len({row["id"] for row in rows}) == len(rows) == len(list_checks())
-    for check in list_checks().values():
+    for check in list_checks():
         assert check.level in LEVELS
         assert check.citation
         assert check.english
         assert check.chinese
     used = {reason for reason in REASONS if reason.startswith(("missing_", "invalid_", "unreadable_"))}
-    assert used <= set(list_checks())
+    assert used <= set(list_checks()["id"])
+
+
+def test_the_shared_list_is_that_of_the_specification_of_dip():
+    with (CHECKS / "not_principal.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["code"] for row in csv.DictReader(file)} == NOT_PRINCIPAL
 
 
 # --- the twin --------------------------------------------------------------------------------------------------------
@@ -142,7 +147,7 @@ def slow_check(row, scheme):  # noqa: PLR0915 - one statement after the other is
             yield "unreadable_date", written
         if code is not None and (code, days[-1]) in list(zip(procs, days, strict=False))[:place]:
             yield "duplicate_procedure", code
-    if dx and dx[0] in NOT_PRINCIPAL:  # catalogues of the twin have this list or none
+    if dx and dx[0] in (barred_by(scheme) or NOT_PRINCIPAL):
         yield "not_principal", dx[0]
     if drg and dx and dx[0] is not None:
         values = {
@@ -217,6 +222,16 @@ def slow_conflict(case, scheme):
             yield "sex_conflict", case["dx"][0]
         elif taken({"NL", "XSRTL"}):
             yield "age_conflict", case["dx"][0]
+
+
+def barred_by(scheme):
+    """The diagnoses that a scheme's own list bars, as the file has them; none without a list."""
+    for name, column in (("excluded_diagnoses.csv", "code"), ("not_grouped.csv", "code")):
+        path = scheme.folder / name
+        if path.exists():
+            with path.open(encoding="utf-8", newline="") as file:
+                return {row[column] for row in csv.DictReader(file) if row.get("kind", "diagnosis") == "diagnosis"}
+    return set()
 
 
 def damaged_cases(scheme, n, seed):
@@ -344,7 +359,9 @@ def test_a_number_that_no_float_holds_is_compared_all_the_same():
         (SMALL_CATALOGUE, {"dx": ["A49.100"], "procs": []}, []),
         ("nhsa-dip-3.0", {"dx": ["A49.100"], "procs": []}, ["not_principal"]),
         ("nhsa-dip-2.0", {"dx": ["A49.100"], "procs": []}, ["not_principal"]),
-        ("chs-drg-2.0", {"dx": ["A49.100"], "procs": []}, ["not_principal"]),
+        ("chs-drg-1.1", {"dx": ["A49.100"], "procs": []}, ["not_principal"]),
+        ("chs-drg-2.0", {"dx": ["A49.100"], "procs": []}, []),
+        ("chs-drg-2.0", {"dx": ["B95.000"], "procs": []}, ["not_principal"]),
         # Sex plays no part in a catalogue; conditions on newborns do.
         ("nhsa-dip-3.0", {"sex": 1, "dx": ["O80.000"], "procs": []}, []),
         ("nhsa-dip-3.0", {"age": 0, "age_days": 3, "dx": ["P07.100"], "procs": []}, ["missing_newborn_weight"]),
@@ -479,4 +496,4 @@ def test_no_table_makes_a_crash(seed):
     except DrgdipError:
         return
     assert all(0 <= finding["row"] < n for finding in findings)
-    assert {finding["rule"] for finding in findings} <= set(list_checks())
+    assert {finding["rule"] for finding in findings} <= set(list_checks()["id"])

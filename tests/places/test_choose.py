@@ -14,9 +14,11 @@ from drgdip import (
     DrgdipError,
     SchemeChoiceError,
     UnknownNameError,
+    find_catalogue,
     find_scheme,
     list_catalogues,
     list_schemes,
+    load_catalogue,
     load_scheme,
 )
 from drgdip.grouper.choose import catalogues_of, schemes_of
@@ -122,6 +124,62 @@ def test_a_code_without_a_scheme_names_its_province(code):
 def test_nonsense_is_no_place(name):
     with pytest.raises(UnknownNameError):
         find_scheme(name)
+
+
+# --- catalogues ------------------------------------------------------------------------------------------------------
+
+
+def test_the_catalogue_is_the_loaded_one():
+    assert find_catalogue("云浮") is load_catalogue("dip-yunfu-2023")
+    assert find_catalogue("全国") is load_catalogue("nhsa-dip-3.0")
+
+
+@pytest.mark.parametrize(
+    ("on", "catalogue_id"), [("2024-12-31", "nhsa-dip-1.0"), ("2025-01-01", "nhsa-dip-2.0"), (None, "nhsa-dip-3.0")]
+)
+def test_the_newest_catalogue_of_the_day(on, catalogue_id):
+    assert find_catalogue("全国", on=on).id == catalogue_id
+
+
+def test_no_catalogue_that_old():
+    with pytest.raises(SchemeChoiceError, match="no catalogue of '全国' is known for 2019-12-31") as caught:
+        find_catalogue("全国", on="2019")
+    assert caught.value.candidates == ("nhsa-dip-1.0", "nhsa-dip-2.0", "nhsa-dip-3.0")
+
+
+def test_a_catalogue_without_a_date_is_found_where_no_day_is_asked_for():
+    with pytest.raises(SchemeChoiceError, match="catalogues of '云浮' cannot be told apart by date"):
+        find_catalogue("云浮", on="2024")
+
+
+def test_catalogues_of_the_same_date_are_listed(monkeypatch):
+    from drgdip.grouper import choose
+
+    infos = [dataclasses.replace(info, published="2024", effective_from="") for info in list_catalogues()]
+    monkeypatch.setattr(choose, "list_catalogues", lambda: infos)
+    with pytest.raises(SchemeChoiceError, match="catalogues of '全国' have the same date"):
+        find_catalogue("全国")
+
+
+def test_a_place_with_a_scheme_only_says_so():
+    with pytest.raises(SchemeChoiceError, match="but a DRG scheme: chs-drg-2.0-nanjing-2024. Load that with load_sch"):
+        find_catalogue("南京")
+
+
+@pytest.mark.parametrize(("name", "nearest"), [("云浮啊", "云浮市"), ("Yunf", "Yunfu")])
+def test_an_unknown_place_of_a_catalogue(name, nearest):
+    with pytest.raises(UnknownNameError, match=f"there is no place '{name}'") as caught:
+        find_catalogue(name)
+    assert nearest in caught.value.nearest
+
+
+@pytest.mark.parametrize("on", ["", "24", "2024-13"])
+def test_what_is_no_date_of_a_catalogue(on):
+    with pytest.raises(SchemeChoiceError, match="is no date"):
+        find_catalogue("全国", on=on)
+
+
+# --- the places ------------------------------------------------------------------------------------------------------
 
 
 def rows():

@@ -83,6 +83,22 @@ def test_rows_that_moved_or_changed_their_kind(make_scheme):
     ]
 
 
+def test_a_result_that_names_another_mdc(small_folder, tmp_path):
+    path = small_folder / "adrg.csv"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("ambiguous,ZYSS in OP_VALID,", "ambiguous,ZYSS in OP_VALID,MDCC"), encoding="utf-8")
+    rows = diff_schemes(SMALL, small_folder).to_pylist()
+    assert [tuple(row.values()) for row in rows] == [("adrg", "result_mdc", "MDCB", "BQY", "MDCB", "MDCC")]
+    case = {"sex": 1, "age": 60, "dx": ["B01.100"], "procs": ["30.1000"]}
+    assert [group_one(case, folder)[:3] for folder in (SMALL, small_folder)] == [
+        ("MDCB", "BQY", "BQY0"),
+        ("MDCC", "BQY", "BQY0"),
+    ]
+    written = load_scheme(small_folder)
+    written.to_folder(tmp_path / "written")
+    assert diff_schemes(small_folder, tmp_path / "written").num_rows == 0
+
+
 def test_a_changed_kind(make_scheme):
     sides = [
         make_scheme({"MDCA": ""}, {("MDCA", "A00"): ""}, {("A00", "A009"): ""}),

@@ -113,7 +113,7 @@ def test_what_a_share_below_the_limit_costs():
     assert [round(row["standard"], 2) for row in paid] == [8155.59, 5747.14]
 
 
-def test_an_adrg_of_the_first_mdc_is_of_the_mdc_that_its_code_names(make_scheme):
+def test_the_result_of_an_adrg_of_the_first_mdc_names_another_mdc(make_scheme):
     scheme = make_scheme(
         {"MDCA": "", "MDCB": "ZYZD in D1"},
         {("MDCA", "BT1"): "NL < 10", ("MDCA", "XA1"): "NL < 20", ("MDCA", "AA1"): "NL < 30", ("MDCB", "AB1"): ""},

@@ -47,11 +47,17 @@ def test_a_place_equals_its_full_tables_row_for_row(place):
         own = scheme.folder / name
         path = own if own.exists() else DRG / scheme.info.extends / name
         texts = [tuple(row.values()) for row in rows_of(path)]
-        assert [row[:-1] for row in sorted(texts)] == [row[:-1] for row in sorted(rows[name])]
+        rule = COLUMNS[name].index("rule")
+        assert [without(row, rule) for row in sorted(texts)] == [without(row, rule) for row in sorted(rows[name])]
         rows[name] = texts
     for name, expected in FULL[place].items():
         text = "\n".join(map("\t".join, sorted(rows[name])))
         assert (len(rows[name]), hashlib.sha256(text.encode()).hexdigest()) == expected
+
+
+def without(row, place):
+    """A row without the cell in a place."""
+    return (*row[:place], *row[place + 1 :])
 
 
 @pytest.mark.parametrize("place", LOCAL)

@@ -120,6 +120,19 @@ def test_it_groups_cases(book):
         assert group_one({"sex": 1, "age": 60, "dx": dx, "procs": procs}, scheme).group == group
 
 
+def test_the_first_letter_of_a_code_is_its_mdc_in_a_workbook(tmp_path):
+    """Of an ambiguous ADRG and of one in the first MDC; the folder states it in ``result_mdc``."""
+    renamed = {"BQY": "AQY", "AA1": "BA1"}
+    sheets = {name: [tuple(renamed.get(cell, cell) for cell in row) for row in BOOK[name]] for name in ("ADRG", "DRG")}
+    book = BOOK | sheets
+    Scheme.from_workbook(save(tmp_path / "a.xlsx", book)).to_folder(tmp_path / "folder")
+    scheme = load_scheme(tmp_path / "folder")
+    named = {adrg.code: adrg.result_mdc for adrg in scheme.adrgs if adrg.result_mdc != adrg.mdc}
+    assert named == {"AQY": "MDCA", "BA1": "MDCB"}
+    for procs, mdc in (("40.1100", "MDCA"), ("33.5000", "MDCB")):
+        assert group_one({"sex": 1, "age": 60, "dx": ["I69.300"], "procs": [procs]}, scheme).mdc == mdc
+
+
 def test_options_are_those_of_a_scheme_like_it(book):
     scheme = Scheme.from_workbook(book, like="chs-drg-1.1")
     assert scheme.evaluation == load_scheme("chs-drg-1.1").evaluation

@@ -335,7 +335,7 @@ def test_from_cases_to_points():
     last_year = [
         {"group": "A", "age": age, "age_days": None, "icu_days": days, "total_cost": cost} for age, days, cost in rows
     ]
-    typed = drgdip.auxiliary_types(last_year, "nhsa-dip-3.0", ["age", "icu"])
+    typed = drgdip.find_auxiliary_types(last_year, "nhsa-dip-3.0", catalogues=["age", "icu"])
     table = points.build_auxiliary_table(typed, group_cases=5, type_cases=1, cv_reduction=0.2)
     assert [(row["auxiliary_type"], row["coefficient"]) for row in table] == [
         ("age 65+", pytest.approx(20_900 / 16_000)),
@@ -345,7 +345,7 @@ def test_from_cases_to_points():
     this_year = [
         {"group": "A", "age": age, "age_days": None, "icu_days": days, "total_cost": 1.0} for age, days in rows
     ]
-    cases = drgdip.auxiliary_types(this_year, "nhsa-dip-3.0", ["age", "icu"])
+    cases = drgdip.find_auxiliary_types(this_year, "nhsa-dip-3.0", catalogues=["age", "icu"])
     cases = points.apply_auxiliary(cases, table)
     found = points.case_points(cases, points.weights(last_year, scale=1000), coefficient=1.1, auxiliary="auxiliary")
     assert [row["auxiliary_type"] for row in found] == ["age 65+", "icu 8-14", "age 65+", None]

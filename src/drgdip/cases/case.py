@@ -58,37 +58,38 @@ class Case(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    case_id: str | None = Field(None, description="number of the case")
-    sex: Annotated[int | None, BeforeValidator(read_sex)] = Field(None, description="1 male, 2 female")
-    age: Whole = Field(None, description="age in full years")
-    age_days: Whole = Field(None, description="age in days, of infants (age 0)")
+    case_id: str | None = Field(default=None, description="number of the case")
+    sex: Annotated[int | None, BeforeValidator(read_sex)] = Field(default=None, description="1 male, 2 female")
+    age: Whole = Field(default=None, description="age in full years")
+    age_days: Whole = Field(default=None, description="age in days, of infants (age 0)")
     newborn_weight: Whole = Field(
-        None, description="weight in grams that the scheme means, of newborns (28 days or less)"
+        default=None, description="weight in grams that the scheme means, of newborns (28 days or less)"
     )
-    birth_weight: Whole = Field(None, description="weight in grams at birth")
-    admission_weight: Whole = Field(None, description="weight in grams at admission")
-    los: Whole = Field(None, description="length of stay in days")
+    birth_weight: Whole = Field(default=None, description="weight in grams at birth")
+    admission_weight: Whole = Field(default=None, description="weight in grams at admission")
+    los: Whole = Field(default=None, description="length of stay in days")
     discharge: Whole = Field(
-        None,
+        default=None,
         description="1 on medical advice, 2 to another hospital, 3 to primary care, 4 against advice, 5 died, 9 other",
     )
-    dx: Codes = Field([], description="diagnoses, the principal one first")
-    procs: Codes = Field([], description="procedures, the principal one first")
-    dept: Annotated[str | None, BeforeValidator(read_text)] = Field(None, description="department")
+    dx: Codes = Field(default=[], description="diagnoses, the principal one first")
+    procs: Codes = Field(default=[], description="procedures, the principal one first")
+    dept: Annotated[str | None, BeforeValidator(read_text)] = Field(default=None, description="department")
     icu_hours: Annotated[float | None, BeforeValidator(read_number)] = Field(
-        None, description="hours in intensive care"
+        default=None, description="hours in intensive care"
     )
-    hospital: str | None = Field(None, description="code of the hospital")
-    pool: str | None = Field(None, description="the pool that pays: region and kind of insurance")
-    born: datetime.date | None = Field(None, description="day of birth")
-    admitted: datetime.date | None = Field(None, description="day of admission")
-    discharged: datetime.date | None = Field(None, description="day of discharge")
-    total_cost: Decimal | None = Field(None, description="total cost of the stay in yuan")
-    items_cost: Decimal | None = Field(None, description="sum of the amounts by item in yuan")
+    hospital: str | None = Field(default=None, description="code of the hospital")
+    pool: str | None = Field(default=None, description="the pool that pays: region and kind of insurance")
+    born: datetime.date | None = Field(default=None, description="day of birth")
+    admitted: datetime.date | None = Field(default=None, description="day of admission")
+    discharged: datetime.date | None = Field(default=None, description="day of discharge")
+    total_cost: Decimal | None = Field(default=None, description="total cost of the stay in yuan")
+    items_cost: Decimal | None = Field(default=None, description="sum of the amounts by item in yuan")
     dx_conditions: list[str | None] | None = Field(
-        None, description="condition of each diagnosis at admission: 1 present, 2 uncertain, 3 unknown, 4 absent"
+        default=None,
+        description="condition of each diagnosis at admission: 1 present, 2 uncertain, 3 unknown, 4 absent",
     )
-    proc_dates: list[datetime.date | None] | None = Field(None, description="day of each procedure")
+    proc_dates: list[datetime.date | None] | None = Field(default=None, description="day of each procedure")
 
 
 def case_schema() -> pa.Schema:

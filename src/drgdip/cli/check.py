@@ -59,7 +59,7 @@ def _run(options: argparse.Namespace) -> None:
         file=screen,
     )
     concerned = Counter(rule for rule, _ in set(zip(rules, rows, strict=True)))
-    for check in list_checks().values():
+    for check in list_checks():
         if concerned[check.id]:
             message = check.chinese if options.language == "zh" else check.english
             print(f"  {concerned[check.id]:>8,}  {check.level:<7}  {check.id}: {message}", file=screen)

@@ -1,4 +1,4 @@
-"""Every table of the package and their index: the one module that knows where data stands and how it is read."""
+"""Every table of the package and their index: the one module that knows the place and the reading of data."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COUNT_ALIASES",
+    "HEAD_KEYS",
+    "LISTED",
     "ROOT",
     "SchemeInfo",
     "check_digest",
@@ -39,9 +41,27 @@ COUNT_ALIASES = {
 }
 
 
+#: Keys of the head of a folder before its tables, in the order of heads and of the index.
+HEAD_KEYS = (
+    "id",
+    "title",
+    "issuer",
+    "place",
+    "extends",
+    "published",
+    "effective_from",
+    "effective_to",
+    "revision",
+    "diagnosis_codes",
+    "procedure_codes",
+)
+#: Attributes of a `SchemeInfo` that a listing shows.
+LISTED = ("id", "title", "place", "published", "effective_from", "effective_to", "revision", "extends")
+
+
 @dataclass(frozen=True, slots=True)
 class SchemeInfo:
-    """What is known about a scheme without loading it.
+    """Facts about a scheme that are known without loading it.
 
     Dates are text (YYYY, YYYY-MM or YYYY-MM-DD); "" where the source does not give one. ``extends`` is the id of the
     scheme that a local one changes, "" for a scheme that stands alone.
@@ -86,18 +106,18 @@ def check_digest(folder: Path, digest: str, expected: SchemeInfo | None) -> None
 
 @once
 def index_of(kind: str) -> dict[str, SchemeInfo]:
-    """The schemes, catalogues or auxiliary rules (``auxiliary``) in the package by id."""
+    """Return the schemes, catalogues or auxiliary rules (``auxiliary``) in the package by id."""
     return {entry["id"]: info_of(entry) for entry in index_entries(kind)}
 
 
 def index_entries(kind: str) -> list[dict[str, Any]]:
-    """The entries of a kind in the index of the package."""
+    """Return the entries of a kind in the index of the package."""
     entries: list[dict[str, Any]] = toml_of("index.toml")[kind]
     return entries
 
 
 def info_of(entry: Mapping[str, Any]) -> SchemeInfo:
-    """What the index or the head of a folder says."""
+    """Return the facts that the index or the head of a folder states."""
     defaults: dict[str, Any] = {
         "place": "",
         "effective_from": "",

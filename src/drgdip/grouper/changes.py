@@ -28,13 +28,14 @@ __all__ = [
     "with_names",
 ]
 
-#: What may have happened to a row, with its meaning.
+#: Words for a change of a row, with their meaning.
 CHANGES = {
     "added": "only the second one has it",
     "gone": "only the first one has it",
     "renamed": "it has another name; a set, another name and the same codes",
     "id": "a group has another id and asks for the same",
     "kind": "an ADRG or a group is of another kind",
+    "result_mdc": "the result of an ADRG's cases names another MDC",
     "parent": "it stands under another parent",
     "order": "it stands before or behind others that it stood behind or before",
     "rule": "it has another rule; a group, another condition",
@@ -70,7 +71,7 @@ class HasOrder(Protocol):
 
 
 def option_changes(table: str, before: DataclassInstance, after: DataclassInstance) -> Iterator[Change]:
-    """Options that have another value."""
+    """Yield options that have another value."""
     old, new = asdict(before), asdict(after)
     for option in old:
         if old[option] != new[option]:
@@ -84,14 +85,14 @@ def _shown(value: object) -> str:
 
 
 def renamed_sets(old: Mapping[str, frozenset[str]], new: Mapping[str, frozenset[str]]) -> dict[str, str]:
-    """Sets that have another name and the same codes: the new name by the old one."""
+    """Return sets that have another name and the same codes: the new name by the old one."""
     names = {new[name]: name for name in sorted(new.keys() - old.keys(), reverse=True)}
     found = {old[name]: name for name in sorted(old.keys() - new.keys(), reverse=True) if old[name] in names}
     return {was: names[codes] for codes, was in sorted(found.items(), key=lambda item: item[1])}
 
 
 def with_names(rule: Rule, renamed: Mapping[str, str]) -> str:
-    """The text of a rule with the new names of renamed sets."""
+    """Return the text of a rule with the new names of renamed sets."""
     return re.sub(r"\w+", lambda word: renamed.get(word[0], word[0]), str(rule))
 
 
@@ -99,7 +100,7 @@ def displaced(
     old: Mapping[tuple[Any, str], HasOrder],
     new: Mapping[tuple[Any, str], HasOrder],
 ) -> set[tuple[Any, str]]:
-    """The rows of both that stand in another order among the rows of both under their parent; by parent and code."""
+    """Return the rows of both, by parent and code, that stand in another order among those of their parent."""
     siblings: dict[Any, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
     for place, rows in enumerate((old, new)):
         for key, _ in sorted(rows.items(), key=lambda item: item[1].order):
@@ -118,7 +119,7 @@ def displaced(
 def code_changes(
     table: str, old: Mapping[str, AbstractSet[str]], new: Mapping[str, AbstractSet[str]]
 ) -> Iterator[Change]:
-    """Codes that came into sets (lists, types) or left them; one that did both once has moved."""
+    """Yield codes that came into sets (lists, types) or left them; one that did both once has moved."""
     left: dict[str, list[str]] = defaultdict(list)
     came: dict[str, list[str]] = defaultdict(list)
     for name in sorted(old.keys() | new.keys()):
@@ -136,7 +137,7 @@ def code_changes(
 
 
 def set_changes(old: Mapping[str, frozenset[str]], new: Mapping[str, frozenset[str]]) -> Iterator[Change]:
-    """Sets that have another name, and codes that came into sets or left them."""
+    """Yield sets that have another name, and codes that came into sets or left them."""
     renamed = renamed_sets(old, new)
     yield from (Change("sets", "renamed", None, now, was, now) for was, now in renamed.items())
     yield from code_changes("sets", {renamed.get(name, name): codes for name, codes in old.items()}, new)

@@ -1,4 +1,4 @@
-"""Which scheme a place uses: by its name, its administrative code or its English name, and a date."""
+"""The scheme or catalogue that a place uses: by its name, its administrative code or its English name, and a date."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from drgdip._once import once
 from drgdip._text import fold_width
 from drgdip.data import rows_of
 from drgdip.errors import SchemeChoiceError, UnknownNameError
-from drgdip.grouper.dip.catalogue import list_catalogues
+from drgdip.grouper.dip.catalogue import list_catalogues, load_catalogue
 from drgdip.grouper.drg.scheme import list_schemes, load_scheme
 
 if TYPE_CHECKING:
     from drgdip.data import SchemeInfo
+    from drgdip.grouper.dip.catalogue import Catalogue
     from drgdip.grouper.drg.scheme import Scheme
 
-__all__ = ["Place", "catalogues_of", "find_scheme", "schemes_of"]
+__all__ = ["Place", "catalogues_of", "find_catalogue", "find_scheme", "schemes_of"]
 
+#: The day that is asked for where a caller names none.
+_LAST = "9999-12-31"
 _DATE = re.compile(r"\d{4}(-\d\d){0,2}", re.ASCII)
 
 
@@ -33,7 +36,7 @@ class Place(NamedTuple):
 
 
 def find_scheme(place: str | int, on: datetime.date | str | None = None) -> Scheme:
-    """The scheme of a place on a date.
+    """Find the scheme of a place on a date, and load it.
 
     Parameters
     ----------
@@ -53,14 +56,14 @@ def find_scheme(place: str | int, on: datetime.date | str | None = None) -> Sche
     UnknownNameError
         There is no such place here; the message has the nearest names.
     SchemeChoiceError
-        The place has a DIP catalogue only, no scheme of it is that old, several are equally new, or one has no date:
-        the message lists them.
+        The place has a DIP catalogue only, no scheme of it is that old, several are equally new, or one of several has
+        no date: the message lists them.
 
     Notes
     -----
-    The dates are those of the sources, which mostly say a year and not from when a scheme was in force. A place's own
-    schemes are looked at: whether a city used one of its province is not known here, so a province is asked for by its
-    own name. Where you know which scheme applies, load it by its id.
+    The dates are those of the sources. Most sources state a year, and not the day from which a scheme was in force.
+    Only a place's own schemes are found: it is not known here whether a city used the scheme of its province. Ask for
+    a province by its own name. Where you know which scheme applies, load it by its id.
 
     Examples
     --------
@@ -75,32 +78,83 @@ def find_scheme(place: str | int, on: datetime.date | str | None = None) -> Sche
         ids = ", ".join(info.id for info in catalogues_of(place))
         what = f"no DRG scheme of {place!r} is known, but a DIP catalogue: {ids}"
         raise SchemeChoiceError(what, [], "Load that with load_catalogue")
-    undated = [info for info in infos if not _start(info)]
+    return load_scheme(_newest(infos, day, "scheme", place))
+
+
+def find_catalogue(place: str | int, on: datetime.date | str | None = None) -> Catalogue:
+    """Find the DIP catalogue of a place on a date, and load it.
+
+    Parameters
+    ----------
+    place, on
+        As for `find_scheme`.
+
+    Returns
+    -------
+    The `Catalogue`.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such place here; the message has the nearest names.
+    SchemeChoiceError
+        The place has a DRG scheme only, no catalogue of it is that old, several are equally new, or one of several has
+        no date: the message lists them.
+
+    Notes
+    -----
+    Dates and places are read as for `find_scheme`. Most catalogues of places have no date in their source: one that is
+    the only one of its place is found without ``on``.
+
+    Examples
+    --------
+    >>> find_catalogue("云浮市")
+    <Catalogue dip-yunfu-2023 revision 1: 3752 core, 1620 mixed>
+    >>> find_catalogue("全国", on="2026").id
+    'nhsa-dip-2.0'
+    """
+    day = _day(on)
+    infos = catalogues_of(place)
+    if not infos:
+        ids = ", ".join(info.id for info in schemes_of(place))
+        what = f"no DIP catalogue of {place!r} is known, but a DRG scheme: {ids}"
+        raise SchemeChoiceError(what, [], "Load that with load_scheme")
+    return load_catalogue(_newest(infos, day, "catalogue", place))
+
+
+def _newest(infos: list[SchemeInfo], day: str, word: str, place: str | int) -> str:
+    """Return the id of the newest of a place's schemes or catalogues that covers a day.
+
+    The only one of a place needs no date where none is asked for.
+    """
+    if len(infos) == 1 and day == _LAST and not infos[0].effective_to:
+        return infos[0].id
     there = [info for info in infos if _covers(info, day)]
     newest = max((_start(info) for info in there), default="")
     found = [info for info in there if _start(info) == newest]
+    undated = any(not _start(info) for info in infos)
     if undated or len(found) > 1:
-        why = "have the same date" if not undated else "cannot be told apart by date"
-        raise SchemeChoiceError(f"schemes of {place!r} {why}", infos, "Load the one that you mean by its id")
+        why = "cannot be told apart by date" if undated else "have the same date"
+        raise SchemeChoiceError(f"{word}s of {place!r} {why}", infos, "Load the one that you mean by its id")
     if not found:
-        raise SchemeChoiceError(f"no scheme of {place!r} is known for {day}", infos, "Load the nearest by its id")
-    return load_scheme(found[0].id)
+        raise SchemeChoiceError(f"no {word} of {place!r} is known for {day}", infos, "Load the nearest by its id")
+    return found[0].id
 
 
 def schemes_of(place: str | int) -> list[SchemeInfo]:
-    """The schemes of a place (as for `find_scheme`), in order of id."""
+    """Return the schemes of a place (as for `find_scheme`), in order of id."""
     names = _names_of(place)
     return [info for info in list_schemes() if info.place in names]
 
 
 def catalogues_of(place: str | int) -> list[SchemeInfo]:
-    """The DIP catalogues of a place (as for `find_scheme`), in order of id."""
+    """Return the DIP catalogues of a place (as for `find_scheme`), in order of id."""
     names = _names_of(place)
     return [info for info in list_catalogues() if info.place in names]
 
 
 def _names_of(place: str | int) -> set[str]:
-    """The names in schemes and catalogues of the places meant."""
+    """Return the names in schemes and catalogues of the places meant."""
     names = {row.place for row in _places_like(str(place))}
     if not names:
         known = [name for row in _places() for name in (row.name, row.short, row.english)]
@@ -124,16 +178,16 @@ def _places_like(text: str) -> list[Place]:
 
 
 def _day(on: datetime.date | str | None) -> str:
-    """A day as text; of a month or a year the last one."""
+    """Return a day as text; of a month or a year the last one."""
     if on is None:
-        return "9999-12-31"
+        return _LAST
     text = on.isoformat()[:10] if isinstance(on, datetime.date) else fold_width(on)
     try:
         datetime.date.fromisoformat(text + "0001-01-01"[len(text) :] if _DATE.fullmatch(text) else "")
     except ValueError:
         what = f"{on!r} is no date"
         raise SchemeChoiceError(what, [], "Give a date, or text such as 2024, 2024-07 or 2024-07-31") from None
-    return text + "9999-12-31"[len(text) :]
+    return text + _LAST[len(text) :]
 
 
 def _start(info: SchemeInfo) -> str:

@@ -24,12 +24,12 @@ class Texts:
         self._place = {text: place for place, text in enumerate(texts)}
 
     def column(self, values: Sequence[str | None]) -> pa.DictionaryArray:
-        """Texts as a column, None for null."""
+        """Return texts as a column, None for null."""
         numbers = [-1 if value is None else self._place[value] for value in values]
         return self.numbered(np.array(numbers, dtype=np.int32))
 
     def numbered(self, numbers: np.ndarray) -> pa.DictionaryArray:
-        """The column of the texts with these places (int32), null for a negative one."""
+        """Return the column of the texts with these places (int32), null for a negative one."""
         return pa.DictionaryArray.from_arrays(from_numpy(numbers, numbers >= 0), self.dictionary)
 
 

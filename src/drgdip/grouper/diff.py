@@ -1,4 +1,4 @@
-"""What changed between two schemes or two catalogues: in their tables, and for cases."""
+"""Changes between two schemes or two catalogues: in their tables, and for cases."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from drgdip._arrow import from_list, kind_of, to_arrow
+from drgdip._arrow import from_list, to_arrow
 from drgdip.errors import DrgdipError
 from drgdip.grouper.changes import Change
 from drgdip.grouper.group import results_of
 from drgdip.grouper.load import load_any
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping
 
     from drgdip.grouper.family import Answer, SchemeLike
 
 __all__ = ["diff_cases", "diff_schemes"]
 
-#: What is told of a group, behind the name of the side.
+#: Columns about a group, behind the name of the side.
 _PARTS = ("", "_status", "_name", "_cases")
 #: Cases that moved stand first, then those of which no one can say, then those that stayed.
 _FIRST = (True, None, False)
 
 
-def diff_schemes(before: str | SchemeLike, after: str | SchemeLike) -> pa.Table:
-    """What changed from one scheme to another, or from one catalogue to another, row by row.
+def diff_schemes(before: str | os.PathLike[str] | SchemeLike, after: str | os.PathLike[str] | SchemeLike) -> pa.Table:
+    """Compare two schemes or two catalogues, and return every change of a row.
 
     Parameters
     ----------
@@ -80,18 +81,18 @@ def diff_schemes(before: str | SchemeLike, after: str | SchemeLike) -> pa.Table:
 
 
 def diff_cases(
-    data: Any,
-    before: str | SchemeLike,
-    after: str | SchemeLike,
+    cases: Any,
+    before: str | os.PathLike[str] | SchemeLike,
+    after: str | os.PathLike[str] | SchemeLike,
     *,
     columns: Mapping[str, str] | None = None,
     codes: str | None = None,
 ) -> pa.Table:
-    """How cases move from the groups of one scheme or catalogue to those of another.
+    """Count how cases move from the groups of one scheme or catalogue to those of another.
 
     Parameters
     ----------
-    data, columns
+    cases, columns
         As for `drgdip.group`; no stream, since the cases are grouped twice.
     before, after
         Schemes or DIP catalogues, also one of each, or ids of them.
@@ -126,9 +127,7 @@ def diff_cases(
     >>> [(row["before"], row["after"], row["cases"], row["moved"]) for row in moves.to_pylist()]
     [('BR23', 'DIP3437', 3, None)]
     """
-    if kind_of(data) == "lazy":
-        data = data.collect()
-    table = to_arrow(data)
+    table = to_arrow(cases)
     sides = load_any(before), load_any(after)
     results = [results_of(table, side, columns, codes).select(["group", "status"]) for side in sides]
     answers = [list(zip(*(column.to_pylist() for column in result.columns), strict=True)) for result in results]
@@ -136,12 +135,12 @@ def diff_cases(
     moved = _moved(*sides)
     labels = [side.labels for side in sides]
     rows = []
-    for pair, cases in Counter(zip(*answers, strict=True)).items():
+    for pair, number in Counter(zip(*answers, strict=True)).items():
         row: dict[str, Any] = {}
         for name, answer, known, total in zip(("before", "after"), pair, labels, totals, strict=True):
             parts = (*answer, known.get(answer[0]), total[answer])
             row |= {f"{name}{part}": value for part, value in zip(_PARTS, parts, strict=True)}
-        rows.append(row | {"cases": cases, "moved": moved(*pair)})
+        rows.append(row | {"cases": number, "moved": moved(*pair)})
     texts = [f"{name}{part}" for name in ("before", "after") for part in ("", "_status")]
     rows.sort(key=lambda row: (_FIRST.index(row["moved"]), -row["cases"], *(row[name] or "" for name in texts)))
     types = {"before_cases": pa.int64(), "after_cases": pa.int64(), "cases": pa.int64(), "moved": pa.bool_()}

@@ -53,7 +53,7 @@ class Encoded:
     codes_sha256: str
 
     def slice(self, start: int, rows: int) -> Encoded:
-        """Some of the cases, without copying."""
+        """Return some of the cases, without copying."""
         end = min(start + rows, self.rows)
         return Encoded(
             rows=end - start,
@@ -71,7 +71,7 @@ class Encoded:
 def encode_columns(
     cases: pa.Table, compiled: HasNumbers, columns: Iterable[str], *, has_dept: bool, whole_case: bool = True
 ) -> Encoded:
-    """Numbers and values of cases; of a case that does not matter as a whole, the principal diagnosis alone."""
+    """Return numbers and values of cases; of a case that does not matter as a whole, the principal diagnosis alone."""
     values = {}
     for column in columns:
         if column != "dept" and column in cases.column_names:
@@ -94,7 +94,7 @@ def encode_columns(
 
 
 def _encode_lists(lists: pa.Array, numbering: Numbers, *, first_only: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of all codes of the lists, or of the first of each, and where those of a list start."""
+    """Return numbers of all codes of the lists, or of the first of each, and where those of a list start."""
     if lists.null_count:  # a null list may stand over codes that are not its own
         lengths = filled(pc.list_value_length(lists), 0)
         offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
@@ -114,7 +114,7 @@ def _encode_lists(lists: pa.Array, numbering: Numbers, *, first_only: bool = Fal
 
 
 def _encode(codes: pa.Array, numbering: Numbers) -> np.ndarray:
-    """Numbers of codes. Those that are not found as they stand are normalised and looked up once more."""
+    """Return numbers of codes. Those that are not found as they stand are normalised and looked up once more."""
     if pa.types.is_dictionary(codes.type):
         dictionary = np.append(_encode(codes.dictionary, numbering), np.int32(numbering.missing))
         numbers: np.ndarray = dictionary[filled(codes.indices, -1)]
@@ -149,7 +149,7 @@ def refusal_reasons(
     *,
     blank_principal: bool = False,
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Each reason for which a case is invalid, the one that counts first, and the cases that it holds of."""
+    """Yield each reason for which a case is invalid, the one that counts first, and the cases that it holds of."""
 
     def value(variable: str) -> np.ndarray:
         column = VALUE_VARIABLES[variable]
@@ -184,7 +184,7 @@ def refusal_reasons(
 
 
 def _blank(numbers: np.ndarray, offsets: np.ndarray, numbering: Numbers) -> np.ndarray:
-    """Which cases have no principal code."""
+    """Return which cases have no principal code."""
     starts = offsets[:-1]
     blank: np.ndarray = starts == offsets[1:]
     if len(numbers):

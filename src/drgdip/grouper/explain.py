@@ -7,7 +7,7 @@ import html
 import json
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from drgdip._once import once
 from drgdip._text import is_missing
@@ -17,21 +17,27 @@ from drgdip.errors import UnknownNameError
 from drgdip.grouper.grammar import VALUE_VARIABLES
 from drgdip.grouper.load import load_any
 from drgdip.grouper.record import mapping_of, record_of
-from drgdip.grouper.result import REASONS, STATUSES
+from drgdip.grouper.result import REASONS, STATUSES, DipResult, GroupResult
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
     from drgdip.cases.case import Case
+    from drgdip.grouper.dip.catalogue import Catalogue
+    from drgdip.grouper.drg.scheme import Scheme
     from drgdip.grouper.family import SchemeLike
-    from drgdip.grouper.result import DipResult, GroupResult
+    from drgdip.grouper.load import NationalCatalogue, NationalScheme
     from drgdip.grouper.trace import Condition, SeverityFinding, Step
 
 __all__ = ["Explanation", "explain"]
 
 
+_Result_co = TypeVar("_Result_co", bound=GroupResult | DipResult, covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Generic[_Result_co]):
     """A case, its result, and every step to it.
 
     ``names`` has, of a catalogue's group without a name, what it asks for.
@@ -42,7 +48,7 @@ class Explanation:
     revision: int
     sha256: str
     case: dict[str, Any]
-    result: GroupResult | DipResult
+    result: _Result_co
     names: dict[str, str]
     severity: tuple[SeverityFinding, ...]
     steps: tuple[Step, ...]
@@ -51,9 +57,9 @@ class Explanation:
         return self.text()
 
     def text(self, language: str = "en", *, steps: bool = True) -> str:
-        """The trace as text, with or without the steps.
+        """Return the trace as text, with or without the steps.
 
-        In English (``"en"``) or Chinese (``"zh"``); names of ADRGs and DRGs stay Chinese.
+        The language is English (``"en"``) or Chinese (``"zh"``); names of ADRGs and DRGs stay Chinese.
         """
         if language not in _WORDS:
             raise UnknownNameError("language", language, _WORDS, hint=f"The languages are {', '.join(_WORDS)}.")
@@ -61,12 +67,12 @@ class Explanation:
         return "\n".join(f"{'  ' * depth}{line}" for depth, line in lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """The explanation as plain dictionaries and lists."""
+        """Return the explanation as plain dictionaries and lists."""
         plain = dataclasses.asdict(self)
         return plain | {"result": self.result._asdict()}
 
     def to_json(self, **options: Any) -> str:
-        """The explanation as JSON; options are those of `json.dumps`."""
+        """Return the explanation as JSON; options are those of `json.dumps`."""
         return json.dumps(self.to_dict(), **({"ensure_ascii": False} | options))
 
     def _repr_html_(self) -> str:
@@ -177,7 +183,7 @@ _WORDS = {
 }
 
 
-#: What groups of a catalogue ask for, in Chinese; the longer phrase first where one begins another.
+#: Demands of a catalogue's groups in Chinese; the longer phrase first where one begins another.
 _ASKED = {
     "any diagnosis": "任一诊断",
     "other diagnosis": "其他诊断",
@@ -192,7 +198,7 @@ _ASKED = {
 
 
 def _asked(text: str, words: Mapping[str, str]) -> str:
-    """A condition in the language of the words; a rule is the same in both."""
+    """Return a condition in the language of the words; a rule is the same in both."""
     if words is _WORDS["en"]:
         return text
     for english, chinese in _ASKED.items():
@@ -209,12 +215,42 @@ def _describe(condition: Condition, words: Mapping[str, str]) -> str:
     return f"{_asked(condition.text, words)}: {answer}{f' ({found})' if found else ''}"
 
 
-def explain(case: Case | Mapping[str, Any], scheme: str | SchemeLike, *, codes: str | None = None) -> Explanation:
+@overload
+def explain(
+    case: Case | Mapping[str, Any],
+    scheme: Scheme | NationalScheme,
+    *,
+    columns: Mapping[str, str] | None = None,
+    codes: str | None = None,
+) -> Explanation[GroupResult]: ...
+@overload
+def explain(
+    case: Case | Mapping[str, Any],
+    scheme: Catalogue | NationalCatalogue,
+    *,
+    columns: Mapping[str, str] | None = None,
+    codes: str | None = None,
+) -> Explanation[DipResult]: ...
+@overload
+def explain(
+    case: Case | Mapping[str, Any],
+    scheme: str | os.PathLike[str] | SchemeLike,
+    *,
+    columns: Mapping[str, str] | None = None,
+    codes: str | None = None,
+) -> Explanation[GroupResult | DipResult]: ...
+def explain(
+    case: Case | Mapping[str, Any],
+    scheme: str | os.PathLike[str] | SchemeLike,
+    *,
+    columns: Mapping[str, str] | None = None,
+    codes: str | None = None,
+) -> Explanation[Any]:
     """Group one case and say why.
 
     Parameters
     ----------
-    case, scheme, codes
+    case, scheme, columns, codes
         As for `drgdip.group_one`.
 
     Returns
@@ -239,13 +275,14 @@ def explain(case: Case | Mapping[str, Any], scheme: str | SchemeLike, *, codes: 
     病例 · chs-drg-2.0 · 分组成功
     """
     loaded = load_any(scheme)
-    record, unreadable = record_of(case, loaded, codes)
+    given = mapping_of(case, columns)
+    record, unreadable = record_of(given, loaded, codes)
     trace = loaded.trace(record, unreadable)
     return Explanation(
         scheme=loaded.id,
         revision=loaded.info.revision,
         sha256=loaded.info.sha256,
-        case=_record(case, record),
+        case=_record(given, record),
         result=trace.result,
         names=dict(trace.names),
         severity=trace.severity,
@@ -253,8 +290,7 @@ def explain(case: Case | Mapping[str, Any], scheme: str | SchemeLike, *, codes: 
     )
 
 
-def _record(case: Case | Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
-    given = mapping_of(case)
+def _record(given: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
     name = resolve(tuple(name for name in given if isinstance(name, str))).single.get("case_id")
     shown: dict[str, Any] = {"case_id": None if name is None or is_missing(given[name]) else str(given[name])}
     shown |= {column: record[column] for column in VALUE_VARIABLES.values()}

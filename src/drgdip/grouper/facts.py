@@ -1,4 +1,4 @@
-"""A case as rules see it, and whether a rule holds for it: the same for schemes and catalogues."""
+"""A case as rules see it, and the evaluation of rules: the same for schemes and catalogues."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Facts(NamedTuple):
 
 
 class HasSets(Protocol):
-    """What rules ask for sets: a scheme or a catalogue."""
+    """A scheme or a catalogue, which rules ask for sets."""
 
     @property
     def sets(self) -> Mapping[str, frozenset[str]]:
@@ -40,17 +40,17 @@ class HasSets(Protocol):
 
 
 def values_of(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by variable of a case's columns."""
+    """Return values by variable of a case's columns."""
     return {variable: record[column] for variable, column in VALUE_VARIABLES.items()}
 
 
 def unreadable_reason(unreadable: frozenset[str], columns: Iterable[str]) -> str | None:
-    """The reason of a row that cannot be read, or of a column that grouping would read; None without one."""
+    """Return the reason of a row that cannot be read, or of a column that grouping would read; None without one."""
     return next((f"unreadable_{column}" for column in ("row", *columns) if column in unreadable), None)
 
 
 def holds(rule: Rule, facts: Facts, scheme: HasSets) -> bool:
-    """Whether a rule holds for a case."""
+    """Return whether a rule holds for a case."""
     return _HOLDS[type(rule)](rule, facts, scheme)
 
 
@@ -72,7 +72,7 @@ def _count(rule: Count, facts: Facts, scheme: HasSets) -> bool:
 
 
 def counted(rule: Count, facts: Facts, scheme: HasSets) -> set[str]:
-    """The distinct codes that a count counts."""
+    """Return the distinct codes that a count counts."""
     return {code for variable in rule.variables for code in facts.codes[variable] if code in scheme.sets[rule.set]}
 
 

@@ -1,4 +1,4 @@
-"""What every family of groups offers: the one protocol that doors ask, whichever family they are given.
+"""The one protocol that doors ask of every family of groups.
 
 `drgdip.grouper.drg` and `drgdip.grouper.dip` are two families. A third one is a folder with a class of these members,
 and a line in `drgdip.grouper.load`.
@@ -6,12 +6,15 @@ and a line in `drgdip.grouper.load`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    import duckdb
+    import pandas as pd
+    import polars as pl
     import pyarrow as pa
 
     from drgdip.data import SchemeInfo
@@ -22,7 +25,10 @@ if TYPE_CHECKING:
     from drgdip.grouper.result import DipResult, GroupResult
     from drgdip.grouper.trace import Trace
 
-__all__ = ["Answer", "Entrance", "SchemeLike", "Template"]
+__all__ = ["Answer", "Entrance", "Frame", "SchemeLike", "Template"]
+
+#: Containers of cases that doors give back as they are given. (Those of pyarrow are Any to a type checker.)
+Frame = TypeVar("Frame", "pd.DataFrame", "pl.DataFrame", "pl.LazyFrame", "duckdb.DuckDBPyRelation")
 
 #: A group and a status, as a comparison of cases sees them.
 Answer = tuple["str | None", str]
@@ -33,7 +39,7 @@ Template = dict[str, Any]
 
 
 class SchemeLike(Protocol):
-    """A grouping scheme (分组方案) or catalogue (病种目录库): what is required, what it reads, how it groups."""
+    """A grouping scheme (分组方案) or catalogue (病种目录库): what it requires and reads, and how it groups."""
 
     #: The family's name.
     family: ClassVar[str]
@@ -56,7 +62,7 @@ class SchemeLike(Protocol):
 
     @property
     def notes(self) -> Mapping[str, str]:
-        """What the source says that matters when reading results."""
+        """Remarks of the source that matter when reading results."""
 
     @property
     def folder(self) -> Path:
@@ -84,7 +90,7 @@ class SchemeLike(Protocol):
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """What a reader is shown of each group: its name, or what it asks for."""
+        """The text that a reader is shown for each group: its name, or what it asks for."""
 
     @property
     def stages(self) -> tuple[str, ...]:

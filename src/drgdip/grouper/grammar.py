@@ -159,7 +159,7 @@ def _grouped(rule: Rule) -> str:
 
 
 def walk(rule: Rule) -> Iterator[Rule]:
-    """Every node of a tree, the node itself first, parts from left to right."""
+    """Yield every node of a tree, the node itself first, parts from left to right."""
     yield rule
     if isinstance(rule, Not):
         yield from walk(rule.part)

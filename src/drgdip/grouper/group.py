@@ -6,7 +6,7 @@ import os
 import sys
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import pyarrow as pa
 
@@ -18,19 +18,19 @@ from drgdip.errors import CaseError
 from drgdip.grouper.encoded import Encoded
 from drgdip.grouper.grammar import VALUE_VARIABLES
 from drgdip.grouper.load import load_any
-from drgdip.grouper.one import group_one
+from drgdip.grouper.record import record_of
 from drgdip.grouper.result import GroupResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from drgdip.grouper.family import SchemeLike
+    from drgdip.grouper.family import Frame, SchemeLike
 
 __all__ = [
     "encode",
     "group",
     "group_batches",
-    "result_fields",
+    "make_result_fields",
     "results_of",
     "taken_names",
     "warmup",
@@ -45,9 +45,53 @@ _RESULT = pa.dictionary(pa.int32(), pa.string())
 _FLAGS = frozenset({"primary_care"})
 
 
+@overload
 def group(
-    data: Any,
-    scheme: str | SchemeLike,
+    cases: Frame,
+    scheme: str | os.PathLike[str] | SchemeLike,
+    *,
+    columns: Mapping[str, str] | None = None,
+    prefix: str = "",
+    codes: str | None = None,
+    engine: str = "auto",
+    threads: int | None = None,
+) -> Frame: ...
+@overload
+def group(
+    cases: Sequence[Mapping[str, Any]],
+    scheme: str | os.PathLike[str] | SchemeLike,
+    *,
+    columns: Mapping[str, str] | None = None,
+    prefix: str = "",
+    codes: str | None = None,
+    engine: str = "auto",
+    threads: int | None = None,
+) -> list[dict[str, Any]]: ...
+@overload
+def group(
+    cases: Encoded,
+    scheme: str | os.PathLike[str] | SchemeLike,
+    *,
+    columns: Mapping[str, str] | None = None,
+    prefix: str = "",
+    codes: str | None = None,
+    engine: str = "auto",
+    threads: int | None = None,
+) -> pa.Table: ...
+@overload
+def group(
+    cases: Any,
+    scheme: str | os.PathLike[str] | SchemeLike,
+    *,
+    columns: Mapping[str, str] | None = None,
+    prefix: str = "",
+    codes: str | None = None,
+    engine: str = "auto",
+    threads: int | None = None,
+) -> Any: ...
+def group(
+    cases: Any,
+    scheme: str | os.PathLike[str] | SchemeLike,
     *,
     columns: Mapping[str, str] | None = None,
     prefix: str = "",
@@ -59,13 +103,13 @@ def group(
 
     Parameters
     ----------
-    data
+    cases
         A pyarrow Table or RecordBatch, a pandas or Polars frame, a DuckDB relation, a list of dicts, or anything with
         ``__arrow_c_stream__`` or ``__arrow_c_array__``; a stream (a pyarrow RecordBatchReader, Dataset or Scanner); or
         what `encode` gives. The case columns stand under canonical names or aliases (``docs/cases.md``), codes as
         lists, as text joined by ``|`` or in numbered columns.
     scheme
-        A scheme or a DIP catalogue, or the id of one.
+        A scheme or a DIP catalogue, the id or the folder of one.
     columns
         Name in the table by case column, for names that are no alias.
     prefix
@@ -74,8 +118,8 @@ def group(
         The edition of the cases' codes, such as ``clinical-2.0``, to be mapped to those of the scheme on the way in
         (`drgdip.map_codes`; the caller's columns stay as they are); None takes them as they are.
     engine
-        ``reference`` (one case after the other, no compiler), ``columnar`` (compiled kernels), or ``auto``: whichever
-        is quicker for so many rows. Both give the same.
+        ``reference`` (one case after the other, no compiler), ``columnar`` (compiled kernels), or ``auto``: the one
+        that is quicker for so many rows. Both give the same.
     threads
         How many threads the columnar engine may use; None takes one for each core.
 
@@ -94,7 +138,7 @@ def group(
     UnknownNameError
         There is no such scheme, catalogue or edition, or no such column as ``columns`` says.
     CaseError
-        ``data`` is no table, lacks a column that the scheme requires, or has one of the result's names already; no
+        ``cases`` is no table, lacks a column that the scheme requires, or has one of the result's names already; no
         cross-walk leads from ``codes`` to the scheme's.
 
     Notes
@@ -113,29 +157,31 @@ def group(
         raise CaseError(f"engine {engine!r} is not one of auto, reference, columnar")
     loaded = load_any(scheme)
     workers = _workers(threads)
-    if isinstance(data, Encoded):
+    if isinstance(cases, Encoded):
         if codes is not None:
             raise CaseError("encoded cases have the scheme's own numbers for codes: map them first, with map_codes")
-        return _group_encoded(data, loaded, prefix, workers)
+        return _group_encoded(cases, loaded, prefix, workers)
     if codes is not None:
         walks_to(codes, loaded.info)  # so that a wrong edition is an error before the first batch of a stream
-    if _is_stream(data):
-        return _group_stream(data, loaded, columns, prefix, codes, engine, workers)
+    if _is_stream(cases):
+        return _group_stream(cases, loaded, columns, prefix, codes, engine, workers)
 
-    table = read_once(data)
+    table = read_once(cases)
     names = names_of(table)
     _check_names(names, loaded, prefix)
     needed = to_arrow(table, _needed(names, loaded, columns))
     results = _group_table(needed, loaded, columns, codes, engine, workers)
-    return given_back(with_columns(table, _labelled(results, loaded, prefix, codes)), data)
+    return given_back(with_columns(table, _labelled(results, loaded, prefix, codes)), cases)
 
 
-def encode(data: Any, scheme: str | SchemeLike, *, columns: Mapping[str, str] | None = None) -> Encoded:
+def encode(
+    cases: Any, scheme: str | os.PathLike[str] | SchemeLike, *, columns: Mapping[str, str] | None = None
+) -> Encoded:
     """Turn the codes of cases into a scheme's numbers, once for several groupings.
 
     Parameters
     ----------
-    data, columns
+    cases, columns
         As for `group`, but no stream.
     scheme
         The scheme or catalogue whose code tables give the numbers.
@@ -157,19 +203,19 @@ def encode(data: Any, scheme: str | SchemeLike, *, columns: Mapping[str, str] | 
     ['GZ19']
     """
     loaded = load_any(scheme)
-    data = read_once(data)
-    needed = to_arrow(data, _needed(names_of(data), loaded, columns))
+    table = read_once(cases)
+    needed = to_arrow(table, _needed(names_of(table), loaded, columns))
     return loaded.encode(to_cases(needed, _of_these(columns, needed)))
 
 
 def group_batches(
-    scheme: str | SchemeLike,
+    scheme: str | os.PathLike[str] | SchemeLike,
     *,
     columns: Mapping[str, str] | None = None,
     prefix: str = "",
     codes: str | None = None,
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """A function over record batches, for engines that hand them out: Spark's ``mapInArrow`` takes it as it is.
+    """Return a function over record batches, for engines that hand them out: Spark's ``mapInArrow`` takes it as it is.
 
     Parameters
     ----------
@@ -179,7 +225,7 @@ def group_batches(
     Returns
     -------
     A function from an iterator of record batches to one of the same batches with the result's columns as plain text.
-    `result_fields` gives those columns for a schema.
+    `make_result_fields` gives those columns for a schema.
 
     Raises
     ------
@@ -197,21 +243,23 @@ def group_batches(
         loaded = load_any(scheme)
         for batch in batches:
             grouped = group(batch, loaded, columns=columns, prefix=prefix, codes=codes, threads=1)
-            plain = {field.name: field for field in result_fields(prefix, loaded)}
+            plain = {field.name: field for field in make_result_fields(loaded, prefix=prefix)}
             yield grouped.cast(pa.schema([plain.get(field.name, field) for field in grouped.schema]))
 
     return function
 
 
-def result_fields(prefix: str = "", scheme: str | SchemeLike | None = None) -> list[pa.Field]:
-    """The columns of a result as plain text, for the schema of an engine that wants one beforehand.
+def make_result_fields(
+    scheme: str | os.PathLike[str] | SchemeLike | None = None, *, prefix: str = ""
+) -> list[pa.Field]:
+    """Return the columns of a result as plain text, for the schema of an engine that wants one beforehand.
 
     Parameters
     ----------
+    scheme
+        A scheme or a catalogue, the id or the folder of one; None stands for any DRG scheme.
     prefix
         As for `group`.
-    scheme
-        A scheme or a catalogue, or the id of one; None stands for any DRG scheme.
 
     Returns
     -------
@@ -224,16 +272,16 @@ def result_fields(prefix: str = "", scheme: str | SchemeLike | None = None) -> l
 
     Examples
     --------
-    >>> ", ".join(f"{field.name} {field.type}" for field in result_fields())
+    >>> ", ".join(f"{field.name} {field.type}" for field in make_result_fields())
     'mdc string, adrg string, group string, status string, reason string, severity string, severity_code string'
-    >>> [field.name for field in result_fields("dip_", "nhsa-dip-3.0")]
+    >>> [field.name for field in make_result_fields("nhsa-dip-3.0", prefix="dip_")]
     ['dip_group', 'dip_kind', 'dip_treatment', 'dip_primary_care', 'dip_status', 'dip_reason']
     """
     names = GroupResult._fields if scheme is None else load_any(scheme).result._fields
     return [pa.field(prefix + name, pa.bool_() if name in _FLAGS else pa.string()) for name in names]
 
 
-def warmup(*schemes: str | SchemeLike) -> None:
+def warmup(*schemes: str | os.PathLike[str] | SchemeLike) -> None:
     """Compile the kernels and prepare schemes now, so that the first batch need not wait.
 
     Run it when an image is built, with ``NUMBA_CACHE_DIR`` naming a folder of the image that stays writable, and no
@@ -260,7 +308,7 @@ def warmup(*schemes: str | SchemeLike) -> None:
 def results_of(
     table: pa.Table, scheme: SchemeLike, columns: Mapping[str, str] | None, codes: str | None = None
 ) -> pa.Table:
-    """The result columns of a table of cases, without the table."""
+    """Return the result columns of a table of cases, without the table."""
     needed = table.select(_needed(table.column_names, scheme, columns))
     return _group_table(needed, scheme, columns, codes, "auto", _workers(None))
 
@@ -281,7 +329,7 @@ def _is_stream(data: object) -> bool:
 
 
 def taken_names(names: list[str], scheme: SchemeLike, prefix: str) -> list[str]:
-    """Names of the result's columns that a table has already."""
+    """Return the names of the result's columns that a table has already."""
     return [prefix + name for name in scheme.result._fields if prefix + name in names]
 
 
@@ -294,7 +342,7 @@ def _check_names(names: list[str], scheme: SchemeLike, prefix: str) -> None:
 
 
 def _needed(names: list[str], scheme: SchemeLike, columns: Mapping[str, str] | None) -> list[str]:
-    """The columns of a table that grouping reads. Those that the scheme cannot do without must be there."""
+    """Return the columns of a table that grouping reads. Those that the scheme cannot do without must be there."""
     found = case_columns(names, columns)
     wanted = ["dx", "procs", *(VALUE_VARIABLES[v] for v in scheme.required if v in VALUE_VARIABLES)]
     absent = [column for column in wanted if column not in found]
@@ -311,7 +359,7 @@ def _needed(names: list[str], scheme: SchemeLike, columns: Mapping[str, str] | N
 
 
 def _of_these(columns: Mapping[str, str] | None, needed: pa.Table) -> dict[str, str]:
-    """Of the names that the caller gives, those of columns that grouping reads."""
+    """Return, of the names that the caller gives, those of columns that grouping reads."""
     return {column: name for column, name in (columns or {}).items() if name in needed.column_names}
 
 
@@ -323,7 +371,7 @@ def _group_table(
     engine: str,
     workers: int,
 ) -> pa.Table:
-    """The result columns of a table that has the needed columns."""
+    """Return the result columns of a table that has the needed columns."""
     columns = _of_these(columns, needed)
     if engine == "auto":
         loaded = "drgdip._jit" in sys.modules
@@ -342,7 +390,11 @@ def _group_table(
 
 
 def _group_with_reference(cases: pa.Table, scheme: SchemeLike, codes: str | None) -> pa.Table:
-    results = [group_one(case, scheme, codes=codes) for batch in cases.to_batches(10_000) for case in batch.to_pylist()]
+    results = [
+        scheme.group_record(*record_of(case, scheme, codes))
+        for batch in cases.to_batches(10_000)
+        for case in batch.to_pylist()
+    ]
     names = scheme.result._fields
     columns = zip(*results, strict=True) if results else [()] * len(names)
     texts = scheme.texts()
@@ -365,7 +417,7 @@ def _group_encoded(encoded: Encoded, scheme: SchemeLike, prefix: str, workers: i
 
 
 def _each(task: Callable[[int], dict[str, pa.Array]], starts: range, workers: int) -> list[dict[str, pa.Array]]:
-    """The results of the parts, in order."""
+    """Return the results of the parts, in order."""
     if workers == 1 or len(starts) <= 1:
         return [task(start) for start in starts]
     with ThreadPoolExecutor(workers) as pool:
@@ -378,7 +430,7 @@ def _gathered(parts: list[dict[str, pa.Array]], scheme: SchemeLike) -> pa.Table:
 
 
 def _labelled(results: pa.Table, scheme: SchemeLike, prefix: str, codes: str | None = None) -> pa.Table:
-    """Results under their names, with what they are a result of."""
+    """Return results under their names, with what they are a result of."""
     return results.rename_columns([prefix + name for name in results.column_names]).replace_schema_metadata(
         {
             "drgdip.scheme": scheme.id,
@@ -423,7 +475,7 @@ def _reader_of(data: Any) -> pa.RecordBatchReader:
 def _ahead(
     task: Callable[[pa.RecordBatch], list[pa.RecordBatch]], reader: pa.RecordBatchReader, workers: int
 ) -> Iterator[pa.RecordBatch]:
-    """The results in order, with no more batches under way than workers."""
+    """Yield the results in order, with no more batches under way than workers."""
     if workers == 1:
         for batch in reader:
             yield from task(batch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from drgdip.data import index_of
 from drgdip.errors import SchemeError, UnknownNameError
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
     from drgdip.grouper.family import SchemeLike
 
-__all__ = ["load_any"]
+__all__ = ["NationalCatalogue", "NationalScheme", "load_any"]
+
+#: Ids of national schemes and catalogues: of these, a type checker knows what a result is.
+NationalScheme = Literal["chs-drg-1.0-revised", "chs-drg-1.1", "chs-drg-2.0", "chs-drg-3.0"]
+NationalCatalogue = Literal["nhsa-dip-1.0", "nhsa-dip-2.0", "nhsa-dip-3.0"]
 
 
 def load_any(scheme: str | os.PathLike[str] | SchemeLike) -> SchemeLike:

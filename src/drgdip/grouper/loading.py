@@ -1,4 +1,4 @@
-"""What loading a scheme, a catalogue or auxiliary rules has in common: paths, heads, counts, digests."""
+"""Paths, heads, counts and digests: the part of loading that schemes, catalogues and auxiliary rules share."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
     "path_of",
 ]
 
-#: What to write in scheme.toml for a value of a type.
+#: How to write a value of a type in scheme.toml.
 TYPE_WORDS: dict[type, str] = {
     bool: "true or false",
     str: "a text in quotes",
@@ -37,21 +37,24 @@ TYPE_WORDS: dict[type, str] = {
     dict: "a table of its own",
 }
 
+#: The word for each kind of the index.
+_WORDS = {"scheme": "scheme", "catalogue": "catalogue", "auxiliary": "set of auxiliary types"}
+
 
 def is_path(text: str) -> bool:
-    """Whether a text names a folder and no id."""
+    """Return whether a text names a folder and no id."""
     return any(sign in text for sign in "/\\")
 
 
 def path_of(given: object, fix: str) -> Path:
-    """What was given as a path; what to give if it is none."""
+    """Return ``given`` as a Path. Raise SchemeError with the remedy ``fix`` for anything else."""
     if not isinstance(given, str | os.PathLike):
         raise SchemeError("missing_file", "is neither an id nor a path", file=repr(given), fix=fix)
     return Path(given)
 
 
 def folder_of(path: str | os.PathLike[str], fix: str) -> Path:
-    """The folder that is to be loaded, which must be there; what to give if it is not."""
+    """Return the folder that is to be loaded. Raise SchemeError with the remedy ``fix`` if it is not there."""
     folder = path_of(path, fix)
     if folder.is_file():
         fix = "A workbook becomes a folder in Python: Scheme.from_workbook or Catalogue.from_workbook, then to_folder"
@@ -82,7 +85,7 @@ def check_head(path: Path, head: Mapping[str, Any], options: str, inherited: tup
 
 
 def grouped_codes(table: Table) -> Mapping[str, frozenset[str]]:
-    """Codes by name of set, or by exclusion table."""
+    """Return codes by name of set, or by exclusion table."""
     groups: dict[str, list[str]] = defaultdict(list)
     for name, code in table.rows:
         groups[name].append(code)
@@ -105,7 +108,7 @@ def check_counts(
 
 
 def entry_of(kind: str, name: str) -> SchemeInfo:
-    """Return what the index says of a scheme or catalogue of the package.
+    """Return the entry of the index for a scheme, a catalogue or auxiliary rules (``auxiliary``) of the package.
 
     Raises
     ------
@@ -113,10 +116,11 @@ def entry_of(kind: str, name: str) -> SchemeInfo:
         There is none of this kind by that name.
     """
     index = index_of(kind)
-    if name not in index:
-        other = "catalogue" if kind == "scheme" else "scheme"
+    if name in index:
+        return index[name]
+    for other in _WORDS.keys() - {kind}:
         if name in index_of(other):
-            raise UnknownNameError(kind, name, (), hint=f"It is a {other}, which load_{other} loads.")
-        hint = "`drgdip schemes` lists all; a folder of your own is named by a path, such as ./" + name
-        raise UnknownNameError(kind, name, index, hint=hint)
-    return index[name]
+            raise UnknownNameError(_WORDS[kind], name, (), hint=f"It is a {_WORDS[other]}, which load_{other} loads.")
+    listed = f"There are {', '.join(index)}" if kind == "auxiliary" else "`drgdip schemes` lists all"
+    hint = f"{listed}; a folder of your own is named by a path, such as ./{name}"
+    raise UnknownNameError(_WORDS[kind], name, index, hint=hint)

@@ -49,15 +49,15 @@ class Numbers(Protocol):
 
 
 class HasNumbers(Protocol):
-    """What has numbers for codes: a compiled scheme or catalogue."""
+    """A compiled scheme or catalogue, which has numbers for codes."""
 
     @property
     def dx(self) -> Numbers:
-        """Those of diagnoses."""
+        """The numbers of diagnoses."""
 
     @property
     def procs(self) -> Numbers:
-        """Those of procedures."""
+        """The numbers of procedures."""
 
     @property
     def codes_sha256(self) -> str:
@@ -90,11 +90,11 @@ class Numbering:
         return self.unknown + 1
 
     def table(self) -> tuple[pa.Array, pa.Array, np.ndarray | None]:
-        """The codes as texts and as large texts; where one stands is its number."""
+        """Return the codes as texts and as large texts; where one stands is its number."""
         return self.values, self.large_values, None
 
     def look(self, codes: Sequence[str]) -> list[int]:
-        """The numbers of codes that do not stand in the table as they are written."""
+        """Return the numbers of codes that do not stand in the table as they are written."""
         return [self._second_look(normalise_code(code)) for code in codes]
 
     def _second_look(self, code: str) -> int:
@@ -102,7 +102,7 @@ class Numbering:
 
 
 def numbering(codes: Iterable[str]) -> Numbering:
-    """Numbers for codes, in order."""
+    """Return numbers for codes, in order."""
     ordered = tuple(sorted(codes))
     blanks = [None, *sorted(MISSING)]
     values = from_list([*blanks, *ordered], pa.string())

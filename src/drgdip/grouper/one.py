@@ -2,23 +2,55 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from drgdip.grouper.load import load_any
-from drgdip.grouper.record import record_of
+from drgdip.grouper.record import mapping_of, record_of
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
     from drgdip.cases.case import Case
+    from drgdip.grouper.dip.catalogue import Catalogue
+    from drgdip.grouper.drg.scheme import Scheme
     from drgdip.grouper.family import SchemeLike
+    from drgdip.grouper.load import NationalCatalogue, NationalScheme
     from drgdip.grouper.result import DipResult, GroupResult
 
 __all__ = ["group_one"]
 
 
+@overload
 def group_one(
-    case: Case | Mapping[str, Any], scheme: str | SchemeLike, *, codes: str | None = None
+    case: Case | Mapping[str, Any],
+    scheme: Scheme | NationalScheme,
+    *,
+    columns: Mapping[str, str] | None = None,
+    codes: str | None = None,
+) -> GroupResult: ...
+@overload
+def group_one(
+    case: Case | Mapping[str, Any],
+    scheme: Catalogue | NationalCatalogue,
+    *,
+    columns: Mapping[str, str] | None = None,
+    codes: str | None = None,
+) -> DipResult: ...
+@overload
+def group_one(
+    case: Case | Mapping[str, Any],
+    scheme: str | os.PathLike[str] | SchemeLike,
+    *,
+    columns: Mapping[str, str] | None = None,
+    codes: str | None = None,
+) -> GroupResult | DipResult: ...
+def group_one(
+    case: Case | Mapping[str, Any],
+    scheme: str | os.PathLike[str] | SchemeLike,
+    *,
+    columns: Mapping[str, str] | None = None,
+    codes: str | None = None,
 ) -> GroupResult | DipResult:
     """Group one case.
 
@@ -29,7 +61,9 @@ def group_one(
         ``dx`` and ``procs`` as lists or as text joined by ``|``, the principal code first. Other keys are passed
         over.
     scheme
-        A scheme or a DIP catalogue, or the id of one.
+        A scheme or a DIP catalogue, the id or the folder of one.
+    columns
+        Key of the case by case column, for keys that are no alias.
     codes
         The edition of the case's codes (``clinical-2.0``; `drgdip.map_codes`), to be mapped to those of the scheme;
         None takes them as they are.
@@ -43,7 +77,7 @@ def group_one(
     Raises
     ------
     UnknownNameError
-        There is no such scheme, catalogue or edition.
+        There is no such scheme, catalogue or edition, or no such column or key as ``columns`` says.
     CaseError
         The case is neither a Case nor a mapping (a pandas Series counts as one), or two of its keys are aliases of
         one column; no cross-walk leads from ``codes`` to the scheme's.
@@ -61,4 +95,4 @@ def group_one(
     ('BX-619', 'merge', 'surgery')
     """
     loaded = load_any(scheme)
-    return loaded.group_record(*record_of(case, loaded, codes))
+    return loaded.group_record(*record_of(mapping_of(case, columns), loaded, codes))

@@ -1,8 +1,8 @@
-"""What grouping a case gives: the same words for one case and for columns."""
+"""The result of grouping a case: the same words for one case and for columns."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from drgdip.reasons import reasons_of
 
@@ -51,6 +51,10 @@ class GroupResult(NamedTuple):
         """The codes from the category to the group."""
         return self.mdc, self.adrg, self.group
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as a dictionary by attribute, as `drgdip.make_json_schema` describes it."""
+        return self._asdict()
+
 
 class DipResult(NamedTuple):
     """The group of a case under a DIP catalogue (病种目录库), and why.
@@ -62,7 +66,7 @@ class DipResult(NamedTuple):
     kind
         The stage that took the case: core (核心病种), mixed (综合病种), or another kind of the catalogue.
     treatment
-        What the case's procedures come to: surgery (手术), therapeutic (治疗性操作), diagnostic (诊断性操作),
+        The treatment that the procedures come to: surgery (手术), therapeutic (治疗性操作), diagnostic (诊断性操作),
         other-procedure, conservative (保守治疗); None where they have no type.
     primary_care
         Whether the group is a primary-care one (基层病种); None without a group.
@@ -83,3 +87,7 @@ class DipResult(NamedTuple):
     def path(self) -> tuple[str | None, ...]:
         """The group alone: a catalogue has nothing above it."""
         return (self.group,)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as a dictionary by attribute, as `drgdip.make_json_schema` describes it."""
+        return self._asdict()

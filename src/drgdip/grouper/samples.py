@@ -182,7 +182,7 @@ def _code_lists(lists: list[list[str | None]]) -> _CodeLists:
 
 
 def _lists(draw: _Draw, base: _CodeLists, chosen: np.ndarray, more: np.ndarray, pool_file: str) -> pa.Array:
-    """The templates' codes, each list followed by some of a pool."""
+    """Return the templates' codes, each list followed by some of a pool."""
     pool = rows_of(f"synthetic/{pool_file}")
     shares = np.array([float(row["share"]) for row in pool])
     table = np.concatenate([base.codes, np.array([row["code"] for row in pool], dtype=object)])

@@ -35,7 +35,7 @@ __all__ = [
 #: Columns of each file of a scheme folder, in order. The first six must be there, unless the scheme extends another.
 COLUMNS = {
     "mdc.csv": ("code", "name", "order", "rule"),
-    "adrg.csv": ("code", "name", "mdc", "order", "kind", "rule"),
+    "adrg.csv": ("code", "name", "mdc", "order", "kind", "rule", "result_mdc"),
     "drg.csv": ("code", "name", "adrg", "order", "rule"),
     "sets.csv": ("set", "code"),
     "severity.csv": ("code", "level", "exclusion"),
@@ -94,12 +94,12 @@ CATALOGUE_COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a folder holds.
+    """The contents of a folder.
 
     Attributes
     ----------
     head
-        The TOML file that says what the tables are.
+        The TOML file that states id, title, counts and options.
     columns
         Columns by file, in order; none stand for any.
     optional
@@ -117,7 +117,7 @@ class Layout:
     may_be_empty: Collection[str]
 
 
-SCHEME = Layout("scheme.toml", COLUMNS, OPTIONAL, KEYS, {"name", "rule", "exclusion", "parent"})
+SCHEME = Layout("scheme.toml", COLUMNS, OPTIONAL, KEYS, {"name", "rule", "exclusion", "parent", "result_mdc"})
 #: That of a scheme that extends another: it may leave out any table.
 OVERLAY = Layout(SCHEME.head, COLUMNS | CHANGES, tuple(COLUMNS), KEYS | CHANGES, SCHEME.may_be_empty)
 CATALOGUE = Layout(
@@ -178,14 +178,14 @@ class Table:
         return zip(*self.columns.values(), strict=True)
 
     def error(self, problem: str, row: int, what: str, fix: str) -> SchemeError:
-        """An error about the row of this index; the header is line 1 of the file."""
+        """Return an error about the row of this index; the header is line 1 of the file."""
         line = self.lines[row] if self.lines else row + 2
         path = self.paths[row] if self.paths else self.path
         return SchemeError(problem, what, file=path, row=line, fix=fix)
 
 
 def read_folder(folder: Path, layout: Layout = SCHEME, base_digest: str = "") -> tuple[dict[str, Table], str]:
-    """The tables of a folder by file name, and the SHA-256 over its files.
+    """Return the tables of a folder by file name, and the SHA-256 over its files.
 
     The digest is that of the names and the contents of the head and the tables, in order of name, and then, for a
     scheme that extends another (`OVERLAY`), of its base's digest.
@@ -207,7 +207,7 @@ def read_folder(folder: Path, layout: Layout = SCHEME, base_digest: str = "") ->
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file as a dictionary."""
+    """Return a TOML file as a dictionary."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -223,7 +223,7 @@ def _missing(path: Path, layout: Layout) -> SchemeError:
 
 
 def read_table(path: Path, layout: Layout = SCHEME, content: bytes | None = None) -> Table:
-    """One CSV file of a folder; with the content of one that has been read already."""
+    """Return one CSV file of a folder; with the content of one that has been read already."""
     content = path.read_bytes() if content is None else content
     try:
         text = content.decode("utf-8-sig")
@@ -254,7 +254,7 @@ def _check_header(path: Path, header: tuple[str, ...], expected: tuple[str, ...]
 
 
 def _table(path: Path, header: list[str], body: str) -> Table:
-    """The cells by column. Files without quotes, the long ones, are cut without a list for each row."""
+    """Return the cells by column. Files without quotes, the long ones, are cut without a list for each row."""
     width = len(header)
     body = body.removesuffix("\n")
     lines: list[int] = []
@@ -277,7 +277,7 @@ def _table(path: Path, header: list[str], body: str) -> Table:
 
 
 def _quoted_rows(path: Path, body: str) -> list[tuple[int, list[str]]]:
-    """The rows with the line that each begins on."""
+    """Return the rows with the line that each begins on."""
     reader = csv.reader(io.StringIO(body, newline=""), strict=True)
     rows = []
     line = 2

@@ -1,4 +1,4 @@
-"""Why a case is in its group, as data: each rule or group that was tried, and the conditions that decided."""
+"""The way of a case to its group, as data: each rule or group tried, and the conditions that decided."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Condition:
     codes
         The codes of the case that it found.
     value
-        What the case has, for a comparison; the number of distinct codes, for a count.
+        The value of the case, for a comparison; the number of distinct codes, for a count.
     """
 
     text: str

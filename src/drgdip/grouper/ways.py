@@ -23,7 +23,7 @@ class Literal(NamedTuple):
 
 
 def alternatives(rule: Rule, *, holds: bool = True) -> list[tuple[Literal, ...]]:
-    """The ways to make a rule hold (or fail): lists of conditions that must come together.
+    """Return the ways to make a rule hold (or fail): lists of conditions that must come together.
 
     Raises
     ------

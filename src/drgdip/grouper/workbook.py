@@ -19,7 +19,7 @@ _DASHES = re.compile(r"[—–－─]")
 
 
 def read_sheets(path: Path, wanted: Iterable[str], what: str) -> dict[str, list[list[Any]]]:
-    """The rows of the sheets that a scheme's or a catalogue's workbook (``what``) needs, by the names wanted.
+    """Return the rows of the sheets that a scheme's or a catalogue's workbook (``what``) needs, by the names wanted.
 
     White space in the name of a sheet and the kind of a dash do not matter. Other sheets are not read.
     """
@@ -49,7 +49,7 @@ def _plain(name: str) -> str:
 
 
 def sheet_path(path: Path, sheet: str) -> Path:
-    """What errors call a sheet of a workbook."""
+    """Return the name by which errors call a sheet of a workbook."""
     return path.with_name(f"{path.name} [{sheet}]")
 
 
@@ -62,7 +62,7 @@ def head_of(
     title: str,
     options: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The head of what a workbook holds: what it does not state is given, or that of the one it is like.
+    """Return the head of what a workbook holds: what it does not state is given, or that of the one it is like.
 
     ``tables`` is what the provenance calls the workbook's part, ``title`` the table of options.
     """
@@ -79,7 +79,7 @@ def head_of(
 
 
 def cell_text(cell: object) -> str:
-    """A cell as text: whole numbers without a point, line breaks as spaces."""
+    """Return a cell as text: whole numbers without a point, line breaks as spaces."""
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     return " ".join(str(cell).replace("_x000D_", " ").split())

@@ -6,6 +6,7 @@ import csv
 from typing import TYPE_CHECKING, Protocol
 
 from drgdip import _toml
+from drgdip.data import HEAD_KEYS
 from drgdip.errors import SchemeError
 
 if TYPE_CHECKING:
@@ -16,23 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["head_text", "make_folder", "write_csv"]
 
-#: What the head of a folder states before its tables.
-_STATED = (
-    "id",
-    "title",
-    "issuer",
-    "place",
-    "published",
-    "effective_from",
-    "effective_to",
-    "revision",
-    "diagnosis_codes",
-    "procedure_codes",
-)
-
 
 class HasHead(Protocol):
-    """What the head of a folder tells of a scheme or catalogue."""
+    """The part of a scheme or catalogue that the head of a folder tells."""
 
     @property
     def info(self) -> SchemeInfo:
@@ -40,11 +27,11 @@ class HasHead(Protocol):
 
     @property
     def notes(self) -> Mapping[str, str]:
-        """What the source says that matters when reading results."""
+        """Remarks of the source that matter when reading results."""
 
 
 def make_folder(folder: Path) -> None:
-    """A folder without files."""
+    """Return a folder without files."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         fix = "Give a new folder, or empty this one"
         raise SchemeError("bad_value", "there are files already", file=folder, fix=fix)
@@ -58,9 +45,9 @@ def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[str]]) 
 
 
 def head_text(scheme: HasHead, counts: Mapping[str, int], title: str, options: Mapping[str, object]) -> str:
-    """The head of a folder, with the table of options of this title."""
+    """Return the head of a folder, with the table of options of this title."""
     info = scheme.info
-    stated = {name: getattr(info, name) for name in _STATED}
+    stated = {name: getattr(info, name) for name in HEAD_KEYS if name != "extends"}  # all is written that it holds
     return _toml.dumps(
         {**stated, "counts": counts, title: options, "provenance": info.provenance, "notes": scheme.notes}
     )

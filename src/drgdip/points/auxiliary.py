@@ -72,8 +72,8 @@ def build_auxiliary_table(
     ----------
     cases
         Any table with a row a case: ``group``, ``total_cost`` (yuan), ``auxiliary_types``, such as
-        `drgdip.auxiliary_types` gives, and ``year`` if ``years`` is given. Types are lists, or texts joined by ``|``.
-        The first word of a type is its catalogue, of which a case has at most one type.
+        `drgdip.find_auxiliary_types` gives, and ``year`` if ``years`` is given. Types are lists, or texts joined by
+        ``|``. The first word of a type is its catalogue, of which a case has at most one type.
     group_cases
         The group must have more cases than this. None sets no limit.
     type_cases

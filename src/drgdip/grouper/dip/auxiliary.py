@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from drgdip.grouper.dip.auxiliary_rules import AuxiliaryCatalogue, AuxiliaryRules
 
-__all__ = ["PLAIN_COLUMNS", "auxiliary_types"]
+__all__ = ["PLAIN_COLUMNS", "find_auxiliary_types"]
 
 #: Columns that conditions read beside the case columns. They have no other names.
 PLAIN_COLUMNS = ("icu_days", "standard", "treatment_cost", "drug_cost")
@@ -49,17 +49,17 @@ _ROW = "row"  # what the column `unreadable` says of a row that is none
 _DECIMALS = 12
 
 
-def auxiliary_types(
+def find_auxiliary_types(
     cases: Any,
     rules: str | os.PathLike[str] | AuxiliaryRules,
-    catalogues: str | Sequence[str] | None = None,
     *,
+    catalogues: str | Sequence[str] | None = None,
     lists: Any = None,
     cci_weights: Any = None,
     bands: Mapping[str, Sequence[int]] | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> Any:
-    """Say which auxiliary types (辅助分型) each case has.
+    """Find the auxiliary types (辅助分型) of each case.
 
     Parameters
     ----------
@@ -86,8 +86,9 @@ def auxiliary_types(
     Returns
     -------
     The caller's table with ``auxiliary_types``, a list of texts such as ``age 65+`` (catalogue and type, in the order
-    of the rules), and ``auxiliary_reason``: which values cannot be used, null where there is none. Such a value leaves
-    the case without a type of the catalogues that would read it. Columns of these names are replaced.
+    of the rules), and ``auxiliary_reason``: ``unusable_value:`` with the columns whose value cannot be used
+    (`drgdip.reason_text`), null where there is none. Such a value leaves the case without a type of the catalogues that
+    would read it. Columns of these names are replaced.
 
     Raises
     ------
@@ -101,19 +102,20 @@ def auxiliary_types(
 
     Notes
     -----
-    What is missing makes every condition on it false. Source: DIP 3.0 draft, chapter 3; how it is read, and where the
-    rules come from: ``docs/auxiliary.md``. Which types count, and for how much: `drgdip.points.build_auxiliary_table`.
+    A missing value makes every condition on it false. Source: DIP 3.0 draft, chapter 3. ``docs/auxiliary.md`` says how
+    it is read and where the rules come from. `drgdip.points.build_auxiliary_table` says which types count, and for how
+    much.
 
     Examples
     --------
     >>> rows = [(70, None, 8), (0, 28, 0), (30, None, 0), (12, None, "eight")]
     >>> cases = [dict(zip(("age", "age_days", "icu_days"), row)) for row in rows]
-    >>> for case in auxiliary_types(cases, "nhsa-dip-3.0", ["age", "icu"]):
+    >>> for case in find_auxiliary_types(cases, "nhsa-dip-3.0", catalogues=["age", "icu"]):
     ...     print(case["auxiliary_types"], case["auxiliary_reason"])
     ['age 65+', 'icu 8-14'] None
     ['age 0-28d'] None
     [] None
-    ['age 7-17'] cannot be used: icu_days
+    ['age 7-17'] unusable_value:icu_days
     """
     loaded = load_auxiliary(rules)
     chosen = _chosen(loaded, catalogues, bands or {})
@@ -135,7 +137,7 @@ def auxiliary_types(
 def _chosen(
     rules: AuxiliaryRules, catalogues: str | Sequence[str] | None, bands: Mapping[str, Sequence[int]]
 ) -> list[AuxiliaryCatalogue]:
-    """The catalogues that are asked for, in the order of the rules, those of bands with types."""
+    """Return the catalogues that are asked for, in the order of the rules, those of bands with types."""
     known = rules.catalogues
     wanted = list(known) if catalogues is None else [catalogues] if isinstance(catalogues, str) else list(catalogues)
     if not wanted:
@@ -154,7 +156,7 @@ def _chosen(
 
 
 def _with_bands(catalogue: AuxiliaryCatalogue, bands: Mapping[str, Sequence[int]]) -> AuxiliaryCatalogue:
-    """The catalogue with types for its bands, if it is one of bands."""
+    """Return the catalogue with types for its bands, if it is one of bands."""
     if not catalogue.bands:
         return catalogue
     if catalogue.id not in bands:
@@ -176,7 +178,7 @@ def _with_bands(catalogue: AuxiliaryCatalogue, bands: Mapping[str, Sequence[int]
 
 
 def _as_lists(places: np.ndarray, labels: list[str]) -> pa.Array:
-    """The labels that each row names; below 0 is none."""
+    """Return the labels that each row names; below 0 is none."""
     named = places >= 0
     offsets = np.concatenate([[0], np.cumsum(named.sum(axis=1))]).astype(np.int32)
     texts = from_list(labels, pa.string()).take(from_numpy(places[named]))
@@ -189,7 +191,7 @@ def _as_lists(places: np.ndarray, labels: list[str]) -> pa.Array:
 def _lists(
     rules: AuxiliaryRules, chosen: Iterable[AuxiliaryCatalogue], given: Any
 ) -> dict[str, frozenset[str] | tuple[str, ...]]:
-    """The lists that conditions name: the prefixes that the rules hold, or the codes that were given."""
+    """Return the lists that conditions name: the prefixes that the rules hold, or the codes that were given."""
     awaited = [name for name, prefixes in rules.lists.items() if not prefixes]
     codes: dict[str, set[str]] = {}
     for name, code in _pairs(given, "list", "code", "lists"):
@@ -209,7 +211,7 @@ def _lists(
 
 
 def _weights(chosen: Iterable[AuxiliaryCatalogue], given: Any) -> dict[str, int]:
-    """The weight of each diagnosis for the CCI."""
+    """Return the weight of each diagnosis for the CCI."""
     weights: dict[str, int] = {}
     for given_code, weight in _pairs(given, "code", "weight", "cci_weights"):
         code = _code(given_code, "cci_weights:")
@@ -238,7 +240,7 @@ def _code(value: Any, where: str) -> str:
 
 
 def _pairs(given: Any, first: str, second: str, what: str) -> list[tuple[Any, Any]]:
-    """A table of two columns, or a mapping from the first to the second or to several of the second, as pairs."""
+    """Return pairs from a table of two columns, or from a mapping of the first to one or several of the second."""
     if given is None:
         return []
     if isinstance(given, Mapping):
@@ -290,7 +292,7 @@ class _Facts:
         self._bad = {_ROW: marked(marks, _ROW)}
 
     def usable(self, columns: Iterable[str]) -> np.ndarray:
-        """In which rows every one of some columns, and the row itself, can be read."""
+        """Return in which rows some columns, and the row itself, can be read."""
         found = ~self._bad[_ROW]
         for column in columns:
             if column != "dx":
@@ -298,7 +300,7 @@ class _Facts:
         return found
 
     def reasons(self) -> pa.Array:
-        """For each row the columns that cannot be used."""
+        """Return for each row the reason that names the columns which cannot be used."""
         asked = {name: bad for name, bad in self._bad.items() if bad.any()}
         if not asked:
             return pa.nulls(self.rows, pa.string())
@@ -308,11 +310,11 @@ class _Facts:
             ", ".join(name for bit, name in enumerate(asked) if int(found) >> bit & 1) or None
             for found in sets.tolist()
         ]
-        said = [None if text is None else f"cannot be used: {text}" for text in texts]
+        said = [None if text is None else f"unusable_value:{text}" for text in texts]
         return from_list(said, pa.string()).take(from_numpy(place.astype(np.int32)))
 
     def meets(self, conditions: Iterable[Condition]) -> np.ndarray:
-        """In which rows all of some conditions hold."""
+        """Return in which rows all of some conditions hold."""
         met = np.full(self.rows, True)
         for condition in conditions:
             if isinstance(condition.value, str):
@@ -322,7 +324,7 @@ class _Facts:
         return met
 
     def _column(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """A column as numbers, NaN for missing ones, and in which rows it cannot be used."""
+        """Return a column as numbers, NaN for missing ones, and in which rows it cannot be used."""
         if name not in self._read:
             if name in READERS:
                 values, bad = filled(one_chunk(self._cases[name]), np.nan), marked(self._marks, name)
@@ -339,7 +341,7 @@ class _Facts:
         return self._read[name]
 
     def _number(self, measure: str) -> np.ndarray:
-        """A number of each case, NaN where it is missing."""
+        """Return a number of each case, NaN where it is missing."""
         if measure == "cci":
             return self._cci
         values = [self._column(name)[0] for name in NUMBERS[measure]]
@@ -371,7 +373,7 @@ class _Facts:
         return found
 
     def _among(self, measure: str, operator: str, name: str) -> np.ndarray:
-        """In which rows some diagnosis of a kind is in a list, or with ``not in`` none is."""
+        """Return in which rows some diagnosis of a kind is in a list, or with ``not in`` none is."""
         codes, members = self._dx, self._lists[name]
         hits = codes.among(members) if isinstance(members, frozenset) else codes.which(_beginning(members))
         if measure == "principal_dx":
@@ -408,7 +410,7 @@ class _Facts:
 def _places(
     names: list[str], columns: Mapping[str, str], chosen: Sequence[AuxiliaryCatalogue]
 ) -> dict[str, tuple[str, ...]]:
-    """The names in a table that hold each column that is needed, and ``unreadable``."""
+    """Return the names in a table that hold each column that is needed, and ``unreadable``."""
     known = (*case_schema().names, *PLAIN_COLUMNS)
     for column, name in columns.items():
         if column not in known:

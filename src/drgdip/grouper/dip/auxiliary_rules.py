@@ -1,4 +1,4 @@
-"""Rules of auxiliary types (辅助分型): what is in them, and loading them strictly from data."""
+"""Rules of auxiliary types (辅助分型): their parts, and loading them strictly from data."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from drgdip._once import once
-from drgdip.data import ROOT, SchemeInfo, check_digest, index_of, info_of
+from drgdip.data import ROOT, SchemeInfo, check_digest, info_of
 from drgdip.errors import SchemeError, UnknownNameError
 from drgdip.grouper.dip.load import prefixes_of
 from drgdip.grouper.facts import OPERATORS
-from drgdip.grouper.loading import check_counts, check_head, folder_of, is_path
+from drgdip.grouper.loading import check_counts, check_head, entry_of, folder_of, is_path
 from drgdip.grouper.tables import AUXILIARY, read_folder, read_toml
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class AuxiliaryCatalogue:
     id, name
         Its id, and its name in the field.
     conditions
-        What must hold of a case for it to have any type.
+        Conditions that every case with a type must meet.
     types
         The types in the order in which they are tried.
     bands
@@ -136,7 +136,7 @@ class AuxiliaryRules:
     catalogues
         The catalogues by id, in order.
     notes
-        What the source says that matters when reading results.
+        Remarks of the source that matter when reading results.
     folder
         Where the rules were read from.
     """
@@ -168,7 +168,7 @@ _COUNTS: dict[str, Callable[[AuxiliaryRules], int]] = {
 
 
 def load_auxiliary(rules: str | os.PathLike[str] | AuxiliaryRules, **parameters: float) -> AuxiliaryRules:
-    """The rules of auxiliary types by their id, or from a folder.
+    """Load the rules of auxiliary types by their id, or from a folder.
 
     Parameters
     ----------
@@ -211,11 +211,7 @@ def load_auxiliary(rules: str | os.PathLike[str] | AuxiliaryRules, **parameters:
 
 @once
 def _load_packaged(name: str) -> AuxiliaryRules:
-    index = index_of("auxiliary")
-    if name not in index:
-        hint = f"There are {', '.join(index)}; a folder of your own is named by a path, such as ./{name}"
-        raise UnknownNameError("set of auxiliary types", name, index, hint=hint)
-    return _load_folder(ROOT / "auxiliary" / name, index[name])
+    return _load_folder(ROOT / "auxiliary" / name, entry_of("auxiliary", name))
 
 
 def _load_folder(
@@ -282,7 +278,7 @@ def _catalogues(
 
 
 def _bands(table: Table) -> dict[str, str]:
-    """The measure whose bands each catalogue has, "" for one that has types."""
+    """Return the measure whose bands each catalogue has, "" for one that has types."""
     for index, (catalogue, _, measure) in enumerate(table.rows):
         if set(" |") & set(catalogue):
             what = f"the id {catalogue!r} holds a blank or |"
@@ -294,7 +290,7 @@ def _bands(table: Table) -> dict[str, str]:
 
 
 def _labels(table: Table, bands: Mapping[str, str], parameters: Mapping[str, float]) -> dict[tuple[str, str], str]:
-    """The names of the types by catalogue and by the name in the table."""
+    """Return the names of the types by catalogue and by the name in the table."""
     labels: dict[tuple[str, str], str] = {}
     for index, (catalogue, name, _) in enumerate(table.rows):
         if bands.get(catalogue, _EVERY):
@@ -309,7 +305,7 @@ def _labels(table: Table, bands: Mapping[str, str], parameters: Mapping[str, flo
 
 
 def _label(table: Table, index: int, text: str, parameters: Mapping[str, float]) -> str:
-    """The name of a type, with the numbers of the parameters that it names in braces."""
+    """Return the name of a type, with the numbers of the parameters that it names in braces."""
     label = text
     for name, value in parameters.items():
         label = label.replace(f"{{{name}}}", f"{value:g}")
@@ -325,7 +321,7 @@ def _conditions(
     parameters: Mapping[str, float],
     lists: Mapping[str, tuple[str, ...]],
 ) -> dict[tuple[str, str], tuple[Condition, ...]]:
-    """The conditions of each type, and under `_EVERY` those of each catalogue."""
+    """Return the conditions of each type, and under `_EVERY` those of each catalogue."""
     found: dict[tuple[str, str], tuple[Condition, ...]] = defaultdict(tuple)
     for index, (catalogue, name, measure, operator, value) in enumerate(table.rows):
         if (catalogue, name) not in known:

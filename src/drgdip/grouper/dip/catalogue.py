@@ -7,8 +7,9 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from drgdip._listing import Listing
 from drgdip._once import once
-from drgdip.data import SchemeInfo, index_of
+from drgdip.data import LISTED, SchemeInfo, index_of
 from drgdip.errors import SchemeError, UnknownNameError
 from drgdip.grouper.dip.load import asks_for_too_much, by_stages, load_folder, load_packaged, means_of
 from drgdip.grouper.dip.model import CatalogueTables, Matching
@@ -66,7 +67,7 @@ class Catalogue(CatalogueTables):
         published: str = "",
         like: str | Catalogue = "nhsa-dip-3.0",
     ) -> Self:
-        """A catalogue from a workbook in the layout of DIP 3.0 (国家医保局《按病种分值（DIP）付费3.0版分组方案》).
+        """Read a catalogue from a workbook in the layout of DIP 3.0 (国家医保局《按病种分值（DIP）付费3.0版分组方案》).
 
         Needs the extra ``excel``.
 
@@ -212,23 +213,23 @@ def _packaged(catalogue_id: str) -> Catalogue:
     return Catalogue.of(load_packaged(catalogue_id))
 
 
-def list_catalogues() -> list[SchemeInfo]:
-    """The DIP catalogues in the package, in order of id.
+def list_catalogues() -> Listing[SchemeInfo]:
+    """List the DIP catalogues in the package, in order of id.
 
     Returns
     -------
-    One `drgdip.SchemeInfo` a catalogue, read from ``data/index.toml`` without loading it.
+    A `Listing` with a `drgdip.SchemeInfo` a catalogue, read from ``data/index.toml`` without loading it.
 
     Examples
     --------
     >>> [info.id for info in list_catalogues()][-3:]
     ['nhsa-dip-1.0', 'nhsa-dip-2.0', 'nhsa-dip-3.0']
     """
-    return list(index_of("catalogue").values())
+    return Listing(list(index_of("catalogue").values()), LISTED)
 
 
 def load_catalogue(catalogue: str | os.PathLike[str] | Catalogue, **matching: Any) -> Catalogue:
-    """A DIP catalogue by its id, or from a folder.
+    """Load a DIP catalogue by its id, or from a folder.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ __all__ = ["encode_cases", "group_encoded"]
 
 
 def encode_cases(cases: pa.Table, catalogue: CatalogueTables) -> Encoded:
-    """Numbers for the codes of cases (`drgdip.cases.table.to_cases`), and the values that the catalogue reads."""
+    """Return numbers for the codes of cases (`drgdip.cases.table.to_cases`), and the values that grouping reads."""
     compiled = compile_catalogue(catalogue)
     cases = with_newborn_weight(cases, catalogue.matching.newborn_weight)
     if catalogue.matching.reads_cost:
@@ -99,7 +99,7 @@ def group_encoded(encoded: Encoded, catalogue: CatalogueTables) -> dict[str, pa.
 
 
 def _costs(encoded: Encoded, catalogue: CatalogueTables) -> np.ndarray:
-    """Total costs in fen, NaN for none; no values where nobody asks."""
+    """Return total costs in fen, NaN for none; no values where nobody asks."""
     rows = encoded.rows if catalogue.matching.reads_cost else 0
     return encoded.values.get("total_cost", np.full(rows, np.nan))
 
@@ -107,7 +107,7 @@ def _costs(encoded: Encoded, catalogue: CatalogueTables) -> np.ndarray:
 def _conditions(
     encoded: Encoded, compiled: Compiled, principal_bits: np.ndarray, others_bits: np.ndarray
 ) -> np.ndarray:
-    """The answers to all conditions of each case, as bits."""
+    """Return the answers to all conditions of each case, as bits."""
     answers = np.zeros(encoded.rows, dtype=np.uint64)
     for bit, rule in enumerate(compiled.conditions):
         holds = _holds(rule, encoded, compiled, principal_bits, others_bits)
@@ -118,7 +118,7 @@ def _conditions(
 def _holds(
     rule: Rule, encoded: Encoded, compiled: Compiled, principal_bits: np.ndarray, others_bits: np.ndarray
 ) -> np.ndarray:
-    """`drgdip.grouper.facts.holds` over columns, for what a condition of a group may ask."""
+    """Return `drgdip.grouper.facts.holds` over columns, for what a condition of a group may ask."""
 
     def each(part: Rule) -> np.ndarray:
         return _holds(part, encoded, compiled, principal_bits, others_bits)

@@ -23,7 +23,7 @@ from drgdip.grouper.grammar import ALWAYS
 from drgdip.grouper.numbering import numbering
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from drgdip.grouper.dip.model import CatalogueTables, Group, Term
     from drgdip.grouper.grammar import Rule
@@ -66,16 +66,16 @@ class PrefixNumbering:
         return self.unknown + 1
 
     def table(self) -> tuple[pa.Array, pa.Array, np.ndarray]:
-        """The diagnoses that are known, as texts and as large texts, and their numbers."""
+        """Return the diagnoses that are known, as texts and as large texts, and their numbers."""
         return self._arrays
 
     def beginning(self, prefix: str) -> list[int]:
-        """The numbers of prefixes and whole codes that begin so."""
+        """Return the numbers of prefixes and whole codes that begin so."""
         bounds = [bisect_left(self.codes, sign + prefix + end) for sign in ("", _WHOLE) for end in ("", LAST)]
         return [self.first + place for place in (*range(*bounds[:2]), *range(*bounds[2:]))]
 
     def look(self, codes: Sequence[str]) -> list[int]:
-        """The numbers of diagnoses that the table has not; it has them from now on."""
+        """Return the numbers of diagnoses that the table has not; it has them from now on."""
         numbers = [self._number(code) for code in codes]
         with _remembering:
             if len(self._known) + len(codes) <= _MOST_KNOWN:
@@ -178,7 +178,7 @@ def _procedure_numbers(catalogue: CatalogueTables, rows: Iterable[Group]) -> Num
 
 
 def _numbers_of(term: Term, procs: Numbers) -> list[int]:
-    """The numbers of the procedures that a term names."""
+    """Return the numbers of the procedures that a term names."""
     if not isinstance(procs, PrefixNumbering):
         return [procs.number_of[code] for code in term.codes]
     whole = [procs.number_of[_WHOLE + code] for code in term.codes if code not in term.short]
@@ -202,7 +202,7 @@ def _bits(
     prefixes: list[tuple[tuple[str, ...], int]],
     sets: dict[str, tuple[frozenset[str], int]],
 ) -> np.ndarray:
-    """By number of a diagnosis, a bit for each tuple of prefixes and each set that it belongs to."""
+    """Return by number of a diagnosis a bit for each tuple of prefixes and each set that it belongs to."""
     words = np.zeros(len(texts), dtype=np.uint64)
     for number, text in enumerate(texts):
         word = sum(1 << bit for asked, bit in prefixes if _begins(text, asked))
@@ -214,56 +214,89 @@ def _bits(
 def _candidates(
     catalogue: CatalogueTables, rows: tuple[Group, ...], texts: list[str | None], procs: Numbers
 ) -> dict[str, Any]:
-    """By number of a diagnosis, the rows that it leaves, in the order in which they are preferred."""
-    matching = catalogue.matching
-    stages = {stage: place for place, stage in enumerate(matching.stages)}
-    dynamic = [name for name in matching.prefer if name in kernels.DYNAMIC]
-    static = [name for name in matching.prefer if name not in kernels.DYNAMIC]
-    measures = {name: [_static(name, group, catalogue) for group in catalogue.groups] for name in static}
-    cand, measured, cand_first, cand_care = [], [], [0], []
-    own, mixed = [], []
-    care_by_dx: dict[str, list[int]] = {}
-    for number, row in enumerate(rows[len(catalogue.groups) :], start=len(catalogue.groups)):
-        for prefix in row.dx or ("",):
-            care_by_dx.setdefault(prefix, []).append(number)
+    """Return by number of a diagnosis the rows that it leaves, in the order in which they are preferred."""
+    ranking = _Ranking.of(catalogue)
+    care_by_dx = _care_by_dx(catalogue, rows)
+    cand: list[int] = []
+    measured: list[list[float]] = []
+    cand_first, cand_care, own, mixed = [0], [], [], []
     for text in texts:
         plain = (text or "").removeprefix(_WHOLE)
         cuts = [plain[:length] for length in range(len(plain) + 1)]
-        found = {group.order: group for cut in cuts for group in catalogue.by_dx.get(cut, ())}
-        ranked = []
-        for group in found.values():
-            length = closeness(group, plain)
-            values = [length if name == "longest_dx" else measures[name][group.order] for name in static]
-            ahead = [] if dynamic and group.kind != "mixed" else [-value for value in values]
-            key = [-length] if group.kind == "mixed" else ahead
-            ranked.append((stages[group.kind], key, group.order, values))
-        ranked.sort(key=lambda item: item[:3])
-        cand += [order for _, _, order, _ in ranked]
-        measured += [values for *_, values in ranked]
+        found = {group.order: group for cut in cuts for group in catalogue.by_dx.get(cut, ())}.values()
+        for order, values in ranking.ranked(found, plain):
+            cand.append(order)
+            measured.append(values)
         cand_care.append(len(cand))
         care = sorted({number for cut in cuts for number in care_by_dx.get(cut, ())})
         cand += care
-        measured += [[0.0] * len(static)] * len(care)
+        measured += [[0.0] * len(ranking.static)] * len(care)
         cand_first.append(len(cand))
-        told = [group for group in found.values() if group.dx and group.anywhere != "dx"]
+        told = [group for group in found if group.dx and group.anywhere != "dx"]
         own.append(bool(told))
         mixed.append(sum({1 << TREATMENTS.index(group.treatment) for group in told if group.kind == "mixed"}))
-    places = {name: kernels.STATIC + place for place, name in enumerate(static)}
-    places |= {name: place for place, name in enumerate(kernels.DYNAMIC)}
     return {
         "cand_first": np.array(cand_first, dtype=np.int32),
         "cand_care": np.array(cand_care, dtype=np.int32),
         "cand": np.array(cand, dtype=np.int32),
         "cand_sign": np.array([_sign(group, procs) for group in rows], dtype=np.uint64)[cand],
-        "cand_measure": np.array(measured, dtype=np.float64).reshape(len(cand), len(static)).T.copy(),
-        "measures": np.array([places[name] for name in matching.prefer] if dynamic else [], dtype=np.int64),
+        "cand_measure": np.array(measured, dtype=np.float64).reshape(len(cand), len(ranking.static)).T.copy(),
+        "measures": np.array(ranking.numbers, dtype=np.int64),
         "dx_own": np.array(own, dtype=bool),
         "dx_mixed": np.array(mixed, dtype=np.int64),
     }
 
 
+def _care_by_dx(catalogue: CatalogueTables, rows: tuple[Group, ...]) -> dict[str, list[int]]:
+    """Return the rows of the list of primary-care groups by prefix of the diagnosis."""
+    found: dict[str, list[int]] = {}
+    for number, row in enumerate(rows[len(catalogue.groups) :], start=len(catalogue.groups)):
+        for prefix in row.dx or ("",):
+            found.setdefault(prefix, []).append(number)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranking:
+    """The order in which groups of one diagnosis are preferred, as far as it does not depend on the case.
+
+    ``static`` are the preferences that do not, ``measures`` their values by group; ``numbers`` are all preferences for
+    the kernel, none where the order of candidates says it all.
+    """
+
+    stages: dict[str, int]
+    static: list[str]
+    measures: dict[str, list[float]]
+    numbers: list[int]
+
+    @classmethod
+    def of(cls, catalogue: CatalogueTables) -> _Ranking:
+        prefer = catalogue.matching.prefer
+        static = [name for name in prefer if name not in kernels.DYNAMIC]
+        places = {name: kernels.STATIC + place for place, name in enumerate(static)}
+        places |= {name: place for place, name in enumerate(kernels.DYNAMIC)}
+        return cls(
+            stages={stage: place for place, stage in enumerate(catalogue.matching.stages)},
+            static=static,
+            measures={name: [_static(name, group, catalogue) for group in catalogue.groups] for name in static},
+            numbers=[places[name] for name in prefer] if len(static) < len(prefer) else [],
+        )
+
+    def ranked(self, groups: Iterable[Group], dx: str) -> Iterator[tuple[int, list[float]]]:
+        """Yield the groups of a diagnosis by their order in the catalogue, each with its measures."""
+        found = []
+        for group in groups:
+            length = closeness(group, dx)
+            values = [length if name == "longest_dx" else self.measures[name][group.order] for name in self.static]
+            ahead = [] if self.numbers and group.kind != "mixed" else [-value for value in values]
+            key = [-length] if group.kind == "mixed" else ahead
+            found.append((self.stages[group.kind], key, group.order, values))
+        found.sort(key=lambda item: item[:3])
+        return ((order, values) for _, _, order, values in found)
+
+
 def _sign(group: Group, procs: Numbers) -> int:
-    """The sign of a row (`drgdip.grouper.dip.kernels`)."""
+    """Return the sign of a row (`drgdip.grouper.dip.kernels`)."""
     if group.treatment:
         return 1 << kernels.TREATMENT_BIT + TREATMENTS.index(group.treatment)
     if group.procedures == ():
@@ -327,13 +360,13 @@ def _rows(
 
 
 def _tiers(catalogue: CatalogueTables) -> list[str]:
-    """Every tier in order; none is the first."""
+    """Return every tier in order; none is the first."""
     named = {group.tier for group in catalogue.groups} | {tier for _, tier in catalogue.types.values()}
     return sorted({"", catalogue.matching.untiered, *named})
 
 
 def _procedures(catalogue: CatalogueTables, procs: Numbers, allowed: dict[tuple[str, ...], int]) -> dict[str, Any]:
-    """By number of a procedure: type, tier, whether it is dropped, and what it is as the principal one."""
+    """Return by number of a procedure its type and tier, whether it is dropped, and its role as the principal one."""
     matching = catalogue.matching
     tiers = _tiers(catalogue)
     size = procs.size

@@ -1,4 +1,4 @@
-"""What changed between two DIP catalogues, in their tables."""
+"""Changes between the tables of two DIP catalogues."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["Asks", "asks_of", "catalogue_changes", "moves"]
 
 
 class Asks(NamedTuple):
-    """What a group asks for: two groups that ask for the same have equal ones.
+    """The demands of a group: two groups that ask for the same have equal ones.
 
     The fields are words of `drgdip.grouper.changes.CHANGES`.
     """
@@ -38,10 +38,10 @@ class Asks(NamedTuple):
 
 
 def asks_of(before: CatalogueTables, after: CatalogueTables) -> Callable[[Group], Asks]:
-    """A function that says what a group of either catalogue asks for, as far as both tell it apart.
+    """Return a function that says what a group of either catalogue asks for, as far as both tell it apart.
 
-    Where one takes procedures in any order, the principal and the related ones are one list; which one stands first
-    counts only where both look at it.
+    If either catalogue ignores the order of procedures, principal and related ones are one list. The first procedure
+    matters only if both prefer by it.
     """
     matchings = before.matching, after.matching
     principal = all(matching.procedures == "principal" for matching in matchings)
@@ -67,7 +67,7 @@ def asks_of(before: CatalogueTables, after: CatalogueTables) -> Callable[[Group]
 
 
 def _counted(terms: Iterable[Term]) -> frozenset[tuple[frozenset[str], int]]:
-    """Terms in no order, nor their codes: how often each is asked for."""
+    """Return terms in no order, nor their codes: how often each is asked for."""
     counts: Counter[frozenset[str]] = Counter()
     for term in terms:
         counts[frozenset(term.codes)] += term.times
@@ -75,7 +75,7 @@ def _counted(terms: Iterable[Term]) -> frozenset[tuple[frozenset[str], int]]:
 
 
 def catalogue_changes(before: CatalogueTables, after: CatalogueTables) -> Iterator[Change]:
-    """Every change from one catalogue to another (`drgdip.diff_schemes`)."""
+    """Yield every change from one catalogue to another (`drgdip.diff_schemes`)."""
     yield from option_changes("matching", before.matching, after.matching)
     asks = asks_of(before, after)
     yield from _groups("groups", before.groups, after.groups, asks)
@@ -116,7 +116,7 @@ def _groups(
 
 
 def _pairs(old: Mapping[str, Asks], new: Mapping[str, Asks]) -> dict[str, str]:
-    """The id that a group had, by the id that it has.
+    """Return the id that a group had, by the id that it has.
 
     A group is the one that asks for the same, of several the one with its id; of those left, the one with its id.
     """
@@ -135,7 +135,7 @@ def _pairs(old: Mapping[str, Asks], new: Mapping[str, Asks]) -> dict[str, str]:
 
 
 def _traits(group: Group, asked: Asks) -> dict[str, tuple[Any, str | None]]:
-    """What may change of a group, by the word for it: the value that is compared, and its text."""
+    """Return the traits of a group that may change, by the word for the change: the compared value and its text."""
     texts = group.asks
     return {
         "id": (group.code, group.code),
@@ -148,7 +148,7 @@ def _traits(group: Group, asked: Asks) -> dict[str, tuple[Any, str | None]]:
 
 
 def _excluded(catalogue: CatalogueTables) -> dict[str, set[str]]:
-    """The procedures that are no principal ones, by what they count as, and beside which diagnoses they do not."""
+    """Return the procedures that are no principal ones, by the rule that they fall under."""
     excluded = catalogue.excluded_procs.items()
     return _by_name(
         (code, f"{kind} unless {'|'.join(sorted(beside))}" if beside else kind) for code, (kind, beside) in excluded
@@ -156,7 +156,7 @@ def _excluded(catalogue: CatalogueTables) -> dict[str, set[str]]:
 
 
 def _types(catalogue: CatalogueTables) -> dict[str, set[str]]:
-    """The procedures by type and tier."""
+    """Return the procedures by type and tier."""
     return _by_name((code, " ".join(filter(None, typed))) for code, typed in catalogue.types.items())
 
 

@@ -21,7 +21,7 @@ __all__ = [
 
 # How a procedure of the exclusion list is taken when it is the principal one.
 CONSERVATIVE, NOT_PRINCIPAL = 1, 2
-#: What becomes of a case whose principal procedure may not be one: the option ``not_principal`` of ``[matching]``.
+#: How a case is taken whose principal procedure may not be one: the option ``not_principal`` of ``[matching]``.
 NOT_PRINCIPAL_RULES = ("excluded", "conservative", "next")
 REFUSED, AS_CONSERVATIVE, _NEXT = range(len(NOT_PRINCIPAL_RULES))
 # Treatments by number, the gravest first, in the order of `drgdip.grouper.dip.model.TREATMENTS`.

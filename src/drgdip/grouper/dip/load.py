@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections import defaultdict
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from drgdip._once import once
 from drgdip._text import normalise_code
@@ -66,7 +66,7 @@ def load_folder(folder: Path, expected: SchemeInfo | None = None) -> CatalogueTa
 def catalogue_of(
     path: Path, head: Mapping[str, Any], tables: Mapping[str, Table], *, sha256: str, folder: Path
 ) -> CatalogueTables:
-    """A catalogue from its head, which errors call ``path``, and its tables as read."""
+    """Return a catalogue from its head, which errors call ``path``, and its tables as read."""
     check_head(path, head, "matching")
     statistics = tables.get("statistics.csv")
     matching = matching_of(path, head["matching"], statistics)
@@ -94,7 +94,7 @@ def catalogue_of(
 
 
 def by_stages(groups: tuple[Group, ...], matching: Matching) -> dict[str, Any]:
-    """What of a catalogue is about the groups of its stages: ``by_dx``, ``lengths``, ``variables``."""
+    """Return the fields that depend on the stages: ``by_dx``, ``lengths``, ``variables``."""
     staged = [group for group in groups if group.kind in matching.stages]
     by_dx: dict[str, list[Group]] = defaultdict(list)
     for group in staged:
@@ -108,7 +108,7 @@ def by_stages(groups: tuple[Group, ...], matching: Matching) -> dict[str, Any]:
 
 
 def means_of(table: Table | None, matching: Matching, groups: Iterable[Group]) -> Mapping[str, int]:
-    """Mean costs in fen (四舍五入), if the preferences ask for them."""
+    """Return mean costs in fen (四舍五入), if the preferences ask for them."""
     if table is None or not matching.reads_cost:
         return _EMPTY
     known = {group.code for group in groups}
@@ -131,7 +131,7 @@ def _codes(table: Table | None) -> frozenset[str]:
 
 
 def prefixes_of(table: Table, index: int, text: str) -> tuple[str, ...]:
-    """Prefixes of diagnoses: ``|`` separates, ``A15-A16`` is a range of categories, ``*`` any (no prefix)."""
+    """Return prefixes of diagnoses: ``|`` separates, ``A15-A16`` is a range of categories, ``*`` any (no prefix)."""
     if text in {"", "*"}:
         return ()
     prefixes = []
@@ -154,7 +154,7 @@ def prefixes_of(table: Table, index: int, text: str) -> tuple[str, ...]:
 
 
 def _terms(table: Table, index: int, text: str) -> tuple[Term, ...]:
-    """Terms joined by ``+``; one that stands twice must occur twice."""
+    """Return terms joined by ``+``; one that stands twice must occur twice."""
     if not text:
         return ()
     terms = [tuple([normalise_code(code) for code in part.split("|")]) for part in text.split("+")]
@@ -168,12 +168,12 @@ def _short(codes: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _ranged(prefixes: tuple[str, ...], text: str) -> frozenset[str]:
-    """The prefixes that stand in the text by a range alone."""
+    """Return the prefixes that stand in the text by a range alone."""
     return frozenset(prefixes).difference(map(normalise_code, text.split("|"))) if "-" in text else frozenset()
 
 
 def _shared(terms: tuple[Term, ...]) -> tuple[Term, ...]:
-    """What terms ask for together, where one procedure could do for two of them.
+    """Return the extra terms that stop one procedure from satisfying two terms.
 
     Each can have procedures of its own if, and only if, for any of them together as many are there as they ask for
     (Hall's theorem); it is enough to look at those that hang together.
@@ -189,7 +189,7 @@ def _shared(terms: tuple[Term, ...]) -> tuple[Term, ...]:
 
 
 def _meet(one: Term, other: Term) -> bool:
-    """Whether both name some procedure, perhaps by a short code."""
+    """Return whether both name some procedure, perhaps by a short code."""
     return any(code in one.codes or code.startswith(one.short) for code in other.codes) or any(
         code.startswith(other.short) for code in one.codes
     )
@@ -201,77 +201,131 @@ def _together(terms: list[Term]) -> Term:
     return Term(tuple(codes), sum(term.times for term in terms), tuple(short))
 
 
+class _Row(NamedTuple):
+    """A row of ``groups.csv`` as it is written."""
+
+    group: str
+    kind: str
+    dx: str
+    procedures: str
+    related: str
+    other_dx: str
+    anywhere: str
+    condition: str
+    treatment: str
+    tier: str
+    score: str
+    primary_care: str
+    origin: str
+    name: str
+    note: str
+
+
 def _groups(table: Table, matching: Matching, sets: Mapping[str, frozenset[str]]) -> tuple[Group, ...]:
-    groups = []
-    seen: dict[tuple[Any, ...], str] = {}
-    rules: dict[str, Rule] = {"": ALWAYS}
-    terms: dict[str, tuple[Term, ...]] = {}  # texts come again and again
-    prefixes: dict[str, tuple[str, ...]] = {}
-    for index, row in enumerate(table.rows):
-        code, kind, dx, procedures, related, other_dx, anywhere, condition, treatment, tier, score, primary, _, name = (
-            row[:14]
-        )
-        if kind not in matching.stages or kind == EXCLUDED:
-            what = f"kind {kind!r} of {code} is no stage of [matching]"
-            raise table.error("unknown_value", index, what, f"The stages are {', '.join(matching.stages)}")
-        for column, value, known in (
-            ("anywhere", anywhere, _ANYWHERE),
-            ("primary_care", primary, _FLAGS),
-            ("treatment", treatment, TREATMENTS if kind == "mixed" else ("",)),
-        ):
-            if value not in known:
-                what = f"{column} {value!r} of {code}"
-                raise table.error(
-                    "unknown_value", index, what, f"Give one of {', '.join(v or 'nothing' for v in known)}"
-                )
-        if score and not _is_number(score):
-            raise table.error("bad_number", index, f"score {score!r} of {code} is no number", "Write it as 12.5")
-        if condition not in rules:
-            rules[condition] = _rule(table, index, code, condition, sets)
-        if procedures not in terms:
-            terms[procedures] = _terms(table, index, procedures)
-        if dx not in prefixes:
-            prefixes[dx] = prefixes_of(table, index, dx)
-        asked = None if procedures == "*" else terms[procedures]
-        others = _terms(table, index, related)
+    reader = _Reader(table, matching, sets)
+    return tuple([reader.group(index, _Row._make(row)) for index, row in enumerate(table.rows)])
+
+
+class _Reader:
+    """Reads rows of groups. Equal cells come again and again: each is read once."""
+
+    def __init__(self, table: Table, matching: Matching, sets: Mapping[str, frozenset[str]]) -> None:
+        self.table, self.matching, self.sets = table, matching, sets
+        self.rules: dict[str, Rule] = {"": ALWAYS}
+        self.terms: dict[str, tuple[Term, ...]] = {}
+        self.prefixes: dict[str, tuple[str, ...]] = {}
+        self.seen: dict[tuple[Any, ...], str] = {}
+
+    def group(self, index: int, row: _Row) -> Group:
+        """Return the group of a row, checked alone and against the rows before it."""
+        self._check_words(index, row)
+        rule, terms, dx = self._rule(index, row), self._terms(index, row.procedures), self._prefixes(index, row.dx)
+        asked = None if row.procedures == "*" else terms
+        others = _terms(self.table, index, row.related)
         if len(asked or ()) + len(others) > MOST_TERMS:
-            what = f"{code} asks for more than {MOST_TERMS} different procedures"
-            raise table.error("bad_value", index, what, "Ask for those that tell the group from others")
+            what = f"{row.group} asks for more than {MOST_TERMS} different procedures"
+            raise self.table.error("bad_value", index, what, "Ask for those that tell the group from others")
         group = Group(
-            code=code,
-            name=name,
-            kind=kind,
+            code=row.group,
+            name=row.name,
+            kind=row.kind,
             order=index,
-            dx=prefixes[dx],
-            ranged=_ranged(prefixes[dx], dx),
+            dx=dx,
+            ranged=_ranged(dx, row.dx),
             procedures=asked,
             related=others,
             shared=(_shared(others), _shared((*(asked or ()), *others))),
-            other_dx=prefixes_of(table, index, other_dx),
-            anywhere=anywhere,
-            condition=rules[condition],
-            treatment=treatment,
-            tier=tier,
-            score=score,
-            primary_care=kind == "primary-care" or _FLAGS[primary],
-            dx_text=dx,
+            other_dx=prefixes_of(self.table, index, row.other_dx),
+            anywhere=row.anywhere,
+            condition=rule,
+            treatment=row.treatment,
+            tier=row.tier,
+            score=row.score,
+            primary_care=row.kind == "primary-care" or _FLAGS[row.primary_care],
+            dx_text=row.dx,
         )
-        if asks_for_too_much(group, matching):
-            what = f"{code} asks for more than one principal procedure"
+        if asks_for_too_much(group, self.matching):
+            what = f"{row.group} asks for more than one principal procedure"
             fix = "Put the others in related, or let anywhere say procedures"
-            raise table.error("bad_value", index, what, fix)
-        key = (kind, dx, _unordered(asked), _unordered(group.related), other_dx, condition, treatment, tier, anywhere)
-        first_term = asked[0] if asked else None  # the order matters where the first is the principal one
-        if (*key, first_term) in seen:
-            what = f"{code} asks for the same as {seen[*key, first_term]}"
-            raise table.error("duplicate", index, what, "Keep one of the two rows")
-        seen[*key, first_term] = code
-        groups.append(group)
-    return tuple(groups)
+            raise self.table.error("bad_value", index, what, fix)
+        self._check_distinct(index, row, group)
+        return group
+
+    def _check_words(self, index: int, row: _Row) -> None:
+        """Refuse a cell that holds none of the words of its column, and a score that is no number."""
+        if row.kind not in self.matching.stages or row.kind == EXCLUDED:
+            what = f"kind {row.kind!r} of {row.group} is no stage of [matching]"
+            fix = f"The stages are {', '.join(self.matching.stages)}"
+            raise self.table.error("unknown_value", index, what, fix)
+        for column, value, known in (
+            ("anywhere", row.anywhere, _ANYWHERE),
+            ("primary_care", row.primary_care, _FLAGS),
+            ("treatment", row.treatment, TREATMENTS if row.kind == "mixed" else ("",)),
+        ):
+            if value not in known:
+                fix = f"Give one of {', '.join(v or 'nothing' for v in known)}"
+                raise self.table.error("unknown_value", index, f"{column} {value!r} of {row.group}", fix)
+        if row.score and not _is_number(row.score):
+            what = f"score {row.score!r} of {row.group} is no number"
+            raise self.table.error("bad_number", index, what, "Write it as 12.5")
+
+    def _rule(self, index: int, row: _Row) -> Rule:
+        if row.condition not in self.rules:
+            self.rules[row.condition] = _rule(self.table, index, row.group, row.condition, self.sets)
+        return self.rules[row.condition]
+
+    def _terms(self, index: int, text: str) -> tuple[Term, ...]:
+        if text not in self.terms:
+            self.terms[text] = _terms(self.table, index, text)
+        return self.terms[text]
+
+    def _prefixes(self, index: int, text: str) -> tuple[str, ...]:
+        if text not in self.prefixes:
+            self.prefixes[text] = prefixes_of(self.table, index, text)
+        return self.prefixes[text]
+
+    def _check_distinct(self, index: int, row: _Row, group: Group) -> None:
+        """Refuse a group that asks for the same as one before it."""
+        key = (
+            row.kind,
+            row.dx,
+            _unordered(group.procedures),
+            _unordered(group.related),
+            row.other_dx,
+            row.condition,
+            row.treatment,
+            row.tier,
+            row.anywhere,
+            group.procedures[0] if group.procedures else None,  # it counts where the first is the principal one
+        )
+        if key in self.seen:
+            what = f"{row.group} asks for the same as {self.seen[key]}"
+            raise self.table.error("duplicate", index, what, "Keep one of the two rows")
+        self.seen[key] = row.group
 
 
 def asks_for_too_much(group: Group, matching: Matching) -> bool:
-    """Whether a group asks for more than one principal procedure, which no case has."""
+    """Return whether a group asks for more than one principal procedure, which no case has."""
     return matching.asks_principal(group.anywhere) and sum(term.times for term in group.procedures or ()) > 1
 
 
@@ -309,7 +363,7 @@ def _variables(groups: Iterable[Group]) -> frozenset[str]:
 
 
 def _primary_care(table: Table | None, matching: Matching) -> tuple[Group, ...]:
-    """Rows of the list of primary-care groups, as groups that are matched beside the others."""
+    """Return the list of primary-care groups, as groups that are matched beside the others."""
     if table is None:
         return ()
     rows = [

@@ -1,4 +1,4 @@
-"""What a DIP catalogue (病种目录库) is made of: groups with their terms, options of matching, lists."""
+"""The parts of a DIP catalogue (病种目录库): groups with their terms, options of matching, lists."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class Group:
 
     @property
     def asks(self) -> dict[str, str]:
-        """What is asked for, each part in the notation of ``groups.csv``."""
+        """The parts that a group asks for, each in the notation of ``groups.csv``."""
         diagnoses = [self.dx_text or "*", f"other {'|'.join(self.other_dx)}" if self.other_dx else ""]
         procedures = ["*" if self.procedures is None else "+".join(map(str, self.procedures))]
         procedures.append(f"related {'+'.join(map(str, self.related))}" if self.related else "")
@@ -171,7 +171,7 @@ class Matching:
     procedure_types
         The list in the package that types procedures, "" for none; ``procedure_types.csv`` of the folder goes first.
     interventional
-        What an interventional procedure (介入治疗) counts as: ``surgery`` or ``therapeutic``.
+        The type of an interventional procedure (介入治疗): ``surgery`` or ``therapeutic``.
     untyped
         A procedure without a type: ``count`` makes the case other than conservative; ``ignore`` drops it.
     untiered
@@ -183,8 +183,8 @@ class Matching:
         Where a core or primary-care group would be taken that does not name some surgery procedure of the case:
         ``core`` takes it, ``mixed`` rather a mixed group of surgery, if one fits.
     short_codes
-        What a procedure of four to six characters means in a group: ``whole``, a code like others, or ``prefix``, every
-        procedure that begins so.
+        The meaning of a procedure of four to six characters in a group: ``whole``, a code like others, or ``prefix``,
+        every procedure that begins so.
     newborn_weight
         Which weight XSRTZ is where none is given as such: ``birth`` or ``admission``, "" for neither.
     """
@@ -203,7 +203,7 @@ class Matching:
     newborn_weight: str = ""
 
     def asks_principal(self, anywhere: str) -> bool:
-        """Whether the procedures of a group with this ``anywhere`` are about the principal one."""
+        """Return whether the procedures of a group with this ``anywhere`` are about the principal one."""
         return self.procedures == "principal" and anywhere != "procedures"
 
     @property
@@ -212,14 +212,14 @@ class Matching:
         return NEAREST_MEAN in self.prefer
 
     def without_cost(self) -> Matching:
-        """The same options for a catalogue that has no mean costs yet."""
+        """Return the same options for a catalogue that has no mean costs yet."""
         prefer = tuple(name for name in self.prefer if name != NEAREST_MEAN)
         return dataclasses.replace(self, prefer=prefer or ("order",))
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class CatalogueTables:
-    """What is in a DIP catalogue, immutable: all that the engines read.
+    """The contents of a DIP catalogue, immutable: all that the engines read.
 
     Attributes
     ----------
@@ -243,7 +243,7 @@ class CatalogueTables:
     sets
         Codes by name of set, for conditions.
     notes
-        What the source says that matters when reading results.
+        Remarks of the source that matter when reading results.
     names
         Name by group, for groups that have one.
     by_dx
@@ -300,12 +300,12 @@ class CatalogueTables:
         return self.matching.newborn_weight
 
     def treatment_of(self, procedure: str) -> str | None:
-        """What a procedure counts as, one of `TREATMENTS`; None where it has no type."""
+        """Return the treatment of a procedure, one of `TREATMENTS`; None where it has no type."""
         kind = self.types[procedure][0] if procedure in self.types else None
         return self.matching.interventional if kind == "interventional" else kind
 
     def label(self, group: str | None) -> str:
-        """The name of a group or, where it has none, what it asks for.
+        """Return the name of a group or, where it has none, what it asks for.
 
         Parameters
         ----------
@@ -351,6 +351,6 @@ COUNTS: dict[str, Callable[[CatalogueTables], int]] = {
 
 
 def counts_of(catalogue: CatalogueTables) -> dict[str, int]:
-    """What the tables of a catalogue have, for its [counts]."""
+    """Count what the tables of a catalogue have, for its [counts]."""
     counts = {name: count(catalogue) for name, count in COUNTS.items()}
     return {name: count for name, count in counts.items() if count}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PREFERENCES", "matching_of", "strategies"]
 
-#: What makes one of several groups that match the better one.
+#: Reasons to prefer one of several groups that match.
 PREFERENCES = {
     "most_terms": "more procedures are asked for",
     "longest_dx": "the diagnosis is named more precisely",
@@ -64,8 +64,27 @@ def strategies() -> Mapping[str, Mapping[str, Any]]:
 def matching_of(
     path: Path, options: Mapping[str, Any], statistics: Table | None, before: Mapping[str, Any] = MappingProxyType({})
 ) -> Matching:
-    """Options, checked; under them those of the strategy that they name, under these what there was before."""
+    """Return the options, checked. Below them are those of the strategy that they name, and below these ``before``."""
     defaults = {field.name: field.default for field in dataclasses.fields(Matching)}
+    _check_given(path, options, defaults)
+    values = _layered(options, before, defaults, has_means=statistics is not None)
+    for key, default in defaults.items():
+        if default is dataclasses.MISSING and key not in values:
+            raise SchemeError("missing_key", f"{key!r} is missing in [matching]", file=path, fix="Add it")
+    for key, known in _LISTED.items():
+        values[key] = _listed(path, key, tuple(values[key]), known)
+    if EXCLUDED in values["stages"][1:]:
+        what = f"{EXCLUDED!r} is not the first of the stages in [matching]"
+        raise SchemeError("bad_value", what, file=path, fix="Put it first: what is excluded is not matched")
+    if statistics is None and NEAREST_MEAN in values["prefer"]:
+        what = f"prefer in [matching] has {NEAREST_MEAN}, and no mean costs are there to compare with"
+        fix = f"Add statistics.csv with the means, or leave {NEAREST_MEAN} out"
+        raise SchemeError("missing_file", what, file=path.parent / "statistics.csv", fix=fix)
+    return Matching(**values)
+
+
+def _check_given(path: Path, options: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Refuse an option that is none, or a value of the wrong type or none of its choices."""
     for key, value in options.items():
         if key not in defaults:
             fix = f"The options are {', '.join(defaults)}"
@@ -78,29 +97,27 @@ def matching_of(
         if wanted is not None and value not in wanted:
             what = f"{key} in [matching] is {value!r}"
             raise SchemeError("bad_value", what, file=path, fix=f"Give {' or '.join(filter(None, wanted))}")
+
+
+def _layered(
+    options: Mapping[str, Any], before: Mapping[str, Any], defaults: Mapping[str, Any], *, has_means: bool
+) -> dict[str, Any]:
+    """Return the options over those of their strategy over those before."""
     if "strategy" in options:  # another strategy goes without what the one before set
         was = strategies().get(before.get("strategy", ""), {})
         before = {
             key: value for key, value in before.items() if defaults[key] is dataclasses.MISSING or was.get(key) != value
         }
     named = dict(strategies().get(options.get("strategy", ""), {}))
-    if statistics is None and "prefer" in named:  # a strategy does without mean costs where there are none
+    if not has_means and "prefer" in named:  # a strategy does without mean costs where there are none
         named["prefer"] = tuple(name for name in named["prefer"] if name != NEAREST_MEAN)
-    values = {**before, **named, **options}
-    for key, default in defaults.items():
-        if default is dataclasses.MISSING and key not in values:
-            raise SchemeError("missing_key", f"{key!r} is missing in [matching]", file=path, fix="Add it")
-    for key, known in _LISTED.items():
-        names = values[key] = tuple(values[key])
-        odd = [name for name in names if not isinstance(name, str) or name not in known]
-        if odd or len(set(names)) != len(names) or not names:
-            what = f"{key} in [matching] is {list(names)!r}"
-            raise SchemeError("bad_value", what, file=path, fix=f"Give each once, of {', '.join(known)}")
-    if EXCLUDED in values["stages"][1:]:
-        what = f"{EXCLUDED!r} is not the first of the stages in [matching]"
-        raise SchemeError("bad_value", what, file=path, fix="Put it first: what is excluded is not matched")
-    if statistics is None and NEAREST_MEAN in values["prefer"]:
-        what = f"prefer in [matching] has {NEAREST_MEAN}, and no mean costs are there to compare with"
-        fix = f"Add statistics.csv with the means, or leave {NEAREST_MEAN} out"
-        raise SchemeError("missing_file", what, file=path.parent / "statistics.csv", fix=fix)
-    return Matching(**values)
+    return {**before, **named, **options}
+
+
+def _listed(path: Path, key: str, names: tuple[Any, ...], known: Collection[str]) -> tuple[str, ...]:
+    """Refuse a list of names that is empty, or holds an unknown name or one twice."""
+    odd = [name for name in names if not isinstance(name, str) or name not in known]
+    if odd or len(set(names)) != len(names) or not names:
+        what = f"{key} in [matching] is {list(names)!r}"
+        raise SchemeError("bad_value", what, file=path, fix=f"Give each once, of {', '.join(known)}")
+    return names

@@ -24,7 +24,7 @@ _TYPES = (*TREATMENTS[:4], "interventional")
 
 
 def types_of(own: Table | None, matching: Matching, head: Path) -> Mapping[str, tuple[str, str]]:
-    """Type and tier by procedure: the list in the package, and over it that of the folder."""
+    """Return type and tier by procedure: the list in the package, and over it that of the folder."""
     types: dict[str, tuple[str, str]] = {}
     if matching.procedure_types:
         known = _type_digests()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked", "Situation", "Trial", "closeness", "fits", "group_record", "match", "questions", "situation_of"]
 
-#: The stages whose groups a mixed group of surgery may go before (`drgdip.grouper.dip.catalogue.Matching`).
+#: The stages whose groups a mixed group of surgery may go before (`drgdip.grouper.dip.model.Matching`).
 NAMING = ("core", "primary-care")
 #: Behind every character of a code.
 LAST = "\U0010ffff"
@@ -42,8 +42,8 @@ class Situation(NamedTuple):
     conservative
         Whether the case counts as conservative treatment.
     treatment, tier
-        What the procedures come to, one of `drgdip.grouper.dip.catalogue.TREATMENTS` or None, and the highest tier of
-        those that decided it, "" for none.
+        The treatment of the case, one of `drgdip.grouper.dip.model.TREATMENTS` or None, and the highest tier of the
+        procedures that decided it, "" for none.
     excluded
         Why the exclusion lists refuse the case, None if they do not.
     values
@@ -100,7 +100,7 @@ def group_record(record: Mapping[str, Any], unreadable: frozenset[str], catalogu
 def match(
     record: Mapping[str, Any], unreadable: frozenset[str], catalogue: CatalogueTables, log: list[Trial] | None = None
 ) -> tuple[DipResult, Situation]:
-    """The result of a case that has been read, and how the catalogue sees it; groups tried go into the log."""
+    """Return the result of a case that has been read, and how the catalogue sees it; groups tried go into the log."""
     cost = record.get("total_cost")
     situation = situation_of(record["dx"], record["procs"], values_of(record), catalogue, cost)
     reason = unreadable_reason(unreadable, catalogue.value_columns) if unreadable else None
@@ -137,7 +137,7 @@ def situation_of(
     catalogue: CatalogueTables,
     cost: int | None = None,
 ) -> Situation:
-    """A case as a catalogue sees it: what counts as the principal procedure, and what the procedures come to."""
+    """Return a case as a catalogue sees it, with its principal procedure and its treatment."""
     matching = catalogue.matching
     principal_dx = dx[0] if dx else None
     kept = [code for code in procs if code is None or _counts(code, catalogue)]
@@ -176,7 +176,7 @@ def _counts(code: str, catalogue: CatalogueTables) -> bool:
 def _after_exclusion(
     procs: list[str | None], dx: str | None, catalogue: CatalogueTables
 ) -> tuple[list[str | None], str | None]:
-    """The procedures from the one that may be principal on, and what the exclusion list makes of the case."""
+    """Return the procedures from the one that may be principal on, and the verdict of the exclusion list."""
     for at, code in enumerate(procs):
         treatment, allowed = catalogue.excluded_procs.get(code or "", ("", ()))
         if not treatment or (dx is not None and dx.startswith(allowed)):
@@ -189,7 +189,7 @@ def _after_exclusion(
 
 
 def _treatment(procs: Sequence[str], catalogue: CatalogueTables) -> tuple[str | None, str]:
-    """The first of `TREATMENTS` that a procedure has, and the highest tier of those that have it."""
+    """Return the first of `TREATMENTS` that a procedure has, and the highest tier of those that have it."""
     types, untiered = catalogue.types, catalogue.matching.untiered
     typed = [(catalogue.treatment_of(code), types[code][1] or untiered) for code in procs if code in types]
     for treatment in TREATMENTS:
@@ -200,7 +200,7 @@ def _treatment(procs: Sequence[str], catalogue: CatalogueTables) -> tuple[str | 
 
 
 def _candidates(situation: Situation, catalogue: CatalogueTables) -> list[Group]:
-    """The groups that the principal diagnosis leaves, in the order of the catalogue."""
+    """Return the groups that the principal diagnosis leaves, in the order of the catalogue."""
     dx = situation.dx or ""
     # A short diagnosis, or a group with prefixes of several lengths, would meet more than once.
     found = {group.order: group for length in catalogue.lengths for group in catalogue.by_dx.get(dx[:length], ())}
@@ -214,7 +214,7 @@ def _preferred(
     catalogue: CatalogueTables,
     log: list[Trial] | None,
 ) -> Group | None:
-    """The group of a stage that is taken: of those that fit, the preferred one."""
+    """Return the group of a stage that is taken: of those that fit, the preferred one."""
     fitting = [group for group in by_stage.get(stage, ()) if _tried(group, situation, catalogue, log)]
     if len(fitting) < 2:
         return fitting[0] if fitting else None
@@ -222,7 +222,7 @@ def _preferred(
 
 
 def _leaves_surgery(group: Group, situation: Situation, catalogue: CatalogueTables) -> bool:
-    """Whether a mixed group of surgery goes first, since the group does not name every surgery procedure."""
+    """Return whether a mixed group of surgery goes first, since the group does not name every surgery procedure."""
     if catalogue.matching.unnamed_surgery != "mixed" or situation.treatment != TREATMENTS[0]:
         return False
     surgery = [code for code in situation.procs if catalogue.treatment_of(code) == TREATMENTS[0]]
@@ -254,12 +254,12 @@ def _tried(group: Group, situation: Situation, catalogue: CatalogueTables, log: 
 
 
 def fits(group: Group, situation: Situation, catalogue: CatalogueTables) -> bool:
-    """Whether a case is all that a group asks for."""
+    """Return whether a case is all that a group asks for."""
     return all(asked.holds for asked in questions(group, situation, catalogue))
 
 
 def questions(group: Group, situation: Situation, catalogue: CatalogueTables) -> Iterator[Asked]:
-    """What a group asks for, one condition after the other."""
+    """Yield the conditions of a group, one after the other."""
     all_dx = (situation.dx or "", *situation.other_dx)
     if group.dx:
         anywhere = group.anywhere == "dx"
@@ -306,17 +306,17 @@ class Prefixes(tuple[str, ...]):
 
 
 def _preferences(group: Group, catalogue: CatalogueTables) -> tuple[str, ...]:
-    """The preferences among groups of the stage of this one, one after the other."""
+    """Return the preferences among groups of the stage of this one, one after the other."""
     return ("longest_dx", "order") if group.kind == "mixed" else (*catalogue.matching.prefer, "order")
 
 
 def _standing(group: Group, situation: Situation, catalogue: CatalogueTables) -> tuple[float, ...]:
-    """How a group measures up in its preferences: the greatest is preferred."""
+    """Return how a group measures up in its preferences: the greatest is preferred."""
     return tuple([MEASURES[name](group, situation, catalogue) for name in _preferences(group, catalogue)])
 
 
 def closeness(group: Group, dx: str) -> float:
-    """The characters of the diagnosis that a group names. Mixed groups look ranges up last, behind a letter."""
+    """Return the characters of the diagnosis that a group names. Mixed groups look ranges up last, behind a letter."""
     if group.kind == "mixed" and group.ranged:
         named = [prefix for prefix in group.dx if prefix not in group.ranged]
         return max((len(prefix) for prefix in named if dx.startswith(prefix)), default=0.5)
@@ -328,7 +328,7 @@ def _terms(group: Group) -> tuple[Term, ...]:
 
 
 def _names(term: Term, given: Sequence[str], catalogue: CatalogueTables) -> bool:
-    """Whether a term names one of the procedures."""
+    """Return whether a term names one of the procedures."""
     for code in given:  # without a generator, since it is asked of nearly every candidate
         if code in term.codes:
             return True
@@ -336,14 +336,14 @@ def _names(term: Term, given: Sequence[str], catalogue: CatalogueTables) -> bool
 
 
 def _named(terms: Sequence[Term], given: Sequence[str], catalogue: CatalogueTables) -> tuple[str, ...]:
-    """The procedures that some term names."""
+    """Return the procedures that some term names."""
     named = {code for term in terms for code in term.codes}
     short = _meant_short(terms, catalogue)
     return tuple([code for code in given if code in named or code.startswith(short)])
 
 
 def _meant_short(terms: Sequence[Term], catalogue: CatalogueTables) -> tuple[str, ...]:
-    """The codes of terms that stand for all procedures that begin so."""
+    """Return the codes of terms that stand for all procedures that begin so."""
     return tuple([code for term in terms for code in term.short]) if catalogue.matching.short_codes == "prefix" else ()
 
 
@@ -365,7 +365,7 @@ def _nearest_mean(group: Group, situation: Situation, catalogue: CatalogueTables
 
 
 def _gravity(group: Group, catalogue: CatalogueTables) -> int:
-    """The place in `TREATMENTS` of what a group's procedures come to, behind them all where these have no type."""
+    """Return the place in `TREATMENTS` of a group's procedures, behind all of them if the procedures have no type."""
     if group.procedures == ():
         return TREATMENTS.index("conservative")
     codes = [code for term in _terms(group) for code in term.codes]
@@ -381,7 +381,7 @@ def _typed_codes(catalogue: CatalogueTables) -> list[str]:
     return sorted(catalogue.types)
 
 
-#: How a group measures up in each of `drgdip.grouper.dip.catalogue.PREFERENCES`: more is better.
+#: How a group measures up in each of `drgdip.grouper.dip.options.PREFERENCES`: more is better.
 MEASURES: dict[str, Callable[[Group, Situation, CatalogueTables], float]] = {
     "most_terms": lambda group, *_: group.terms,
     "longest_dx": lambda group, situation, _: closeness(group, situation.dx or ""),

@@ -23,7 +23,7 @@ _TREATMENT_KIND = {"conservative": "medical", "surgery": "surgical"}
 
 
 def templates(catalogue: CatalogueTables) -> list[Template]:
-    """A case for each group of a catalogue that has one, with how frequent and how dear it is."""
+    """Return a case for each group of a catalogue that has one, with how frequent and how dear it is."""
     random = Random(catalogue.id)  # noqa: S311 - not for secrets
     ranks = random.sample(range(1, len(catalogue.groups) + 1), len(catalogue.groups))
     rows = []

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["dip_near_misses", "dip_witness"]
 
-#: What a prefix is made a whole code with, the plainest first.
+#: Ends that make a prefix a whole code, the plainest first.
 _ENDINGS = ("00", "01", "02", "03", "09", "00x001", "00x009", "01x099")
 
 
 def dip_witness(group: Group, catalogue: CatalogueTables, random: Random, tries: int = 20) -> dict[str, Any] | None:
-    """A case that is all that a group asks for and that no exclusion list refuses; None if none was found."""
+    """Return a case that is all that a group asks for and that no exclusion list refuses; None if none was found."""
     for _ in range(tries):
         for case in _with_condition(_plain_case(group, catalogue, random), group, catalogue):
             situation = situation_of(case["dx"], case["procs"], values_of(case), catalogue)
@@ -53,7 +53,7 @@ def _plain_case(group: Group, catalogue: CatalogueTables, random: Random) -> dic
 
 
 def _procedure(term: Term, catalogue: CatalogueTables, random: Random) -> str:
-    """A procedure that a term names; of a short code mostly a longer one that begins so."""
+    """Return a procedure that a term names; of a short code mostly a longer one that begins so."""
     code = random.choice(term.codes)
     if catalogue.matching.short_codes == "prefix" and code in term.short:
         code += random.choice(("", "00", "01", "00x001"))
@@ -61,7 +61,7 @@ def _procedure(term: Term, catalogue: CatalogueTables, random: Random) -> str:
 
 
 def _typed(group: Group, catalogue: CatalogueTables, random: Random) -> list[str]:
-    """A procedure that makes the treatment, and the tier, of a mixed group, if there is one."""
+    """Return a procedure that makes the treatment, and the tier, of a mixed group, if there is one."""
     codes = [code for tier, code in _by_treatment(catalogue)[group.treatment] if group.tier in {"", tier}]
     return [random.choice(codes)] if codes else []
 
@@ -87,14 +87,14 @@ def _excluded(catalogue: CatalogueTables) -> tuple[tuple[str, ...], tuple[str, .
 
 
 def _code(prefix: str, catalogue: CatalogueTables, random: Random) -> str:
-    """A whole code with the prefix, none that may not be principal where there is another."""
+    """Return a whole code with the prefix, none that may not be principal where there is another."""
     middle = f".{random.randrange(10)}" if len(prefix) == 3 else {1: "10.x", 2: "0.x"}.get(len(prefix), "")
     codes = [f"{prefix}{middle}{ending}" for ending in _ENDINGS]
     return next((code for code in codes if code not in catalogue.excluded_dx), codes[0])
 
 
 def _with_condition(case: dict[str, Any], group: Group, catalogue: CatalogueTables) -> Iterator[dict[str, Any]]:
-    """The case with values and diagnoses that a group's condition may ask for."""
+    """Yield the case with values and diagnoses that a group's condition may ask for."""
     yield case
     if group.condition == ALWAYS:
         return
@@ -113,7 +113,7 @@ def _with_condition(case: dict[str, Any], group: Group, catalogue: CatalogueTabl
 
 
 def dip_near_misses(case: dict[str, Any], catalogue: CatalogueTables, random: Random) -> Iterator[dict[str, Any]]:
-    """The case with one thing otherwise: a procedure less, more or in another place, a diagnosis less or excluded."""
+    """Yield the case with one change: a procedure less, more or elsewhere, a diagnosis less or excluded."""
     dx, procs = case["dx"], case["procs"]
     for at in range(len(procs)):
         yield case | {"procs": procs[:at] + procs[at + 1 :]}

@@ -67,9 +67,9 @@ COLUMNS = {
 _NAMED = {name: column for column, names in COLUMNS.items() for name in names}
 #: A row of column names has one of these.
 _CODES = frozenset({"dx", "procedures", "any_procedures"})
-#: What makes the name of a group that has none of its own, in order.
+#: Columns that make the name of a group that has none of its own, in order.
 _NAMES = ("dx_name", "degree", "other_dx_name", "area", "procedures_name", "any_procedures_name", "related_name")
-#: What any sheet may have, for it decides nothing.
+#: Columns that any sheet may have, for they decide nothing.
 _LABELS = frozenset({"category", "seq", "name", *_NAMES})
 _ALL = "所有诊断"
 #: Codes have four characters or more behind the point; a number in a cell would have lost its zeros.
@@ -99,7 +99,7 @@ class _Row(NamedTuple):
         return SchemeError(problem, what, file=self.path, row=self.line, fix=fix)
 
     def filled(self, column: str) -> str:
-        """A cell that may not be empty."""
+        """Return a cell that may not be empty."""
         if not self.plain.get(column):
             what = f"the cell under {COLUMNS[column][0]} is empty"
             raise self.error("empty_cell", what, "Fill it, in merged cells each row of its own, or drop the row")
@@ -107,7 +107,7 @@ class _Row(NamedTuple):
 
 
 def read_workbook(path: Path, head: Mapping[str, str], like: CatalogueTables) -> CatalogueTables:
-    """The catalogue of a workbook: see `Catalogue.from_workbook`."""
+    """Return the catalogue of a workbook: see `Catalogue.from_workbook`."""
     tables, digest = read_tables(path)
     taken = {name: table for name, table in like.annexes.items() if name == "procedure_types.csv"}
     options = asdict(like.matching.without_cost())
@@ -116,7 +116,7 @@ def read_workbook(path: Path, head: Mapping[str, str], like: CatalogueTables) ->
 
 
 def read_tables(path: Path) -> tuple[dict[str, Table], str]:
-    """The tables of a workbook by file name, and the SHA-256 of the workbook."""
+    """Return the tables of a workbook by file name, and the SHA-256 of the workbook."""
     sheets = read_sheets(path, SHEETS, "catalogue")
     read: dict[str, list[tuple[_Row, tuple[str, ...]]]] = {name: [] for name, _, _ in SHEETS.values()}
     resistant: list[_Row] = []
@@ -132,7 +132,7 @@ def read_tables(path: Path) -> tuple[dict[str, Table], str]:
 
 
 def _rows(path: Path, sheet: list[list[Any]], needed: tuple[str, ...]) -> Iterator[_Row]:
-    """The rows of a sheet under its column names; what stands above the first row of them is a title."""
+    """Yield the rows of a sheet under its column names; what stands above the first row of them is a title."""
     columns: dict[int, str] = {}
     for line, cells in enumerate(sheet, start=1):
         texts = {place: text for place, cell in enumerate(cells) if (text := cell_text(cell))}
@@ -153,7 +153,7 @@ def _rows(path: Path, sheet: list[list[Any]], needed: tuple[str, ...]) -> Iterat
 def _header(
     path: Path, line: int, before: dict[int, str], words: dict[int, str], needed: tuple[str, ...]
 ) -> dict[int, str]:
-    """The columns by place, as a row of names says; in a second such row an empty cell leaves the name above it."""
+    """Return the columns by place from a row of names. An empty cell of a second such row keeps the name above it."""
     columns = dict(before)
     for place, word in words.items():
         column = _NAMED.get(word, word)
@@ -184,7 +184,7 @@ def _word(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """A text without white space, with ASCII for full-width characters."""
+    """Return a text without white space, with ASCII for full-width characters."""
     return fold_width("".join(text.split()))
 
 
@@ -198,7 +198,7 @@ def _table(name: str, rows: list[tuple[_Row, tuple[str, ...]]]) -> Table:
 
 
 def _group(row: _Row, kind: str) -> tuple[str, ...]:
-    """A row of ``groups.csv``."""
+    """Return a row of ``groups.csv``."""
     if not row.filled("seq").isdecimal():
         what = f"{row.plain['seq']!r} under 序号 is no number"
         raise row.error("bad_number", what, "Give a number, or drop the row if it is a remark")
@@ -219,7 +219,7 @@ def _group(row: _Row, kind: str) -> tuple[str, ...]:
 
 
 def _procedures_of(row: _Row) -> tuple[str, str]:
-    """The procedures that a group asks for, and what may stand anywhere: by the column they stand in and the note."""
+    """Return the procedures of a group and the word for ``anywhere``, from their column and the note."""
     column = next((name for name in ("any_procedures", "procedures") if name in row.plain), None)
     procedures = "*" if column is None else _procedures(row, column)
     note = row.plain.get("note", "")
@@ -233,7 +233,7 @@ def _procedures_of(row: _Row) -> tuple[str, str]:
 
 
 def _condition(row: _Row) -> tuple[str, str]:
-    """The condition of a group beyond its codes, and what it adds to the name."""
+    """Return the condition of a group beyond its codes, and what it adds to the name."""
     parts, name = [], ""
     if "resistant" in row.plain:
         if row.filled("resistant") not in _RESISTANCE:
@@ -252,12 +252,12 @@ def _condition(row: _Row) -> tuple[str, str]:
 
 
 def _excluded_diagnosis(row: _Row, _: str) -> tuple[str, ...]:
-    """A row of ``excluded_diagnoses.csv``."""
+    """Return a row of ``excluded_diagnoses.csv``."""
     return (_whole_diagnosis(row),)
 
 
 def _excluded_procedure(row: _Row, _: str) -> tuple[str, ...]:
-    """A row of ``excluded_procedures.csv``."""
+    """Return a row of ``excluded_procedures.csv``."""
     row.filled("procedures")
     code, note = _procedures(row, "procedures"), row.filled("note")
     if note in _EXCLUDED:
@@ -271,19 +271,19 @@ def _excluded_procedure(row: _Row, _: str) -> tuple[str, ...]:
 
 
 def _primary_care(row: _Row, _: str) -> tuple[str, ...]:
-    """A row of ``primary_care.csv``."""
+    """Return a row of ``primary_care.csv``."""
     row.filled("dx")
     name = "_".join(filter(None, (row.named.get("dx_name"), row.named.get("procedures_name"))))
     return _diagnoses(row, "dx"), _procedures(row, "procedures"), name
 
 
 def _resistant(row: _Row, _: str) -> tuple[str, ...]:
-    """A row of ``sets.csv``: a diagnosis that is itself one of resistance."""
+    """Return a row of ``sets.csv``: a diagnosis that is itself one of resistance."""
     return "RESISTANT", _whole_diagnosis(row)
 
 
 def _resistant_others(rows: list[_Row]) -> list[tuple[_Row, tuple[str, ...]]]:
-    """Rows of ``sets.csv``: the other diagnoses that make a case resistant, which the rules of all groups name."""
+    """Return rows of ``sets.csv``: the other diagnoses that make a case resistant, named by the rules of all groups."""
     found: dict[str, _Row] = {}
     for row in rows:
         codes = _CODE.findall(row.filled("resistance"))
@@ -304,7 +304,7 @@ def _whole_diagnosis(row: _Row) -> str:
 
 
 def _diagnoses(row: _Row, column: str) -> str:
-    """Prefixes of diagnoses, without the sign that marks one as aetiology (M47.0+): the loader checks the rest."""
+    """Return prefixes of diagnoses without the sign of aetiology (M47.0+); the loader checks the rest."""
     return "|".join(part.removesuffix("+") for part in row.plain[column].split("|"))
 
 

@@ -20,7 +20,7 @@ __all__ = ["groups_table", "write_catalogue"]
 
 
 def groups_table(catalogue: CatalogueTables) -> Table:
-    """The table of groups as the catalogue's folder or workbook has it, with what matching does not need."""
+    """Return the table of groups as the catalogue's folder or workbook has it, with what matching does not need."""
     if catalogue.folder.is_dir():
         tables, digest = read_folder(catalogue.folder, CATALOGUE)
     else:

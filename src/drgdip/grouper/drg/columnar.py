@@ -65,7 +65,7 @@ def group_encoded(encoded: Encoded, scheme: SchemeTables) -> dict[str, pa.Array]
 
 
 def _value_matrix(encoded: Encoded, compiled: Compiled) -> np.ndarray:
-    """Values by variable and row; a department is the place of its word among those that rules name."""
+    """Return values by variable and row; a department is the place of its word among those that rules name."""
     matrix = np.full((len(compiled.variables), encoded.rows), np.nan)
     for row, variable in enumerate(compiled.variables):
         column = VALUE_VARIABLES[variable]
@@ -78,7 +78,7 @@ def _value_matrix(encoded: Encoded, compiled: Compiled) -> np.ndarray:
 
 
 def _refusals(encoded: Encoded, scheme: SchemeTables, compiled: Compiled) -> np.ndarray:
-    """The outcome of cases that the scheme cannot take, -1 for all others (`drgdip.grouper.drg.reference.refusal`)."""
+    """Return the outcome of refused cases, -1 for all others (`drgdip.grouper.drg.reference.refusal`)."""
     outcome = np.full(encoded.rows, -1, dtype=np.int32)
     # The first reason is the one that counts, so that the last is written first.
     evaluation, columns = scheme.evaluation, scheme.value_columns

@@ -21,7 +21,7 @@ from drgdip._once import once_for
 from drgdip.cases.codes import known_codes
 from drgdip.grouper.drg import kernels
 from drgdip.grouper.drg.kernels import Tables
-from drgdip.grouper.drg.model import named_mdc
+from drgdip.grouper.drg.model import STATUS_OF_KIND
 from drgdip.grouper.drg.texts import result_texts
 from drgdip.grouper.grammar import ALWAYS, LEVELS, VALUE_VARIABLES, Compare, Count, In, Severity, walk
 from drgdip.grouper.numbering import numbering
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from drgdip.grouper.drg.model import Adrg, Mdc, SchemeTables
+    from drgdip.grouper.drg.model import Adrg, SchemeTables
     from drgdip.grouper.grammar import Rule
     from drgdip.grouper.numbering import Numbering
 
@@ -104,7 +104,7 @@ class _Compiler:
         return (node for rule in self._rules() for node in walk(rule) if isinstance(node, kind))
 
     def _codes_of(self, variables: tuple[str, str]) -> frozenset[str]:
-        """The codes of every set that is asked for with these variables."""
+        """Return the codes of every set that is asked for with these variables."""
         names: set[str] = set()
         for node in self._nodes(In):
             if set(node.variables) & set(variables):
@@ -115,6 +115,7 @@ class _Compiler:
         return frozenset().union(*(self.scheme.sets[name] for name in names))
 
     def compiled(self) -> Compiled:
+        """Return the arrays of the scheme."""
         # Outcomes of cases that nothing took come first: `group_rows` tells them by their numbers.
         nothing = [self._left(reason) for reason in ("no_mdc", "no_group")]
         refusals = {
@@ -144,7 +145,7 @@ class _Compiler:
         return self.outcome_number[result]
 
     def _ways(self) -> tuple[list[Way], list[tuple[int, Way, int]]]:
-        """The entrances, and the ways in the order of evaluation: number of the entrance, more conditions, outcome."""
+        """Return the entrances, and the ways in order: number of the entrance, more conditions, outcome."""
         entrances: list[Way] = []
         ways: list[tuple[int, Way, int]] = []
         evaluation = self.scheme.evaluation
@@ -158,11 +159,9 @@ class _Compiler:
             into = alternatives(mdc.rule)
             for adrg in mdc.adrgs:
                 both = itertools.product(into, alternatives(adrg.rule))
-                onward = [
-                    (way, self._taken(mdc, adrg, drg.code)) for drg in adrg.drgs for way in alternatives(drg.rule)
-                ]
+                onward = [(way, self._taken(adrg, drg.code)) for drg in adrg.drgs for way in alternatives(drg.rule)]
                 if not evaluation.adrg_fallthrough:
-                    onward.append(((), self._taken(mdc, adrg, adrg.code)))
+                    onward.append(((), self._taken(adrg, adrg.code)))
                 add([tuple(dict.fromkeys((*one, *other))) for one, other in both], onward)
             if not evaluation.mdc_fallthrough:
                 add(into, [((), self._left("no_mdc" if mdc.rule == ALWAYS else "no_group"))])
@@ -172,20 +171,15 @@ class _Compiler:
         return entrances, ways
 
     def _left(self, reason: str) -> int:
-        """The outcome of a case that nothing takes."""
+        """Return the outcome of a case that nothing takes."""
         return self._outcome(None, None, self.scheme.evaluation.ungroupable, "ungrouped", reason)
 
-    def _taken(self, mdc: Mdc, adrg: Adrg, group: str) -> int:
-        """The outcome of a case that an ADRG takes."""
-        code = named_mdc(mdc, adrg, self.scheme)
-        if adrg.kind == "ambiguous":
-            return self._outcome(code, adrg.code, group, "ambiguous", "unrelated_procedure")
-        if adrg.kind == "ungroupable":
-            return self._outcome(code, adrg.code, group, "ungrouped", "no_group")
-        return self._outcome(code, adrg.code, group, "grouped", None)
+    def _taken(self, adrg: Adrg, group: str) -> int:
+        """Return the outcome of a case that an ADRG takes."""
+        return self._outcome(adrg.result_mdc, adrg.code, group, *STATUS_OF_KIND.get(adrg.kind, ("grouped", None)))
 
     def _literal(self, literal: Literal) -> tuple[int, int, int, bool, int, int, float]:
-        """A condition as a row of `drgdip.grouper.drg.kernels.LITERAL`."""
+        """Return a condition as the kernel has it: kind, scope, operator, wanted, word, bit, number."""
         atom, wanted = literal
         if isinstance(atom, Severity):
             bits = sum(LEVEL_NUMBER[level] for level in atom.levels)
@@ -206,7 +200,7 @@ class _Compiler:
         return count, scope, _OPERATORS.index(atom.operator), wanted, word, 1 << place, float(atom.number)
 
     def _members(self, kind: tuple[str, str], sets: tuple[str, ...]) -> np.ndarray:
-        """Which numbers are codes of one of the sets."""
+        """Return which numbers are codes of one of the sets."""
         key = (kind, sets)
         if key not in self.members:
             numbers = self.numbers[kind]
@@ -271,7 +265,7 @@ class _Compiler:
         )
 
     def _sets(self, kind: tuple[str, str]) -> np.ndarray:
-        """The sets that remaining conditions ask for, as bits by number of a code."""
+        """Return the sets that remaining conditions ask for, as bits by number of a code."""
         size = (self.dx if kind is _DX else self.procs).size
         asked = self.features[kind]
         member = np.zeros((max(64, -(-len(asked) // 64) * 64), size), dtype=bool)
@@ -280,7 +274,7 @@ class _Compiler:
         return _packed(member)
 
     def _severity(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Level and exclusion table by number of a diagnosis, and the tables that hold one."""
+        """Return level and exclusion table by number of a diagnosis, and the tables that hold one."""
         numbers = self.numbers[_DX]
         level = np.zeros(self.dx.size, dtype=np.uint8)
         exclusion = np.full(self.dx.size, -1, dtype=np.int16)
@@ -295,12 +289,12 @@ class _Compiler:
 
 
 def _is_principal(atom: Rule) -> TypeGuard[In]:
-    """Whether a condition asks for the principal diagnosis or the principal procedure alone."""
+    """Return whether a condition asks for the principal diagnosis or the principal procedure alone."""
     return isinstance(atom, In) and atom.variables in {_DX[:1], _PROC[:1]}
 
 
 def _guards(conditions: list[Way], free: list[bool]) -> list[Rule]:
-    """The conditions to ask of every case: those that most ways share, first of all ways free of the diagnosis.
+    """Return the conditions to ask of every case: those that most ways share, first of all ways free of the diagnosis.
 
     Without them, every case would try every way of the newborns' MDC. There is one at least.
     """
@@ -311,14 +305,14 @@ def _guards(conditions: list[Way], free: list[bool]) -> list[Rule]:
 
 
 def _packed(member: np.ndarray) -> np.ndarray:
-    """Rows of flags as words of 64 bits by column: flags × columns to columns × words."""
+    """Return rows of flags as words of 64 bits by column: flags × columns to columns × words."""
     padded = np.zeros((member.shape[1], -(-len(member) // 64) * 64), dtype=bool)
     padded[:, : len(member)] = member.T
     return np.packbits(padded, axis=1, bitorder="little").view(np.uint64)
 
 
 def _classes(member: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which columns differ, and the place among those of each column's like: few codes differ in what they allow."""
+    """Return the columns that differ, and for each column its place among them: few codes differ in what they allow."""
     words = _packed(member)
     keys = [row.tobytes() for row in words]
     seen: dict[bytes, int] = {}
@@ -331,7 +325,7 @@ def _classes(member: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _result_columns(
     outcomes: Sequence[GroupResult], scheme: SchemeTables, dx: Numbering
 ) -> dict[str, pa.DictionaryArray]:
-    """By column, the value of each outcome; for the severity columns, the value of each number in the kernel."""
+    """Return by column the value of each outcome; for severity columns, that of each number in the kernel."""
     texts = result_texts(scheme)
     columns = {
         name: texts[name].column([getattr(result, name) for result in outcomes]) for name in GroupResult._fields[:5]

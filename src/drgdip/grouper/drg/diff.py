@@ -1,4 +1,4 @@
-"""What changed between two DRG schemes, in their tables."""
+"""Changes between the tables of two DRG schemes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _drgs(scheme: SchemeTables) -> _Rows:
 
 
 def _rows(table: str, old: _Rows, new: _Rows, renamed: Mapping[str, str]) -> Iterator[Change]:
-    """Changes of rows that have a name, a rule and a place; by parent and code.
+    """Yield changes of rows that have a name, a rule and a place; by parent and code.
 
     A rule that names a renamed set has not changed for that.
     """
@@ -71,10 +71,18 @@ def _rows(table: str, old: _Rows, new: _Rows, renamed: Mapping[str, str]) -> Ite
             found.append(("rule", str(was.rule), str(now.rule)))
         if isinstance(was, Adrg) and isinstance(now, Adrg) and was.kind != now.kind:
             found.append(("kind", was.kind, now.kind))
+        if isinstance(was, Adrg) and isinstance(now, Adrg) and _other_mdc(was, now):
+            found.append(("result_mdc", was.result_mdc, now.result_mdc))
         if key in places:
             found.append(("order", str(was.order), str(now.order)))
         for change, one, other in found:
             yield Change(table, change, key[0] or None, key[1], one, other)
+
+
+def _other_mdc(was: Adrg, now: Adrg) -> bool:
+    """Return whether results name another MDC, and not only since the ADRG stands under another one."""
+    both_own = was.result_mdc == was.mdc and now.result_mdc == now.mdc
+    return was.result_mdc != now.result_mdc and not both_own
 
 
 def _severity(before: SchemeTables, after: SchemeTables) -> Iterator[Change]:

@@ -17,7 +17,7 @@ __all__ = ["entrances"]
 
 
 def entrances(scheme: SchemeTables) -> Iterator[Entrance]:
-    """The ways into the MDCs: the principal diagnoses that may come (None: all), and the comparisons.
+    """Yield the ways into the MDCs: the principal diagnoses that may come (None: all), and the comparisons.
 
     A way that asks for other diagnoses or procedures only tells nothing of the principal diagnosis, and is left out.
     """

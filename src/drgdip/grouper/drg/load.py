@@ -63,7 +63,7 @@ def build_scheme(
     folder: Path,
     list_closed: bool = False,
 ) -> SchemeTables:
-    """A scheme from its head, which errors call ``path``, and its tables as read.
+    """Return a scheme from its head, which errors call ``path``, and its tables as read.
 
     ``list_closed`` lists rows behind an unconditional one as unreachable instead of refusing them.
     """
@@ -108,7 +108,7 @@ _INHERITED = ("diagnosis_codes", "procedure_codes", "evaluation")
 
 
 def _base(path: Path, head: Mapping[str, Any]) -> SchemeTables | None:
-    """The scheme that a local one extends: one of the package by its id, or a folder by its path from the local one."""
+    """Return the scheme that a local one extends: one of the package, or a folder by its path from the local one."""
     name = head.get("extends")
     if name is None:
         return None
@@ -134,7 +134,7 @@ def _inherited(base: SchemeTables) -> dict[str, Any]:
 def _assembled(
     base: SchemeTables, changes: Mapping[str, Table]
 ) -> tuple[Mapping[str, frozenset[str]], Mapping[str, frozenset[str]], Mapping[str, SeverityCode]]:
-    """Sets, exclusion tables and severity codes of a base after the changes of a local scheme."""
+    """Return sets, exclusion tables and severity codes of a base after the changes of a local scheme."""
     sets, exclusions, severity = base.sets, base.exclusions, base.severity
     if "sets.csv" in changes:
         sets = MappingProxyType(changed_codes(sets, changes["sets.csv"]))
@@ -206,7 +206,7 @@ def _severity(table: Table, exclusions: Mapping[str, frozenset[str]]) -> Mapping
 
 
 def _mdcs(tables: Mapping[str, Table], sets: Mapping[str, frozenset[str]]) -> tuple[Mdc, ...]:
-    """The three rule tables as a tree, children in order."""
+    """Return the three rule tables as a tree, children in order."""
     mdc_table, adrg_table, drg_table = (tables[name] for name in ("mdc.csv", "adrg.csv", "drg.csv"))
     adrg_codes = set(adrg_table.columns["code"])
     mdc_codes = set(mdc_table.columns["code"])
@@ -222,16 +222,20 @@ def _mdcs(tables: Mapping[str, Table], sets: Mapping[str, frozenset[str]]) -> tu
     children = {adrg: _in_order(drg_table, adrg, rows) for adrg, rows in drgs.items()}
 
     adrgs: dict[str, list[tuple[int, Adrg]]] = {}
-    for index, (code, name, mdc, order, kind, text) in enumerate(adrg_table.rows):
+    for index, (code, name, mdc, order, kind, text, result_mdc) in enumerate(adrg_table.rows):
         if mdc not in mdc_codes:
             what = f"ADRG {code} belongs to MDC {mdc!r}, which is not in mdc.csv"
             raise adrg_table.error("unknown_parent", index, what, "Add the MDC or mend the code")
         if kind not in KINDS:
             what = f"kind {kind!r} of ADRG {code}"
             raise adrg_table.error("unknown_value", index, what, f"The kinds are {', '.join(KINDS)}")
+        if result_mdc and result_mdc not in mdc_codes:
+            what = f"the result of ADRG {code} is to name MDC {result_mdc!r}, which is not in mdc.csv"
+            raise adrg_table.error("unknown_parent", index, what, "Mend result_mdc, or leave it empty for its own MDC")
         number = _order(adrg_table, index, order)
         rule = rules.read(adrg_table, index, text)
-        adrgs.setdefault(mdc, []).append((index, Adrg(code, name, mdc, number, kind, rule, children.get(code, ()))))
+        entry = Adrg(code, name, mdc, number, kind, rule, result_mdc or mdc, children.get(code, ()))
+        adrgs.setdefault(mdc, []).append((index, entry))
     under = {mdc: _in_order(adrg_table, mdc, rows) for mdc, rows in adrgs.items()}
 
     mdcs = []
@@ -326,7 +330,7 @@ def _check_listed(scheme: SchemeTables, annex: Table) -> None:
 
 
 def _closed_rows(scheme: SchemeTables) -> Iterator[tuple[str, str, str, str, str]]:
-    """The rows behind an unconditional one: table, parent, order, code, and the code of that one."""
+    """Yield the rows behind an unconditional one: table, parent, order, code, and the code of that one."""
 
     def closed_in(name: str, parent: str, rows: Iterable[Adrg | Drg], ends: Callable[[Any], bool]) -> Iterator[Any]:
         closed = ""
@@ -348,7 +352,7 @@ def _closed_rows(scheme: SchemeTables) -> Iterator[tuple[str, str, str, str, str
 
 
 def _with_closed(scheme: SchemeTables) -> Mapping[str, Table]:
-    """The annexes with the rows behind unconditional ones listed."""
+    """Return the annexes with the rows behind unconditional ones listed."""
     rows = [(*row, f"{closed} before it takes every case") for *row, closed in _closed_rows(scheme)]
     if not rows:
         return scheme.annexes

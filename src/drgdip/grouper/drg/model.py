@@ -1,4 +1,4 @@
-"""What a grouping scheme (分组方案) is made of: categories, core groups, groups, severity, options."""
+"""The parts of a grouping scheme (分组方案): categories, core groups, groups, severity, options."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COUNTS",
     "KINDS",
+    "STATUS_OF_KIND",
     "Adrg",
     "Drg",
     "Evaluation",
@@ -26,7 +27,6 @@ __all__ = [
     "SchemeTables",
     "SeverityCode",
     "counts_of",
-    "named_mdc",
     "names_of",
     "options_of",
     "severity_rows",
@@ -35,6 +35,8 @@ __all__ = [
 
 #: Kinds of core group (ADRG); an ungroupable one (x00) takes what the other ADRGs of its MDC leave.
 KINDS = ("surgical", "procedure", "medical", "ambiguous", "ungroupable")
+#: Status and reason of the cases of a kind of core group; cases of all other kinds are grouped.
+STATUS_OF_KIND = {"ambiguous": ("ambiguous", "unrelated_procedure"), "ungroupable": ("ungrouped", "no_group")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,11 @@ class Drg:
 
 @dataclass(frozen=True, slots=True)
 class Adrg:
-    """A core group (核心组) with its groups in order. ``kind`` is one of `KINDS`."""
+    """A core group (核心组) with its groups in order.
+
+    ``kind`` is one of `KINDS`. ``result_mdc`` is the MDC that the result of its cases names, which need not be the one
+    that led to them.
+    """
 
     code: str
     name: str
@@ -58,6 +64,7 @@ class Adrg:
     order: int
     kind: str
     rule: Rule
+    result_mdc: str
     drgs: tuple[Drg, ...]
 
 
@@ -74,7 +81,7 @@ class Mdc:
 
 @dataclass(frozen=True, slots=True)
 class SeverityCode:
-    """What a diagnosis counts as when it is not the principal one.
+    """The severity of a diagnosis that is not the principal one.
 
     ``levels`` are MCC, CC or, where a scheme lists the diagnosis under both, the two; ``exclusion`` names the table of
     principal diagnoses that cancel it, "" for none.
@@ -125,7 +132,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class SchemeTables:
-    """What is in a grouping scheme, immutable: all that the engines read.
+    """The contents of a grouping scheme, immutable: all that the engines read.
 
     Attributes
     ----------
@@ -142,7 +149,7 @@ class SchemeTables:
     exclusions
         Principal diagnoses by exclusion table (排除表).
     notes
-        What the source says that matters when reading results.
+        Remarks of the source that matter when reading results.
     names
         Name by code, of MDCs, ADRGs and DRGs.
     variables
@@ -209,18 +216,6 @@ COUNTS: dict[str, Callable[[SchemeTables], int]] = {
 }
 
 
-def named_mdc(mdc: Mdc, adrg: Adrg, scheme: SchemeTables) -> str:
-    """Return the MDC of a case that an ADRG took, which need not be the one that led to it.
-
-    Of an ambiguous ADRG it is the MDC of the first letter. The same holds for an ADRG of the first MDC, if the scheme
-    has an MDC of that letter.
-    """
-    named = f"MDC{adrg.code[0]}"
-    if adrg.kind == "ambiguous" or (mdc is scheme.mdcs[0] and named in scheme.names):
-        return named
-    return mdc.code
-
-
 def names_of(mdcs: tuple[Mdc, ...]) -> Mapping[str, str]:
     """Return the names of MDCs, ADRGs and DRGs by code."""
     adrgs = [adrg for mdc in mdcs for adrg in mdc.adrgs]
@@ -246,15 +241,15 @@ def variables_of(mdcs: Iterable[Mdc], required: tuple[str, ...]) -> frozenset[st
 
 
 def options_of(scheme: SchemeTables) -> dict[str, Any]:
-    """The [evaluation] of a scheme, as in its head."""
+    """Return the [evaluation] of a scheme, as in its head."""
     return dataclasses.asdict(scheme.evaluation) | {"required": list(scheme.evaluation.required)}
 
 
 def counts_of(scheme: SchemeTables) -> dict[str, int]:
-    """What the tables of a scheme have, for its [counts]."""
+    """Count what the tables of a scheme have, for its [counts]."""
     return {name: count(scheme) for name, count in COUNTS.items()}
 
 
 def severity_rows(scheme: SchemeTables) -> list[tuple[str, str, str]]:
-    """The rows of ``severity.csv``, sorted: code, level, exclusion table."""
+    """Return the rows of ``severity.csv``, sorted: code, level, exclusion table."""
     return sorted((code, level, entry.exclusion) for code, entry in scheme.severity.items() for level in entry.levels)

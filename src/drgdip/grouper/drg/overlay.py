@@ -16,7 +16,7 @@ _CHANGES = ("+", "-")
 
 
 def changed_codes(base: Mapping[str, frozenset[str]], table: Table) -> dict[str, frozenset[str]]:
-    """Codes by name (of a set or an exclusion table) after the changes of ``sets.csv`` or ``exclusions.csv``.
+    """Return codes by name (of a set or an exclusion table) after the changes of ``sets.csv`` or ``exclusions.csv``.
 
     A ``-`` row without a code takes the whole set away; ``+`` rows of the same name then build it anew.
     """
@@ -43,7 +43,7 @@ def changed_codes(base: Mapping[str, frozenset[str]], table: Table) -> dict[str,
 
 
 def changed_rows(base: Iterable[tuple[str, ...]], table: Table) -> Table:
-    """Rows after the changes of ``severity.csv``; an error about a row of the base names the header of the changes."""
+    """Return rows after the changes of ``severity.csv``. Errors about rows of the base name its header."""
     rows = dict.fromkeys(base, 1)
     before = frozenset(rows)
     for index, (change, *cells) in enumerate(table.rows):

@@ -21,14 +21,14 @@ _OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 
 class _Given(NamedTuple):
-    """What is known of a case: its principal codes ("" for one in no set, None for any) and what holds beside."""
+    """Facts of a case: its principal codes ("" for one in no set, None for any) and the conditions that hold."""
 
     codes: dict[str, str | None]
     literals: Way
 
 
 def why_unreachable(target: Target, scheme: SchemeTables) -> str | None:
-    """Why no case can reach a target, or None if that is not proved.
+    """Return why no case can reach a target, or None if that is not proved.
 
     The proof goes through every way to make the rules of the target hold, and in each through every principal diagnosis
     and principal procedure that it allows, codes that the rules treat alike together.
@@ -72,7 +72,7 @@ class _Proof:
         return f"{shown} before it {'takes' if len(takers) == 1 else 'take'} every such case"
 
     def _ways_in(self) -> Iterator[Way]:
-        """The ways to make the rules of the target hold; where it is an ADRG without a group, those of none to."""
+        """Yield the ways to make the rules of the target hold; of an ADRG without a group, the ways that none takes."""
         rules = [alternatives(self.target.mdc.rule), alternatives(self.target.adrg.rule)]
         if self.target.drg is not None:
             rules.append(alternatives(self.target.drg.rule))
@@ -82,7 +82,7 @@ class _Proof:
             yield tuple(dict.fromkeys(itertools.chain(*parts)))
 
     def _adrgs_before(self) -> Iterator[Adrg]:
-        """The ADRGs before the target's, in its MDC and in those MDCs before that take every case."""
+        """Yield the ADRGs before the target's, in its MDC and in those MDCs before that take every case."""
         for mdc in self.scheme.mdcs:
             if mdc is self.target.mdc:
                 yield from itertools.takewhile(lambda adrg: adrg is not self.target.adrg, mdc.adrgs)
@@ -91,12 +91,12 @@ class _Proof:
                 yield from mdc.adrgs
 
     def _drgs_before(self) -> list[tuple[str, Way]]:
-        """The groups before the target in its ADRG, with each way into them."""
+        """Return the groups before the target in its ADRG, with each way into them."""
         drgs = itertools.takewhile(lambda drg: drg is not self.target.drg, self.target.adrg.drgs)
         return [(drg.code, way) for drg in drgs for way in alternatives(drg.rule)] if self.target.drg else []
 
     def _ways_to_end(self, adrg: Adrg) -> Iterator[Way]:
-        """The ways in which an ADRG takes a case for good."""
+        """Yield the ways in which an ADRG takes a case for good."""
         ends = [way for drg in adrg.drgs for way in alternatives(drg.rule)]
         if () in ends or not self.scheme.evaluation.adrg_fallthrough:
             ends = [()]
@@ -104,7 +104,7 @@ class _Proof:
             yield (*one, *other)
 
     def _taken(self, given: _Given, rows: Iterable[tuple[str, Way]]) -> bool:
-        """Whether some row certainly takes the case."""
+        """Return whether some row certainly takes the case."""
         for code, way in rows:
             if all(self._certain(literal, given) for literal in way):
                 self.takers[code] = None
@@ -118,7 +118,7 @@ class _Proof:
         return self.members[atom.sets]
 
     def _can_hold(self, way: Way) -> bool:
-        """Whether the conditions of a way do not contradict each other, as far as one can tell."""
+        """Return whether the conditions of a way do not contradict each other, as far as one can tell."""
         if any(Literal(atom, not wanted) in way for atom, wanted in way):
             return False
         for variable in ("ZYZD", "ZYSS"):
@@ -129,14 +129,14 @@ class _Proof:
         return all(low <= high for low, high in (_range(way, variable) for variable in variables))
 
     def _allowed(self, variable: str, way: Way) -> set[str]:
-        """The codes that a way asks of a principal code; "" stands for one in no set where it asks for none."""
+        """Return the codes that a way asks of a principal code; "" stands for one in no set where it asks for none."""
         asked = [self._codes(literal.atom) for literal in way if _asks(literal, variable)]
         refused = [self._codes(atom) for atom, wanted in way if _refuses(Literal(atom, wanted), variable)]
         codes = frozenset.intersection(*asked) if asked else frozenset().union(*self.scheme.sets.values()) | {""}
         return set(codes.difference(*refused))
 
     def _classes(self, variable: str, way: Way, rules: list[Rule]) -> list[str | None]:
-        """One code of each class that the rules tell apart, or any code where none of them asks."""
+        """Return one code of each class that the rules tell apart, or any code where none of them asks."""
         atoms = {
             literal.atom
             for rule in rules
@@ -151,7 +151,7 @@ class _Proof:
         return list(classes.values())
 
     def _certain(self, wanted: Literal, given: _Given) -> bool:
-        """Whether a condition certainly holds (or fails, as wanted) in a case of which so much is known."""
+        """Return whether a condition certainly holds (or fails, as wanted) in a case of which so much is known."""
         if wanted in given.literals:
             return True
         atom = wanted.atom
@@ -196,12 +196,12 @@ def _refuses(literal: Literal, variable: str) -> bool:
 
 
 def _is_there(way: Way, variable: str) -> bool:
-    """Whether a way needs a value: a comparison that is to fail does without."""
+    """Return whether a way needs a value: a comparison that is to fail does without."""
     return any(isinstance(atom, Compare) and atom.variable == variable and wanted for atom, wanted in way)
 
 
 def _range(way: Way, variable: str) -> tuple[float, float]:
-    """The least and greatest number that the comparisons of a way allow, if there is a value; none is negative."""
+    """Return the least and greatest number that the comparisons of a way allow; no value is negative."""
     low, high = 0.0, float("inf")
     for atom, wanted in way if _is_there(way, variable) else ():
         if not isinstance(atom, Compare) or atom.variable != variable or isinstance(atom.value, str):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from drgdip.grouper.drg.model import named_mdc
+from drgdip.grouper.drg.model import STATUS_OF_KIND
 from drgdip.grouper.facts import Facts, holds, unreadable_reason, values_of
 from drgdip.grouper.grammar import ALWAYS, LEVELS, VALUE_VARIABLES
 from drgdip.grouper.result import GroupResult
@@ -28,7 +28,7 @@ class Visit(NamedTuple):
     facts: Facts
 
 
-#: What the walk tells of the rules it tries; None where nobody listens.
+#: The rules that the walk tried, for a trace; None where nobody listens.
 Log = list[Visit] | None
 
 
@@ -64,7 +64,7 @@ def _levels(codes: dict[str, tuple[str, ...]], scheme: SchemeTables) -> dict[str
 
 
 def severity_findings(codes: dict[str, tuple[str, ...]], scheme: SchemeTables) -> list[tuple[str, str, str, bool]]:
-    """Code, level, exclusion table and whether it is cancelled, for each CC or MCC among the other diagnoses.
+    """Return code, level, exclusion table and whether it is cancelled, for each CC or MCC among the other diagnoses.
 
     Each code names its own exclusion table, which is tested against the principal diagnosis. A code that a scheme
     lists as MCC and as CC is both.
@@ -80,7 +80,7 @@ def severity_findings(codes: dict[str, tuple[str, ...]], scheme: SchemeTables) -
 
 
 def refusal(facts: Facts, unreadable: frozenset[str], scheme: SchemeTables) -> str | None:
-    """The reason why the scheme cannot take the case at all, or None."""
+    """Return the reason why the scheme cannot take the case at all, or None."""
     values, required = facts.values, scheme.evaluation.required
     if unreadable and (reason := unreadable_reason(unreadable, scheme.value_columns)):
         return reason
@@ -125,9 +125,9 @@ def _walk(facts: Facts, scheme: SchemeTables, log: Log) -> GroupResult:
                 continue
             for drg in adrg.drgs:
                 if _try(drg, facts, scheme, log):
-                    return _taken(mdc, adrg, drg.code, facts, scheme)
+                    return _taken(adrg, drg.code, facts)
             if not scheme.evaluation.adrg_fallthrough:
-                return _taken(mdc, adrg, adrg.code, facts, scheme)
+                return _taken(adrg, adrg.code, facts)
         if mdc.rule != ALWAYS:  # an MDC without condition says nothing about the case
             reason = "no_group"
         if not scheme.evaluation.mdc_fallthrough:
@@ -135,13 +135,9 @@ def _walk(facts: Facts, scheme: SchemeTables, log: Log) -> GroupResult:
     return GroupResult(None, None, None, "ungrouped", reason, *_severity(facts))
 
 
-def _taken(mdc: Mdc, adrg: Adrg, group: str, facts: Facts, scheme: SchemeTables) -> GroupResult:
-    code = named_mdc(mdc, adrg, scheme)
-    if adrg.kind == "ambiguous":
-        return GroupResult(code, adrg.code, group, "ambiguous", "unrelated_procedure", *_severity(facts))
-    if adrg.kind == "ungroupable":
-        return GroupResult(code, adrg.code, group, "ungrouped", "no_group", *_severity(facts))
-    return GroupResult(code, adrg.code, group, "grouped", None, *_severity(facts))
+def _taken(adrg: Adrg, group: str, facts: Facts) -> GroupResult:
+    status, reason = STATUS_OF_KIND.get(adrg.kind, ("grouped", None))
+    return GroupResult(adrg.result_mdc, adrg.code, group, status, reason, *_severity(facts))
 
 
 def _severity(facts: Facts) -> tuple[str | None, str | None]:

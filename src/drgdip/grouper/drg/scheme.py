@@ -6,8 +6,9 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from drgdip._listing import Listing
 from drgdip._once import once
-from drgdip.data import SchemeInfo, index_of
+from drgdip.data import LISTED, SchemeInfo, index_of
 from drgdip.grouper.drg.load import load_folder, load_packaged
 from drgdip.grouper.drg.model import COUNTS, SchemeTables
 from drgdip.grouper.drg.reference import group_record
@@ -61,7 +62,7 @@ class Scheme(SchemeTables):
         published: str = "",
         like: str | Scheme = "chs-drg-3.0",
     ) -> Self:
-        """A scheme from a workbook in the layout of scheme 3.0 (国家医保局《分组方案配置信息》).
+        """Read a scheme from a workbook in the layout of scheme 3.0 (国家医保局《分组方案配置信息》).
 
         Needs the extra ``excel``.
 
@@ -133,8 +134,9 @@ class Scheme(SchemeTables):
 
     @property
     def principal_barred(self) -> frozenset[str]:
-        """Nothing: a scheme has no list of diagnoses that may not be principal ones."""
-        return frozenset()
+        """Diagnoses that the scheme's list of codes that do not group (``not_grouped.csv``) names; none without one."""
+        table = self.annexes.get("not_grouped.csv")
+        return frozenset() if table is None else frozenset(code for kind, code in table.rows if kind == "diagnosis")
 
     @property
     def named_codes(self) -> frozenset[str]:
@@ -201,23 +203,23 @@ def _packaged(scheme_id: str) -> Scheme:
     return Scheme.of(load_packaged(scheme_id))
 
 
-def list_schemes() -> list[SchemeInfo]:
-    """The schemes in the package, in order of id.
+def list_schemes() -> Listing[SchemeInfo]:
+    """List the schemes in the package, in order of id.
 
     Returns
     -------
-    One `SchemeInfo` a scheme, read from ``data/index.toml`` without loading the scheme.
+    A `Listing` with a `SchemeInfo` a scheme, read from ``data/index.toml`` without loading the scheme.
 
     Examples
     --------
     >>> [info.id for info in list_schemes() if not info.extends]
     ['chs-drg-1.0-revised', 'chs-drg-1.1', 'chs-drg-2.0', 'chs-drg-3.0']
     """
-    return list(index_of("scheme").values())
+    return Listing(list(index_of("scheme").values()), LISTED)
 
 
 def load_scheme(scheme: str | os.PathLike[str] | Scheme) -> Scheme:
-    """A scheme by its id, or from a folder.
+    """Load a scheme by its id, or from a folder.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ __all__ = ["templates"]
 
 
 def templates(scheme: SchemeTables) -> list[Template]:
-    """Up to three cases for each way through the scheme, with how frequent and how dear they are."""
+    """Return up to three cases for each way through the scheme, with how frequent and how dear they are."""
     mdcs = {row["mdc"]: row for row in rows_of("synthetic/mdc.csv")}
     random = Random(scheme.id)  # noqa: S311 - not for secrets
     rank: dict[str, float] = {}
@@ -58,7 +58,7 @@ def templates(scheme: SchemeTables) -> list[Template]:
 
 
 def _open_values(case: dict[str, object], scheme: SchemeTables) -> set[str]:
-    """The values of a case that may change without moving it."""
+    """Return the values of a case that may change without moving it."""
 
     def group_of(changed: dict[str, object]) -> str | None:
         return group_record(*read_record(changed), scheme).group

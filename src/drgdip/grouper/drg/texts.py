@@ -21,11 +21,9 @@ def result_texts(scheme: SchemeTables) -> dict[str, Texts]:
     groups = {drg.code for adrg in adrgs for drg in adrg.drgs} | {scheme.evaluation.ungroupable}
     if not scheme.evaluation.adrg_fallthrough:
         groups |= {adrg.code for adrg in adrgs}
-    # The code of an ambiguous group names the MDC of its cases.
-    mdcs = {mdc.code for mdc in scheme.mdcs} | {f"MDC{adrg.code[0]}" for adrg in adrgs if adrg.kind == "ambiguous"}
     return texts_of(
         {
-            "mdc": sorted(mdcs),
+            "mdc": sorted(mdc.code for mdc in scheme.mdcs),
             "adrg": sorted({adrg.code for adrg in adrgs}),
             "group": sorted(groups),
             "severity": list(LEVELS),

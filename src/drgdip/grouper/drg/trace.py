@@ -46,7 +46,7 @@ def _step(visit: Visit, scheme: SchemeTables) -> Step:
 
 
 def decide(rule: Rule, facts: Facts, scheme: SchemeTables) -> tuple[bool, list[Condition]]:
-    """Whether a rule holds, and the conditions without which it would be otherwise.
+    """Return whether a rule holds, and the conditions without which it would be otherwise.
 
     Of an ``and`` that fails, the first part that fails; of one that holds, every part; of an ``or`` the other way
     round.

@@ -54,7 +54,7 @@ class Target(NamedTuple):
 
 
 def targets(scheme: SchemeTables) -> Iterator[Target]:
-    """Every way through a scheme, in the order of evaluation."""
+    """Yield every way through a scheme, in the order of evaluation."""
     for mdc in scheme.mdcs:
         for adrg in mdc.adrgs:
             if not scheme.evaluation.adrg_fallthrough and all(drg.rule != ALWAYS for drg in adrg.drgs):
@@ -64,7 +64,7 @@ def targets(scheme: SchemeTables) -> Iterator[Target]:
 
 
 def witness(target: Target, scheme: SchemeTables, random: Random, tries: int = 200) -> dict[str, Any] | None:
-    """A case that the scheme takes the way of the target, or None if no draft of so many is one."""
+    """Return a case that the scheme takes the way of the target, or None if no draft of so many is one."""
     rules = (target.mdc.rule, target.adrg.rule, *((target.drg.rule,) if target.drg else ()))
     choices = [_ways(rule) for rule in rules]
     if target.drg is None:
@@ -86,7 +86,7 @@ def _ways(rule: Rule, *, holds: bool = True) -> list[tuple[Literal, ...]]:
 
 
 def reached(case: dict[str, Any], scheme: SchemeTables) -> Target | None:
-    """The way that the scheme takes a case, or None where nothing takes it."""
+    """Return the way that the scheme takes a case, or None where nothing takes it."""
     record, unreadable = read_record(case)
     facts = facts_of(record, scheme)
     if refusal(facts, unreadable, scheme) is not None:
@@ -107,7 +107,7 @@ def _codes(atom: Rule, scheme: SchemeTables) -> frozenset[str]:
 
 
 def draft(way: tuple[Literal, ...], scheme: SchemeTables, random: Random) -> dict[str, Any] | None:
-    """A case with which every condition of a way holds, as far as one can tell without grouping it."""
+    """Return a case with which every condition of a way holds, as far as one can tell without grouping it."""
     if any(isinstance(literal.atom, Or) for literal in way):
         return None
     values = _draft_values(way, random)
@@ -156,7 +156,7 @@ def _draft_values(way: tuple[Literal, ...], random: Random) -> dict[str, Any] | 
     needed = {atom.variable for atom, wanted in way if isinstance(atom, Compare) and wanted}
 
     def value_or_none(variable: str) -> int | None:
-        """A value, or now and then none where comparisons are only to fail."""
+        """Return a value, or now and then none where comparisons are only to fail."""
         return None if variable in bounds.keys() - needed and random.random() < 0.1 else value(variable)
 
     infant = "XSRTL" in bounds and "NL" not in bounds
@@ -178,7 +178,7 @@ def _draft_values(way: tuple[Literal, ...], random: Random) -> dict[str, Any] | 
 def _draft_codes(
     way: tuple[Literal, ...], scheme: SchemeTables, random: Random, principal: str, others: str
 ) -> list[str | None] | None:
-    """Codes of one kind: the principal one from what all its conditions share, others one for each condition."""
+    """Return codes of one kind: the principal one from what all its conditions share, others one for each condition."""
     first: list[frozenset[str]] = []  # sets that the principal code is in
     more: list[tuple[frozenset[str], int, int]] = []  # sets that some codes are in, how many, and from which place on
     first_never: set[str] = set()
@@ -230,7 +230,7 @@ def _choices(wanted: tuple[frozenset[str], ...], never: frozenset[str]) -> list[
 
 @lru_cache(maxsize=64)
 def _pool(scheme: SchemeTables, variable: str) -> list[str]:
-    """Codes that some MDC or ADRG asks for as principal."""
+    """Return codes that some MDC or ADRG asks for as principal."""
     codes: set[str] = set()
     for rule in [row.rule for rows in (scheme.mdcs, scheme.adrgs) for row in rows]:
         for way in _ways(rule):
@@ -246,7 +246,7 @@ def _severity_pool(scheme: SchemeTables, level: str) -> list[str]:
 
 
 def _severe(principal: str | None, level: str, scheme: SchemeTables, random: Random) -> str | None:
-    """A code of a level that the principal diagnosis does not cancel."""
+    """Return a code of a level that the principal diagnosis does not cancel."""
     pool = _severity_pool(scheme, level)
     for _ in range(20):
         code = random.choice(pool)
@@ -256,7 +256,7 @@ def _severe(principal: str | None, level: str, scheme: SchemeTables, random: Ran
 
 
 def near_misses(case: dict[str, Any], scheme: SchemeTables, random: Random) -> Iterator[dict[str, Any]]:
-    """Cases one change away: a code lost or moved, a cancelled CC or MCC, a number one off or missing."""
+    """Yield cases one change away: a code lost or moved, a cancelled CC or MCC, a number one off or missing."""
     dx, procs = case["dx"], case["procs"]
     for column, codes in (("dx", dx), ("procs", procs)):
         for position in range(len(codes)):

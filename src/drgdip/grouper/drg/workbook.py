@@ -39,16 +39,17 @@ PARENTS = {"adrg.csv": "mdc", "drg.csv": "adrg"}
 
 
 def read_workbook(path: Path, head: Mapping[str, str], like: SchemeTables) -> SchemeTables:
-    """The scheme of a workbook: see `Scheme.from_workbook`."""
+    """Return the scheme of a workbook: see `Scheme.from_workbook`."""
     sheets = read_sheets(path, (sheet for sheet, _, _ in SHEETS.values()), "scheme")
     tables = {name: _table(path, name, sheets[sheet]) for name, (sheet, _, _) in SHEETS.items()}
+    _name_mdcs(tables["mdc.csv"], tables["adrg.csv"])
     whole = head_of(path, head, like.info, tables="tables", title="evaluation", options=options_of(like))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return build_scheme(path, whole, tables, sha256=digest, folder=path, list_closed=True)
 
 
 def _table(path: Path, name: str, sheet: list[list[Any]]) -> Table:
-    """A sheet as a table of a scheme folder; its lines are the rows of the sheet."""
+    """Return a sheet as a table of a scheme folder; its lines are the rows of the sheet."""
     title, start, places = SHEETS[name]
     lines, columns = [], defaultdict(list)
     for line, cells in enumerate(sheet[start:], start=start + 1):
@@ -63,6 +64,7 @@ def _table(path: Path, name: str, sheet: list[list[Any]]) -> Table:
     table = Table(sheet_path(path, title), {column: columns[column] for column in places}, tuple(lines))
     if name == "adrg.csv":
         table.columns["kind"] = [_kind(table, index, code) for index, code in enumerate(columns["code"])]
+        table.columns["result_mdc"] = [""] * len(table.columns["kind"])
     table = Table(table.path, {column: table.columns[column] for column in COLUMNS[name]}, table.lines)
     if "order" in table.columns:
         table.columns["order"][:] = _orders(table, PARENTS.get(name))
@@ -80,8 +82,22 @@ def _kind(table: Table, index: int, code: str) -> str:
     raise table.error("unknown_value", index, f"the code {code!r} does not say the kind of the ADRG", fix)
 
 
+def _name_mdcs(mdcs: Table, adrgs: Table) -> None:
+    """Write the MDC that the result of an ADRG names where it is not the ADRG's own.
+
+    The layout has no column for it. There, the first letter of a code is that of the MDC: of an ambiguous ADRG, and of
+    one that stands in the first MDC.
+    """
+    orders = dict(zip(mdcs.columns["code"], mdcs.columns["order"], strict=True))
+    columns = [adrgs.columns[name] for name in ("code", "mdc", "kind")]
+    for index, (code, mdc, kind) in enumerate(zip(*columns, strict=True)):
+        named = f"MDC{code[:1]}"
+        if named != mdc and named in orders and (kind == "ambiguous" or orders.get(mdc) == "1"):
+            adrgs.columns["result_mdc"][index] = named
+
+
 def _orders(table: Table, parent: str | None) -> list[str]:
-    """Places in the parent, from the sheet's numbers, which may have gaps and count over all parents."""
+    """Return places in the parent, from the sheet's numbers, which may have gaps and count over all parents."""
     numbers = []
     for index, text in enumerate(table.columns["order"]):
         if not text.isascii() or not text.isdigit():

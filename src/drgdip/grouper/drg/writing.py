@@ -11,22 +11,27 @@ from drgdip.grouper.writing import head_text, make_folder, write_csv
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drgdip.grouper.drg.model import SchemeTables
+    from drgdip.grouper.drg.model import Adrg, SchemeTables
 
 __all__ = ["table_rows", "write_folder"]
 
 
 def table_rows(scheme: SchemeTables) -> dict[str, list[tuple[str, ...]]]:
-    """The rows of every table of a scheme, in the order of its files, by name of the file."""
+    """Return the rows of every table of a scheme, in the order of its files, by name of the file."""
     drgs = {drg.code: drg for adrg in scheme.adrgs for drg in adrg.drgs}.values()
     return {
         "mdc.csv": [(row.code, row.name, str(row.order), str(row.rule)) for row in scheme.mdcs],
-        "adrg.csv": [(row.code, row.name, row.mdc, str(row.order), row.kind, str(row.rule)) for row in scheme.adrgs],
+        "adrg.csv": [_adrg_row(adrg) for adrg in scheme.adrgs],
         "drg.csv": [(row.code, row.name, row.adrg, str(row.order), str(row.rule)) for row in drgs],
         "sets.csv": sorted((name, code) for name, codes in scheme.sets.items() for code in codes),
         "severity.csv": list(severity_rows(scheme)),
         "exclusions.csv": sorted((name, code) for name, codes in scheme.exclusions.items() for code in codes),
     }
+
+
+def _adrg_row(adrg: Adrg) -> tuple[str, ...]:
+    result_mdc = "" if adrg.result_mdc == adrg.mdc else adrg.result_mdc
+    return adrg.code, adrg.name, adrg.mdc, str(adrg.order), adrg.kind, str(adrg.rule), result_mdc
 
 
 def write_folder(scheme: SchemeTables, folder: Path) -> None:
