@@ -109,7 +109,7 @@ def test_what_a_share_below_the_limit_costs():
         parts = {"tcm_treatment": chinese, "western_drugs": 1000.0 - chinese}
         row = points.downgrade_tcm([stay | parts], minimum=0.6)[0]
         table = [{"weight": weights[row["paid_group"]]}]
-        paid += points.payment_standards(table, [{"base_rate": 9575.25, "coefficient": 0.92}])
+        paid += points.set_payment_standards(table, [{"base_rate": 9575.25, "coefficient": 0.92}])
     assert [round(row["standard"], 2) for row in paid] == [8155.59, 5747.14]
 
 

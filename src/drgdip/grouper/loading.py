@@ -118,9 +118,12 @@ def entry_of(kind: str, name: str) -> SchemeInfo:
     index = index_of(kind)
     if name in index:
         return index[name]
-    for other in _WORDS.keys() - {kind}:
+    known = "`drgdip schemes` lists all"
+    if kind == "auxiliary":  # their ids are those of catalogues: an id of another kind says nothing
+        known = f"There are {', '.join(index)}"
+    else:
+        other = "catalogue" if kind == "scheme" else "scheme"
         if name in index_of(other):
-            raise UnknownNameError(_WORDS[kind], name, (), hint=f"It is a {_WORDS[other]}, which load_{other} loads.")
-    listed = f"There are {', '.join(index)}" if kind == "auxiliary" else "`drgdip schemes` lists all"
-    hint = f"{listed}; a folder of your own is named by a path, such as ./{name}"
+            raise UnknownNameError(kind, name, (), hint=f"It is a {other}, which load_{other} loads.")
+    hint = f"{known}; a folder of your own is named by a path, such as ./{name}"
     raise UnknownNameError(_WORDS[kind], name, index, hint=hint)
