@@ -73,7 +73,7 @@ class SchemeError(DrgdipError):
     Attributes
     ----------
     problem
-        The kind of fault, for programs: ``missing_file``, ``bad_toml``, ``missing_key``, ``unknown_key``,
+        The kind of fault, for programs, one of: ``missing_file``, ``bad_toml``, ``missing_key``, ``unknown_key``,
         ``bad_value``, ``bad_encoding``, ``bad_csv``, ``bad_workbook``, ``unknown_column``, ``missing_column``,
         ``wrong_length``, ``empty_cell``, ``duplicate``, ``unknown_value``, ``bad_number``, ``bad_order``, ``bad_rule``,
         ``unknown_set``, ``unknown_variable``, ``unknown_exclusion``, ``unknown_parent``, ``unknown_base``,

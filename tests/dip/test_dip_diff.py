@@ -164,7 +164,7 @@ def turned(rows):
 
 
 def test_the_edits_have_every_word_for_groups():
-    for_schemes = {"parent", "level", "exclusion"}
+    for_schemes = {"parent", "level", "exclusion", "result_mdc"}
     assert {row[1] for _, expected in EDITS for row in expected} == CHANGES.keys() - for_schemes
 
 

@@ -77,8 +77,8 @@ def build_catalogue(
     Parameters
     ----------
     cases
-        A table of cases as for `drgdip.group`, with ``total_cost`` in yuan. Cases without a principal diagnosis or a
-        cost above 0 that can be read are left out, and so are those that the base's lists exclude.
+        A table of cases as for `drgdip.group`, with ``total_cost`` in yuan. Cases without a principal diagnosis, or
+        without a readable cost above 0, are left out. The base's lists exclude others.
     folder
         Where to write; a folder that is not there yet, or is empty.
     base
@@ -104,9 +104,9 @@ def build_catalogue(
         as well, and those of `drgdip.group` under the new catalogue. A group without a weight, or with null, has an
         empty score. Scores are written with six digits behind the point, halves rounded up, zeros at the end left out.
     low_level, low_share, common, cv_limit
-        Hospitals of a low level, the share of a group's cases that they must have, the cases that it must have (None
-        for any number), and the highest coefficient of variation, for a primary-care group (基层病种). Without
-        hospitals there are none.
+        Conditions of a primary-care group (基层病种): hospitals of a low level, and the share of its cases that they
+        must have. Then its number of cases (None for any), and its highest coefficient of variation. Without hospitals
+        there are no such groups.
     columns
         Name in the table by case column, for names that are no alias.
     codes

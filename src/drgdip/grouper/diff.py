@@ -53,9 +53,10 @@ def diff_schemes(before: str | os.PathLike[str] | SchemeLike, after: str | os.Pa
 
     Notes
     -----
-    Ids of a catalogue's groups mean nothing in another edition: a group is the one that asks for the same, and only
-    where none does the one with the same id. What is asked for is compared as far as both catalogues tell it apart:
-    where one of them takes procedures in any order, so are both; the first procedure counts where both prefer by it.
+    Ids of a catalogue's groups mean nothing in another edition. A group is paired with the one that asks for the same,
+    or, if none does, with the one of the same id. Demands of groups are compared as far as both catalogues tell them
+    apart. If either catalogue ignores the order of procedures, the comparison ignores it too. The first procedure
+    matters only if both catalogues prefer by it.
 
     Examples
     --------
@@ -103,7 +104,7 @@ def diff_cases(
     -------
     A pyarrow Table with one row for each pair of groups that some case has: ``before, before_status, before_name,
     before_cases`` (all cases with this group and status), the same for ``after``, ``cases`` and ``moved``. A group
-    of a catalogue without a name is named by what it asks for. Those that moved stand first, the commonest first. A
+    of a catalogue without a name is named by what it asks for. Moves stand first, the commonest before the others. A
     case has moved if its status is another or
 
     - between two schemes, its group code is another; the name may differ all the same;

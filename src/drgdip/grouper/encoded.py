@@ -114,7 +114,7 @@ def _encode_lists(lists: pa.Array, numbering: Numbers, *, first_only: bool = Fal
 
 
 def _encode(codes: pa.Array, numbering: Numbers) -> np.ndarray:
-    """Return numbers of codes. Those that are not found as they stand are normalised and looked up once more."""
+    """Return numbers of codes. Codes that are not found as they stand are normalised and looked up again."""
     if pa.types.is_dictionary(codes.type):
         dictionary = np.append(_encode(codes.dictionary, numbering), np.int32(numbering.missing))
         numbers: np.ndarray = dictionary[filled(codes.indices, -1)]

@@ -255,9 +255,9 @@ def explain(
 
     Returns
     -------
-    An `Explanation`: the result, every CC and MCC found with what cancelled it, and in order every MDC, ADRG and
-    DRG rule that was tried, each with the conditions that decided it and the codes they found. Under a catalogue, every
-    group that the principal diagnosis leaves, down to the stage that took the case.
+    An `Explanation`: the result, and every CC and MCC found with the table that cancelled it. Its steps are the MDC,
+    ADRG and DRG rules tried, in order, each with the conditions that decided it and the codes they found. Under a
+    catalogue, they are the groups that the principal diagnosis leaves, down to the stage that took the case.
 
     Raises
     ------

@@ -125,11 +125,11 @@ def group(
 
     Returns
     -------
-    The same kind of container with every row in its place, the caller's columns and index untouched, and on their
-    right ``mdc, adrg, group, status, reason, severity, severity_code`` (`drgdip.GroupResult`), under a catalogue
-    ``group, kind, treatment, primary_care, status, reason`` (`drgdip.DipResult`), texts dictionary-encoded where the
-    container can. A stream gives a RecordBatchReader that holds a few batches at a time; anything with only an
-    Arrow capsule gives a pyarrow Table; encoded cases give a pyarrow Table of the result alone. An Arrow schema's
+    The same kind of container with every row in its place, the caller's columns and index untouched. On their right
+    stand ``mdc, adrg, group, status, reason, severity, severity_code`` (`drgdip.GroupResult`). Under a catalogue they
+    are ``group, kind, treatment, primary_care, status, reason`` (`drgdip.DipResult`). Texts are dictionary-encoded
+    where the container can. A stream gives a RecordBatchReader that holds a few batches at a time. Anything with only
+    an Arrow capsule gives a pyarrow Table. Encoded cases give a pyarrow Table of the result alone. An Arrow schema's
     metadata say ``drgdip.scheme``, ``drgdip.revision``, ``drgdip.sha256``, ``drgdip.version`` and, with ``codes``,
     ``drgdip.codes``.
 
@@ -342,7 +342,7 @@ def _check_names(names: list[str], scheme: SchemeLike, prefix: str) -> None:
 
 
 def _needed(names: list[str], scheme: SchemeLike, columns: Mapping[str, str] | None) -> list[str]:
-    """Return the columns of a table that grouping reads. Those that the scheme cannot do without must be there."""
+    """Return the columns of a table that grouping reads. Columns that the scheme requires must be there."""
     found = case_columns(names, columns)
     wanted = ["dx", "procs", *(VALUE_VARIABLES[v] for v in scheme.required if v in VALUE_VARIABLES)]
     absent = [column for column in wanted if column not in found]

@@ -19,7 +19,7 @@ __all__ = ["HasNumbers", "Numbering", "Numbers", "numbering"]
 
 
 class Numbers(Protocol):
-    """Numbers of codes of one kind. Those below ``first`` stand for a missing code; ``missing`` is one of them."""
+    """Numbers of codes of one kind. Numbers below ``first`` stand for a missing code; ``missing`` is one of them."""
 
     @property
     def missing(self) -> int:

@@ -187,8 +187,8 @@ class Table:
 def read_folder(folder: Path, layout: Layout = SCHEME, base_digest: str = "") -> tuple[dict[str, Table], str]:
     """Return the tables of a folder by file name, and the SHA-256 over its files.
 
-    The digest is that of the names and the contents of the head and the tables, in order of name, and then, for a
-    scheme that extends another (`OVERLAY`), of its base's digest.
+    The digest covers the names and contents of the head and the tables, in order of name. For a scheme that extends
+    another (`OVERLAY`), it covers the base's digest after them.
     """
     contents: dict[str, bytes] = {}
     for name in (layout.head, *layout.columns):

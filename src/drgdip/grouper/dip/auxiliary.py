@@ -64,10 +64,9 @@ def find_auxiliary_types(
     Parameters
     ----------
     cases
-        Any table with a row a case. The case columns stand under canonical names or aliases (``docs/cases.md``);
-        besides are read, where a catalogue needs them, ``icu_days`` (whole days in intensive care), ``standard`` (the
-        score standard of the case in yuan), ``treatment_cost`` (treatment without surgery, yuan) and ``drug_cost``
-        (yuan).
+        Any table with a row a case. The case columns stand under canonical names or aliases (``docs/cases.md``). Some
+        catalogues need more: ``icu_days`` (whole days in intensive care), ``standard`` (the score standard of the case
+        in yuan), ``treatment_cost`` (treatment without surgery, yuan) and ``drug_cost`` (yuan).
     rules
         The rules, or their id (`load_auxiliary`).
     catalogues

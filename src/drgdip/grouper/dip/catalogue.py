@@ -76,7 +76,7 @@ class Catalogue(CatalogueTables):
         path
             The ``.xlsx`` file, with the ten sheets of that workbook (``docs/dip.md``).
         catalogue_id, title, issuer, place, published
-            What a workbook does not say of itself; id and title are the name of the file if they are empty.
+            Keys of the head that a workbook does not state; id and title are the name of the file if they are empty.
         like
             The catalogue whose options of matching, procedure types and code sets are to hold, which a workbook does
             not state.

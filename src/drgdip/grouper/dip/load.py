@@ -175,8 +175,8 @@ def _ranged(prefixes: tuple[str, ...], text: str) -> frozenset[str]:
 def _shared(terms: tuple[Term, ...]) -> tuple[Term, ...]:
     """Return the extra terms that stop one procedure from satisfying two terms.
 
-    Each can have procedures of its own if, and only if, for any of them together as many are there as they ask for
-    (Hall's theorem); it is enough to look at those that hang together.
+    Each term can have procedures of its own if, and only if, any terms together find as many as they ask for (Hall's
+    theorem). It is enough to look at terms that hang together.
     """
     places = range(len(terms))
     beside = [[other for other in places if other != one and _meet(terms[one], terms[other])] for one in places]

@@ -70,7 +70,7 @@ class Group:
     dx
         Prefixes of the principal diagnosis, any of which will do; () for every diagnosis.
     ranged
-        Those of ``dx`` that only a range of categories gives.
+        Prefixes of ``dx`` that only a range of categories gives.
     procedures
         Terms that must hold, together; () for conservative treatment; None where procedures do not matter.
     related
@@ -234,8 +234,8 @@ class CatalogueTables:
     excluded_dx
         Codes that may not be a principal diagnosis.
     excluded_procs
-        By procedure that is no principal one, what it counts as (``conservative`` or ``not-principal``) and the
-        prefixes of the principal diagnosis beside which it may be principal after all.
+        Procedures that are no principal ones. Each has the word for how it counts (``conservative`` or
+        ``not-principal``). It also has the prefixes of the principal diagnosis beside which it may be principal.
     ignored_procs
         Procedures that are dropped before matching.
     types

@@ -2,9 +2,9 @@
 
 An *entrance* is one alternative of an MDC's rule together with one of an ADRG's; a *way* is an entrance together with
 one alternative of a DRG's rule, and leads to an outcome. An entrance's conditions on the principal diagnosis or the
-principal procedure alone are bits, looked up by code, and those that many ways share are bits looked up by their
-answers; what remains is asked only for the ways whose bits are left. Ways at the end, one for each MDC, catch the cases
-that an MDC but none of its groups takes.
+principal procedure alone are bits, looked up by code. Conditions that many ways share are bits too, looked up by their
+answers. The remaining conditions are asked only for the ways whose bits are left. Ways at the end, one for each MDC,
+catch the cases that an MDC but none of its groups takes.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Compiled kernels: the walk of `drgdip.grouper.drg.reference` over numbered codes.
 
-A case has one bit for each way to a group that its principal diagnosis, its principal procedure and a few conditions
-that many ways share allow; the lowest bit whose remaining conditions hold is the first rule of the scheme that takes
-the case.
+A case has one bit for each way to a group. Its principal diagnosis, its principal procedure and a few conditions that
+many ways share decide which bits are set. The lowest bit whose remaining conditions hold is the first rule of the
+scheme that takes the case.
 """
 
 from __future__ import annotations

@@ -110,8 +110,8 @@ class Evaluation:
     ungroupable
         The group of a case that nothing took.
     required
-        Variables without which a case is invalid. Sex (XB) must be 1 or 2. With age (NL) among them, infants
-        (age 0) need an age in days, and newborns (28 days or less) a weight.
+        Variables without which a case is invalid. If sex (XB) is among them, it must be 1 (male) or 2 (female). If age
+        (NL) is among them, infants (age 0) need an age in days, and newborns (28 days or less) a weight.
     retry_other_procedures
         When nothing took a case with several procedures: try again with each other procedure alone.
     blank_principal_diagnosis

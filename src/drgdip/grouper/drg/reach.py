@@ -30,8 +30,8 @@ class _Given(NamedTuple):
 def why_unreachable(target: Target, scheme: SchemeTables) -> str | None:
     """Return why no case can reach a target, or None if that is not proved.
 
-    The proof goes through every way to make the rules of the target hold, and in each through every principal diagnosis
-    and principal procedure that it allows, codes that the rules treat alike together.
+    The proof goes through every way to make the rules of the target hold. In each it goes through the principal
+    diagnoses and procedures that the way allows, and takes codes together that the rules treat alike.
     """
     return _Proof(target, scheme).reason()
 

@@ -71,7 +71,7 @@ class Scheme(SchemeTables):
         path
             The ``.xlsx`` file, with the sheets MDC, ADRG, DRG, 集合, CC and 排除表 (``docs/schemes.md``).
         scheme_id, title, issuer, place, published
-            What a workbook does not say of itself; id and title are the name of the file if they are empty.
+            Keys of the head that a workbook does not state; id and title are the name of the file if they are empty.
         like
             The scheme whose options of evaluation and code sets are to hold, which a workbook does not state.
 
