@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent.parent / "src" / "drgdip" / "data" / "weights"
 
 
 def described(path: Path) -> dict[str, str]:
-    """What the index says of a list that follows from the list itself."""
+    """Return the part of the index that follows from the list itself."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return {
@@ -25,7 +25,7 @@ def described(path: Path) -> dict[str, str]:
 
 
 def build(text: str) -> str:
-    """The index with its counts and digests as the lists have them."""
+    """Return the index with counts and digests as the lists have them."""
     head, *entries = text.split("[[list]]\n")
     for number, entry in enumerate(entries):
         name = re.search(r'^id = "(.+)"$', entry, re.MULTILINE)
