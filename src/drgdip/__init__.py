@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from drgdip.grouper.encoded import Encoded
     from drgdip.grouper.explain import Explanation, explain
     from drgdip.grouper.group import encode, group, group_batches, make_result_fields, warmup
+    from drgdip.grouper.move import Move
+    from drgdip.grouper.moves import move_cases
     from drgdip.grouper.one import group_one
     from drgdip.grouper.result import REASONS, STATUSES, DipResult, GroupResult
     from drgdip.grouper.samples import sample_cases
@@ -78,6 +80,8 @@ _MODULES = {
     "drgdip.grouper.encoded": ("Encoded",),
     "drgdip.grouper.explain": ("Explanation", "explain"),
     "drgdip.grouper.group": ("encode", "group", "group_batches", "make_result_fields", "warmup"),
+    "drgdip.grouper.move": ("Move",),
+    "drgdip.grouper.moves": ("move_cases",),
     "drgdip.grouper.one": ("group_one",),
     "drgdip.grouper.result": ("DipResult", "GroupResult", "REASONS", "STATUSES"),
     "drgdip.grouper.samples": ("sample_cases",),

@@ -6,8 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drgdip.cli.options import FILE, SCHEME, Commands, add_output, add_reading, read_columns
+from drgdip.cli.options import FILE, SCHEME, Commands, add_language, add_output, add_reading, read_columns
 from drgdip.cli.output import counted, open_output, print_written, screen_of, shorten
+from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
     import argparse
@@ -29,15 +30,26 @@ def add(commands: Commands) -> None:
         "diff",
         help="say what changed between two schemes or catalogues",
         description="Say what changed between two schemes or two catalogues or, with FILE, which of its cases change "
-        "their group; with FILE, BEFORE may be a scheme and AFTER a catalogue.",
+        "their group; with FILE, BEFORE may be a scheme and AFTER a catalogue. With --cases, say what the move from "
+        "one DRG scheme to another does: why cases move, what they weigh, and which are lost.",
     )
     parser.add_argument("before", metavar="BEFORE", help=SCHEME)
     parser.add_argument("after", metavar="AFTER", help="another one")
     parser.add_argument("file", metavar="FILE", type=Path, nargs="?", help=f"cases: {FILE}")
     parser.add_argument(
-        "--limit", type=int, default=20, metavar="N", help="show so many rows of each table (default: 20)"
+        "--limit", type=int, metavar="N", help="show so many rows of each table (default: 20; 10 with --cases)"
+    )
+    parser.add_argument(
+        "--cases", metavar="FILE", type=Path, help="tell the move of these cases; OUT is .xlsx, .html or .svg"
+    )
+    parser.add_argument(
+        "--weights",
+        nargs=2,
+        metavar=("OLD", "NEW"),
+        help="with --cases: files of group and weight under both schemes, else weights of the cases themselves",
     )
     add_output(parser, "every row")
+    add_language(parser)
     add_reading(parser)
     parser.set_defaults(run=_run)
 
@@ -46,17 +58,23 @@ def _run(options: argparse.Namespace) -> None:
     from drgdip.grouper.diff import diff_cases, diff_schemes
     from drgdip.grouper.load import load_any
 
+    if options.cases is not None:
+        _tell_move(options)
+        return
+    if options.weights is not None:
+        raise CaseError("--weights goes with --cases FILE")
+    limit = 20 if options.limit is None else options.limit
     before, after = load_any(options.before), load_any(options.after)
     if options.file is None:
         table = diff_schemes(before, after)
-        lines = _changes(table, options.limit)
+        lines = _changes(table, limit)
     else:
         from drgdip.cases.readers import read_cases
 
         cases = read_cases(options.file, format=options.input_format, columns=read_columns(options))
         table = diff_cases(cases, before, after, codes=options.codes)
         alike = before.family == after.family
-        lines = _moves(table, options.limit, ("group", "moves") if alike else ("status", "pairs"))
+        lines = _moves(table, limit, ("group", "moves") if alike else ("status", "pairs"))
     with open_output(options) as writer:
         if writer is not None:
             writer.write(table)
@@ -65,6 +83,27 @@ def _run(options: argparse.Namespace) -> None:
     for line in lines:
         print(line, file=screen)
     print_written(options)
+
+
+def _tell_move(options: argparse.Namespace) -> None:
+    """Print what the move from one DRG scheme to another does to cases, or write it."""
+    from drgdip.cases.readers import read_cases
+    from drgdip.grouper.move import FORMATS
+    from drgdip.grouper.moves import move_cases
+    from drgdip.settle import read_settlement
+
+    if options.file is not None:
+        raise CaseError("give the cases once: FILE counts moves, --cases FILE tells why they move and what they weigh")
+    if options.format or (options.output and Path(options.output).suffix.lower() not in FORMATS):
+        raise CaseError(f"with --cases, OUT is a file that ends in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
+    old, new = options.weights or (None, None)
+    weights = None if options.weights is None else (read_settlement(old), read_settlement(new))
+    cases = read_cases(options.cases, format=options.input_format, columns=read_columns(options))
+    move = move_cases(cases, options.before, options.after, weights=weights, codes=options.codes)
+    lines = move.text(options.language, limit=10 if options.limit is None else options.limit).splitlines()
+    print("\n".join(lines[:1] if options.output else lines))
+    if options.output:
+        print(f"wrote {move.write(options.output, language=options.language)}")
 
 
 def _changes(table: pa.Table, limit: int) -> Iterator[str]:

@@ -1,0 +1,93 @@
+"""Tables for readers: a workbook with a sheet for each, or one page of HTML."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING, Any
+
+from drgdip._listing import width_of
+from drgdip.errors import DrgdipError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pyarrow as pa
+
+__all__ = ["html_table", "write_page", "write_workbook"]
+
+#: Columns of a sheet that a column of a table takes at least and at most.
+_NARROW, _WIDE = 8, 48
+_STYLE = (
+    "body{font:14px sans-serif;margin:2em}table{border-collapse:collapse;margin:1em 0}"
+    "td,th{border:1px solid #ccc;padding:2px 8px}td.n{text-align:right;font-variant-numeric:tabular-nums}"
+    "th{background:#eee;text-align:left}svg{max-width:100%}"
+)
+
+
+def write_workbook(path: Path, tables: Mapping[str, pa.Table], *, title: str) -> None:
+    """Write tables to an Excel workbook, each to the sheet of its name, with the names of its columns on top.
+
+    Raises
+    ------
+    DrgdipError
+        The extra ``excel`` is not installed, or the file cannot be written.
+    """
+    try:
+        import xlsxwriter
+    except ImportError as error:
+        raise DrgdipError("Excel files need the extra: python -m pip install 'drgdip[excel]'") from error
+    from xlsxwriter.exceptions import FileCreateError
+
+    try:
+        with xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False}) as book:
+            book.set_properties({"title": title})
+            bold = book.add_format({"bold": True})
+            for name, table in tables.items():
+                _write_sheet(book.add_worksheet(name), table, bold)
+    except FileCreateError as error:
+        raise DrgdipError(f"{path}: cannot be written: {error}") from error
+
+
+def _write_sheet(sheet: Any, table: pa.Table, bold: Any) -> None:
+    sheet.write_row(0, 0, table.column_names, bold)
+    sheet.freeze_panes(1, 0)
+    for place, name in enumerate(table.column_names):
+        values = table[name].to_pylist()
+        widest = max(map(width_of, [name, *(value for value in values if isinstance(value, str))]))
+        sheet.set_column(place, place, min(max(widest + 2, _NARROW), _WIDE))
+        for row, value in enumerate(values, start=1):
+            if isinstance(value, int | float):
+                sheet.write_number(row, place, value)
+            elif value is not None:
+                sheet.write_string(row, place, str(value))
+
+
+def write_page(path: Path, tables: Mapping[str, pa.Table], *, title: str, picture: str = "") -> None:
+    """Write tables to one file of HTML that needs nothing from outside, below a picture.
+
+    Raises
+    ------
+    DrgdipError
+        The file cannot be written.
+    """
+    head = f"<!doctype html><html><head><meta charset='utf-8'><title>{html.escape(title)}</title>"
+    parts = [head, f"<style>{_STYLE}</style></head><body><h1>{html.escape(title)}</h1>", picture]
+    parts += [f"<h2>{html.escape(name)}</h2>{html_table(table)}" for name, table in tables.items()]
+    try:
+        path.write_text("".join([*parts, "</body></html>\n"]), encoding="utf-8")
+    except OSError as error:
+        raise DrgdipError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def html_table(table: pa.Table) -> str:
+    """Return a table as HTML."""
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in table.column_names)
+    body = "".join("<tr>" + "".join(_cell(value) for value in row.values()) + "</tr>" for row in table.to_pylist())
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, int | float):
+        return f"<td class='n'>{value:,.6g}</td>" if isinstance(value, float) else f"<td class='n'>{value:,}</td>"
+    return f"<td>{'' if value is None else html.escape(str(value))}</td>"
