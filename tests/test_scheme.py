@@ -118,8 +118,8 @@ def test_a_folder_of_ones_own_loads_the_same_way(small_folder):
         scheme = load_scheme(path)
         assert scheme.id == "small"
         assert repr(scheme) == "<Scheme small revision 3: 3 MDC, 7 ADRG, 11 DRG>"
-        assert scheme.info.effective_from == "2026-01-01"
-        assert scheme.info.effective_to == ""
+        assert scheme.info.valid_from == "2026-01-01"
+        assert scheme.info.valid_to == ""
         assert scheme.folder == small_folder
         assert scheme.names["AB11"] == "多次操作，久"
         assert list(scheme.annexes["differences.csv"].rows) == [("adrg.csv", "BR2", "small", "large")]
@@ -286,7 +286,7 @@ FAULTS = [
     ("bad_toml", "scheme.toml", None, "not a TOML file: Invalid value (at line 2, column 9)", "Mend the line named"),
     ("bad_toml-encoding", "scheme.toml", None, "not a TOML file: 'utf-8' codec", "Mend the line named"),
     ("bad_value-counts", "scheme.toml", None, "counts is [{'mdc': 3", "Give a table of its own"),
-    ("bad_value-date", "scheme.toml", None, "effective_from is datetime.date(2026, 1, 1)", "Give a text in quotes"),
+    ("bad_value-date", "scheme.toml", None, "valid_from is datetime.date(2026, 1, 1)", "Give a text in quotes"),
     ("bad_value-option", "scheme.toml", None, "mdc_fallthrough in [evaluation] is 'yes'", "Give true or false"),
     ("bad_value-required", "scheme.toml", None, "required in [evaluation] is 'XB'", "Give a list in brackets"),
     ("bad_value-revision", "scheme.toml", None, "revision is True", "Give a whole number"),

@@ -148,7 +148,7 @@ class Candidate(Protocol):
         """The date of publication, "" for none."""
 
     @property
-    def effective_from(self) -> str:
+    def valid_from(self) -> str:
         """The first day of effect, "" where it is not known."""
 
 
@@ -169,4 +169,4 @@ class SchemeChoiceError(DrgdipError):
 
 
 def _date(info: Candidate) -> str:
-    return info.effective_from or info.published or "no date"
+    return info.valid_from or info.published or "no date"

@@ -85,7 +85,7 @@ def test_schemes_that_dates_cannot_tell_apart_are_listed(monkeypatch):
     from drgdip.grouper import choose
 
     infos = [info for info in list_schemes() if info.place == "全国"]
-    infos[-1] = dataclasses.replace(infos[-1], published="", effective_from="")
+    infos[-1] = dataclasses.replace(infos[-1], published="", valid_from="")
     monkeypatch.setattr(choose, "list_schemes", lambda: infos)
     with pytest.raises(SchemeChoiceError, match="cannot be told apart by date") as caught:
         find_scheme("全国", on="2024")
@@ -155,7 +155,7 @@ def test_a_catalogue_without_a_date_is_found_where_no_day_is_asked_for():
 def test_catalogues_of_the_same_date_are_listed(monkeypatch):
     from drgdip.grouper import choose
 
-    infos = [dataclasses.replace(info, published="2024", effective_from="") for info in list_catalogues()]
+    infos = [dataclasses.replace(info, published="2024", valid_from="") for info in list_catalogues()]
     monkeypatch.setattr(choose, "list_catalogues", lambda: infos)
     with pytest.raises(SchemeChoiceError, match="catalogues of '全国' have the same date"):
         find_catalogue("全国")

@@ -96,8 +96,7 @@ def _tell_move(options: argparse.Namespace) -> None:
         raise CaseError("give the cases once: FILE counts moves, --cases FILE tells why they move and what they weigh")
     if options.format or (options.output and Path(options.output).suffix.lower() not in FORMATS):
         raise CaseError(f"with --cases, OUT is a file that ends in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
-    old, new = options.weights or (None, None)
-    weights = None if options.weights is None else (read_settlement(old), read_settlement(new))
+    weights = None if options.weights is None else tuple(map(read_settlement, options.weights))
     cases = read_cases(options.cases, format=options.input_format, columns=read_columns(options))
     move = move_cases(cases, options.before, options.after, weights=weights, codes=options.codes)
     lines = move.text(options.language, limit=10 if options.limit is None else options.limit).splitlines()

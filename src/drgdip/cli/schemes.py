@@ -44,7 +44,7 @@ def _show(options: argparse.Namespace) -> None:
     scheme = load_any(options.scheme)
     info = scheme.info
     print(f"{info.id}: {info.title}")
-    in_force = " to ".join(filter(None, (info.effective_from, info.effective_to)))
+    in_force = " to ".join(filter(None, (info.valid_from, info.valid_to)))
     for label, value in (
         ("issuer", info.issuer),
         ("place", info.place),

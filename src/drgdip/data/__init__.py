@@ -49,14 +49,14 @@ HEAD_KEYS = (
     "place",
     "extends",
     "published",
-    "effective_from",
-    "effective_to",
+    "valid_from",
+    "valid_to",
     "revision",
     "diagnosis_codes",
     "procedure_codes",
 )
 #: Attributes of a `SchemeInfo` that a listing shows.
-LISTED = ("id", "title", "place", "published", "effective_from", "effective_to", "revision", "extends")
+LISTED = ("id", "title", "place", "published", "valid_from", "valid_to", "revision", "extends")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ class SchemeInfo:
     issuer: str
     place: str
     published: str
-    effective_from: str
-    effective_to: str
+    valid_from: str
+    valid_to: str
     revision: int
     diagnosis_codes: str
     procedure_codes: str
@@ -120,8 +120,8 @@ def info_of(entry: Mapping[str, Any]) -> SchemeInfo:
     """Return the facts that the index or the head of a folder states."""
     defaults: dict[str, Any] = {
         "place": "",
-        "effective_from": "",
-        "effective_to": "",
+        "valid_from": "",
+        "valid_to": "",
         "revision": 1,
         "sha256": "",
         "provenance": {},

@@ -111,8 +111,20 @@ def _against_code_sets(view: View) -> Iterator[Finding]:
         grey = codes.among(grey_codes(code_set))
         yield of_codes(f"grey_principal_{word}", grey & principal, codes)
         yield of_codes(f"grey_other_{word}", grey & ~principal, codes)
-    barred = view.dx.among(view.scheme.principal_barred or _not_principal()) & (view.dx.place == 0)
-    yield of_codes("not_principal", barred, view.dx)
+    yield from _against_own_list(view)
+
+
+def _against_own_list(view: View) -> Iterator[Finding]:
+    """Find codes that the scheme's own list takes out of grouping; the national list of DIP where it has none."""
+    listed, principal = view.scheme.not_grouped, view.dx.place == 0
+    if listed:
+        barred = view.dx.among(listed.get("diagnosis", frozenset())) & principal
+        yield of_codes("principal_diagnosis_not_grouped", barred, view.dx)
+        procedures = view.procs.among(listed.get("procedure", frozenset()))
+        yield of_codes("procedure_not_grouped", procedures, view.procs)
+    else:
+        barred = view.dx.among(view.scheme.principal_barred or _not_principal()) & principal
+        yield of_codes("not_principal", barred, view.dx)
 
 
 @once

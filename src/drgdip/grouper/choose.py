@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from drgdip._once import once
 from drgdip._text import fold_width
-from drgdip.data import rows_of
+from drgdip.data import index_of, rows_of
 from drgdip.errors import SchemeChoiceError, UnknownNameError
-from drgdip.grouper.dip.catalogue import list_catalogues, load_catalogue
-from drgdip.grouper.drg.scheme import list_schemes, load_scheme
+from drgdip.grouper.dip.catalogue import load_catalogue
+from drgdip.grouper.drg.scheme import load_scheme
 
 if TYPE_CHECKING:
     from drgdip.data import SchemeInfo
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Place", "catalogues_of", "find_catalogue", "find_scheme", "schemes_of"]
 
+#: What may be taken where a place has nothing of its own for a day.
+Fallback = Literal["national", "latest"]
+_NATION = "全国"
 #: The day that is asked for where a caller names none.
 _LAST = "9999-12-31"
 _DATE = re.compile(r"\d{4}(-\d\d){0,2}", re.ASCII)
@@ -35,17 +38,23 @@ class Place(NamedTuple):
     place: str
 
 
-def find_scheme(place: str | int, on: datetime.date | str | None = None) -> Scheme:
-    """Find the scheme of a place on a date, and load it.
+def find_scheme(place: str | int, on: datetime.date | str | None = None, *, fallback: Fallback | None = None) -> Scheme:
+    """Find the DRG scheme of a place on a date, and load it.
 
     Parameters
     ----------
     place
         A name with or without its last word (``南京市``, ``南京``), an English one (``Nanjing``, in any case) or an
-        administrative code (GB/T 2260: ``320100``; a county's code stands for its city). ``data/places.csv`` has all.
+        administrative code (GB/T 2260: ``320100``; a county's code stands for its city). ``全国`` is the nation.
+        ``data/places.csv`` has all.
     on
-        The newest scheme that was published by this day is taken: a date, or text (``2024``, ``2024-07``,
-        ``2024-07-31``). None takes the newest. A scheme of which only the year is known counts from its first day.
+        The newest scheme that is in force on this day is taken: a date, or text (``2024``, ``2024-07``,
+        ``2024-07-31``). None takes the newest of all. A scheme without a first day of effect counts from its
+        publication; one of which only the year is known counts from the first day of the year. A local scheme without
+        a last day of effect ends with the national scheme that it extends.
+    fallback
+        ``national`` takes the national scheme in force where the place has none of its own for the day; ``latest``
+        takes the latest scheme of the place, or else of its province. None raises an error that names both.
 
     Returns
     -------
@@ -54,16 +63,16 @@ def find_scheme(place: str | int, on: datetime.date | str | None = None) -> Sche
     Raises
     ------
     UnknownNameError
-        There is no such place here; the message has the nearest names.
+        There is no such place here; the message has the nearest names. Or no such fallback.
     SchemeChoiceError
-        The place has a DIP catalogue only, no scheme of it is that old, several are equally new, or one of several has
-        no date: the message lists them.
+        The place has no scheme for the day, several are equally new, or one of several has no date: the message lists
+        them, and names the latest scheme of the place and the national one in force.
 
     Notes
     -----
-    The dates are those of the sources. Most sources state a year, and not the day from which a scheme was in force.
-    Only a place's own schemes are found: it is not known here whether a city used the scheme of its province. Ask for
-    a province by its own name. Where you know which scheme applies, load it by its id.
+    The dates are those of the sources. Most sources state a year, and not the day from which a scheme was in force. It
+    is not known here whether a city used the scheme of its province. Where you know which scheme applies, load it by
+    its id.
 
     Examples
     --------
@@ -71,22 +80,22 @@ def find_scheme(place: str | int, on: datetime.date | str | None = None) -> Sche
     <Scheme chs-drg-2.0-nanjing-2024 revision 2: 26 MDC, 409 ADRG, 801 DRG>
     >>> find_scheme("Yunnan", on="2022-12-31").id, find_scheme(530000, on="2024").id
     ('chs-drg-1.1-yunnan-2022', 'chs-drg-1.1-yunnan-2023')
+    >>> find_scheme("全国", on="2026-12-31").id, find_scheme("全国", on="2027-01-01").id
+    ('chs-drg-2.0', 'chs-drg-3.0')
+    >>> find_scheme("南京", on="2027-01-01", fallback="national").id
+    'chs-drg-3.0'
     """
-    day = _day(on)
-    infos = schemes_of(place)
-    if not infos:
-        ids = ", ".join(info.id for info in catalogues_of(place))
-        what = f"no DRG scheme of {place!r} is known, but a DIP catalogue: {ids}"
-        raise SchemeChoiceError(what, [], "Load that with load_catalogue")
-    return load_scheme(_newest(infos, day, "scheme", place))
+    return load_scheme(_found(_SCHEMES, place, on, fallback))
 
 
-def find_catalogue(place: str | int, on: datetime.date | str | None = None) -> Catalogue:
+def find_catalogue(
+    place: str | int, on: datetime.date | str | None = None, *, fallback: Fallback | None = None
+) -> Catalogue:
     """Find the DIP catalogue of a place on a date, and load it.
 
     Parameters
     ----------
-    place, on
+    place, on, fallback
         As for `find_scheme`.
 
     Returns
@@ -95,11 +104,8 @@ def find_catalogue(place: str | int, on: datetime.date | str | None = None) -> C
 
     Raises
     ------
-    UnknownNameError
-        There is no such place here; the message has the nearest names.
-    SchemeChoiceError
-        The place has a DRG scheme only, no catalogue of it is that old, several are equally new, or one of several has
-        no date: the message lists them.
+    UnknownNameError, SchemeChoiceError
+        As for `find_scheme`.
 
     Notes
     -----
@@ -113,57 +119,97 @@ def find_catalogue(place: str | int, on: datetime.date | str | None = None) -> C
     >>> find_catalogue("全国", on="2026").id
     'nhsa-dip-2.0'
     """
+    return load_catalogue(_found(_CATALOGUES, place, on, fallback))
+
+
+class _Kind(NamedTuple):
+    """What is looked for: its word, the name of its entries in the index, and the word and loader of the other kind."""
+
+    word: str
+    entries: str
+    other: str
+    loader: str
+
+
+_SCHEMES = _Kind("DRG scheme", "scheme", "DIP catalogue", "load_catalogue")
+_CATALOGUES = _Kind("DIP catalogue", "catalogue", "DRG scheme", "load_scheme")
+
+
+def _found(kind: _Kind, place: str | int, on: datetime.date | str | None, fallback: Fallback | None) -> str:
+    """Return the id of the newest of a place's schemes or catalogues that is in force on a day."""
+    if fallback not in {None, "national", "latest"}:
+        raise UnknownNameError("fallback", str(fallback), ["national", "latest"])
     day = _day(on)
-    infos = catalogues_of(place)
-    if not infos:
-        ids = ", ".join(info.id for info in schemes_of(place))
-        what = f"no DIP catalogue of {place!r} is known, but a DRG scheme: {ids}"
-        raise SchemeChoiceError(what, [], "Load that with load_scheme")
-    return load_catalogue(_newest(infos, day, "catalogue", place))
-
-
-def _newest(infos: list[SchemeInfo], day: str, word: str, place: str | int) -> str:
-    """Return the id of the newest of a place's schemes or catalogues that covers a day.
-
-    The only one of a place needs no date where none is asked for.
-    """
-    if len(infos) == 1 and day == _LAST and not infos[0].effective_to:
-        return infos[0].id
-    there = [info for info in infos if _covers(info, day)]
-    newest = max((_start(info) for info in there), default="")
+    own = _of_names(kind.entries, _names_of(place))
+    # The only one of a place needs no date where none is asked for.
+    if len(own) == 1 and day == _LAST and not _end(own[0], kind.entries):
+        return own[0].id
+    there = [info for info in own if _covers(info, day, kind.entries)]
+    newest = max(map(_start, there), default="")
     found = [info for info in there if _start(info) == newest]
-    undated = any(not _start(info) for info in infos)
-    if undated or len(found) > 1:
+    undated = any(not _start(info) for info in own)
+    if len(found) > 1 or (own and undated):
         why = "cannot be told apart by date" if undated else "have the same date"
-        raise SchemeChoiceError(f"{word}s of {place!r} {why}", infos, "Load the one that you mean by its id")
-    if not found:
-        raise SchemeChoiceError(f"no {word} of {place!r} is known for {day}", infos, "Load the nearest by its id")
-    return found[0].id
+        raise SchemeChoiceError(f"{kind.word}s of {place!r} {why}", own, "Load the one that you mean by its id")
+    if found:
+        return found[0].id
+    # Without a day, the newest of a place is meant, even if its national base is no longer in force.
+    if own and on is None:
+        return max(own, key=_start).id
+    return _instead(kind, place, day, own, fallback)
+
+
+def _instead(kind: _Kind, place: str | int, day: str, own: list[SchemeInfo], fallback: Fallback | None) -> str:
+    """Return what stands in for a place without a scheme of its own for a day, or raise an error that names it."""
+    province = {row.place for row in _places() if row.code == f"{_code_of(place)[:2]}0000" and row.place}
+    near = own or _of_names(kind.entries, province)
+    latest = max(near, key=_start, default=None)
+    nation = [info for info in _of_names(kind.entries, {_NATION}) if _covers(info, day, kind.entries)]
+    national = max(nation, key=_start, default=None)
+    taken = {"latest": latest, "national": national}.get(fallback or "")
+    if taken is not None:
+        return taken.id
+    others = _of_names("catalogue" if kind.entries == "scheme" else "scheme", _names_of(place))
+    said = [f"no {kind.word} of {place!r} is known" + ("" if day == _LAST else f" for {day}")]
+    if latest is not None:
+        whose = "its own" if own else "its province's"
+        said.append(f"{whose} latest is {latest.id} (fallback='latest' takes it)")
+    if national is not None:
+        said.append(f"the national one in force is {national.id} (fallback='national' takes it)")
+    if others:
+        said.append(f"the place has a {kind.other}, {others[0].id} ({kind.loader} loads it)")
+    shown = near if own else [info for info in (latest, national) if info is not None]
+    raise SchemeChoiceError("; ".join(said), shown, "Choose one of these, or load one by its id")
 
 
 def schemes_of(place: str | int) -> list[SchemeInfo]:
     """Return the schemes of a place (as for `find_scheme`), in order of id."""
-    names = _names_of(place)
-    return [info for info in list_schemes() if info.place in names]
+    return _of_names("scheme", _names_of(place))
 
 
 def catalogues_of(place: str | int) -> list[SchemeInfo]:
     """Return the DIP catalogues of a place (as for `find_scheme`), in order of id."""
-    names = _names_of(place)
-    return [info for info in list_catalogues() if info.place in names]
+    return _of_names("catalogue", _names_of(place))
+
+
+def _of_names(kind: str, names: set[str]) -> list[SchemeInfo]:
+    """Return the schemes or catalogues of the places with these names, in order of id."""
+    return [info for info in index_of(kind).values() if info.place and info.place in names]
 
 
 def _names_of(place: str | int) -> set[str]:
-    """Return the names in schemes and catalogues of the places meant."""
-    names = {row.place for row in _places_like(str(place))}
-    if not names:
-        known = [name for row in _places() for name in (row.name, row.short, row.english)]
+    """Return the names in schemes and catalogues of the places meant; none of a place without either."""
+    rows = _places_like(str(place))
+    if not rows:
+        known = [name for row in _places() for name in (row.name, row.short, row.english) if name]
         hint = "`drgdip schemes` lists the places that there are."
-        province = [row for row in _places() if row.code == f"{str(place)[:2]}0000"]
-        if province and str(place).isdigit():
-            hint = f"A scheme of {province[0].name} is under {province[0].code}."
         raise UnknownNameError("place", str(place), known, hint=hint)
-    return names
+    return {row.place for row in rows if row.place}
+
+
+def _code_of(place: str | int) -> str:
+    """Return the administrative code of a place."""
+    return _places_like(str(place))[0].code
 
 
 @once
@@ -174,7 +220,7 @@ def _places() -> tuple[Place, ...]:
 def _places_like(text: str) -> list[Place]:
     text = fold_width(text).casefold()
     codes = {text.ljust(6, "0"), f"{text[:4]}00"} if re.fullmatch(r"\d\d(\d\d){0,2}", text, re.ASCII) else ()
-    return [row for row in _places() if row.code in codes or text in {part.casefold() for part in row[1:]}]
+    return [row for row in _places() if row.code in codes or text in {part.casefold() for part in row[1:] if part}]
 
 
 def _day(on: datetime.date | str | None) -> str:
@@ -191,8 +237,15 @@ def _day(on: datetime.date | str | None) -> str:
 
 
 def _start(info: SchemeInfo) -> str:
-    return info.effective_from or info.published
+    return info.valid_from or info.published
 
 
-def _covers(info: SchemeInfo, day: str) -> bool:
-    return _start(info) <= day and (not info.effective_to or day <= _day(info.effective_to))
+def _end(info: SchemeInfo, kind: str) -> str:
+    """Return the last day of effect: its own, or that of the national scheme that it extends; "" for none."""
+    base = index_of(kind).get(info.extends)
+    return info.valid_to or (base.valid_to if base is not None else "")
+
+
+def _covers(info: SchemeInfo, day: str, kind: str) -> bool:
+    end = _end(info, kind)
+    return _start(info) <= day and (not end or day <= _day(end))

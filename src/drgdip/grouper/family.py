@@ -101,6 +101,10 @@ class SchemeLike(Protocol):
         """Diagnoses that the scheme's own list does not take as principal ones."""
 
     @property
+    def not_grouped(self) -> Mapping[str, frozenset[str]]:
+        """Codes that take no part in grouping, by kind (diagnosis, procedure); empty without a list."""
+
+    @property
     def named_codes(self) -> frozenset[str]:
         """Every code that the tables name: some are newer than the code set. A prefix is no code."""
 

@@ -73,7 +73,7 @@ def check_head(path: Path, head: Mapping[str, Any], options: str, inherited: tup
     for key in (*texts, "counts", options):
         if key not in head and key not in inherited:
             raise SchemeError("missing_key", f"{key!r} is missing", file=path, fix="Add it")
-    types: dict[str, type] = dict.fromkeys((*texts, "place", "effective_from", "effective_to"), str)
+    types: dict[str, type] = dict.fromkeys((*texts, "place", "valid_from", "valid_to"), str)
     types |= {"extends": str} if options == "evaluation" else {}
     types |= {"revision": int} | dict.fromkeys(("counts", options, "provenance", "notes"), dict)
     for key, value in head.items():

@@ -26,7 +26,6 @@ from drgdip.points.weighting import weights as compute_weights
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from drgdip.grouper.drg.model import SchemeTables
     from drgdip.grouper.family import SchemeLike
 
     #: A group or an ADRG with a status, as numbers.
@@ -226,7 +225,7 @@ def _reasons(
         leaves[(leaves == _SEVERAL) & (then != was)] = place
     found = np.full(len(cases), -1)
     found[moved] = np.where(leads != _SEVERAL, leads, leaves)
-    barred = _not_grouped(swaps.after)
+    barred = swaps.after.not_grouped.get("diagnosis", frozenset())
     if barred:
         found[[row for row, code in zip(lost.tolist(), _principal(cases, lost), strict=True) if code in barred]] = (
             _NOT_GROUPED
@@ -269,12 +268,6 @@ def _side_keys(result: pa.Table, numbers: dict[tuple[str | None, str | None], in
 def _principal(cases: pa.Table, rows: NDArray[np.int64]) -> list[str | None]:
     """Return the principal diagnosis of some cases."""
     return [codes[0] if codes else None for codes in one_chunk(cases["dx"]).take(from_numpy(rows)).to_pylist()]
-
-
-def _not_grouped(scheme: SchemeTables) -> frozenset[str]:
-    """Return the diagnoses that the scheme lists as taking no part in grouping."""
-    annex = scheme.annexes.get("not_grouped.csv")
-    return frozenset(row[1] for row in annex.rows if row[0] == "diagnosis") if annex else frozenset()
 
 
 # Tables of cases

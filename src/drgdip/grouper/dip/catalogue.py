@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from drgdip._listing import Listing
@@ -143,6 +144,11 @@ class Catalogue(CatalogueTables):
     def principal_barred(self) -> frozenset[str]:
         """Diagnoses that the catalogue does not take as principal ones."""
         return self.excluded_dx
+
+    @property
+    def not_grouped(self) -> Mapping[str, frozenset[str]]:
+        """Nothing: a catalogue excludes codes by its own lists."""
+        return MappingProxyType({})
 
     @property
     def named_codes(self) -> frozenset[str]:

@@ -22,6 +22,7 @@ from drgdip.cases.codes import known_codes
 from drgdip.grouper.drg import kernels
 from drgdip.grouper.drg.kernels import Tables
 from drgdip.grouper.drg.model import STATUS_OF_KIND
+from drgdip.grouper.drg.reference import NOT_GROUPED
 from drgdip.grouper.drg.texts import result_texts
 from drgdip.grouper.grammar import ALWAYS, LEVELS, VALUE_VARIABLES, Compare, Count, In, Severity, walk
 from drgdip.grouper.numbering import numbering
@@ -64,6 +65,8 @@ class Compiled:
     codes_sha256: str
     tables: Tables
     nothing: int
+    not_grouped: tuple[int, int]
+    barred: np.ndarray
     results: Mapping[str, pa.DictionaryArray]
     refusals: Mapping[str, int]
     variables: tuple[str, ...]
@@ -82,7 +85,13 @@ class _Compiler:
     def __init__(self, scheme: SchemeTables) -> None:
         self.scheme = scheme
         # Codes that no rule names are numbered as well: one that is not found is looked at twice.
-        dx = (scheme.severity.keys(), *scheme.exclusions.values(), known_codes(scheme.info.diagnosis_codes))
+        self.barred = sorted(scheme.not_grouped.get("diagnosis", ()))
+        dx = (
+            scheme.severity.keys(),
+            *scheme.exclusions.values(),
+            known_codes(scheme.info.diagnosis_codes),
+            self.barred,
+        )
         self.dx = numbering(self._codes_of(_DX).union(*dx))
         self.procs = numbering(self._codes_of(_PROC) | known_codes(scheme.info.procedure_codes))
         self.numbers = {_DX: self.dx.number_of, _PROC: self.procs.number_of}
@@ -131,6 +140,8 @@ class _Compiler:
             codes_sha256=digest.hexdigest(),
             tables=tables,
             nothing=len(nothing),
+            not_grouped=(nothing[0], self._left(NOT_GROUPED)),
+            barred=np.isin(np.arange(self.dx.size), [self.dx.number_of[code] for code in self.barred]),
             results=_result_columns(self.outcomes, self.scheme, self.dx),
             refusals=refusals,
             variables=self.variables,

@@ -90,6 +90,8 @@ def build_scheme(
         names=names_of(mdcs),
         variables=variables_of(mdcs, evaluation.required),
         annexes=MappingProxyType({name: tables[name] for name in OPTIONAL if name in tables}),
+        not_grouped=_not_grouped(tables.get("not_grouped.csv"), base),
+        basic_groups=_basic_groups(tables.get("basic_groups.csv"), base, mdcs),
         folder=folder,
     )
     _check_variables(path, scheme, head["evaluation"].get("variables"))
@@ -101,6 +103,32 @@ def build_scheme(
     return scheme
 
 
+def _not_grouped(table: Table | None, base: SchemeTables | None) -> Mapping[str, frozenset[str]]:
+    """Return the codes that take no part in grouping, by kind; those of the base where a place lists none."""
+    if table is None:
+        return MappingProxyType({}) if base is None else base.not_grouped
+    for index, kind in enumerate(table.columns["kind"]):
+        if kind not in _NOT_GROUPED:
+            fix = f"The kinds are {' and '.join(_NOT_GROUPED)}"
+            raise table.error("unknown_value", index, f"kind {kind!r}", fix)
+    return grouped_codes(table)
+
+
+def _basic_groups(table: Table | None, base: SchemeTables | None, mdcs: tuple[Mdc, ...]) -> tuple[str, ...]:
+    """Return the basic groups; those of the base that a place still has where it lists none."""
+    known = {drg.code for mdc in mdcs for adrg in mdc.adrgs for drg in adrg.drgs}
+    if table is None:
+        return () if base is None else tuple(code for code in base.basic_groups if code in known)
+    for index, code in enumerate(table.columns["code"]):
+        if code not in known:
+            raise table.error(
+                "unknown_value", index, f"basic group {code!r} is no DRG", "Mend the code or drop the row"
+            )
+    return tuple(sorted(table.columns["code"]))
+
+
+#: Kinds of codes that may take no part in grouping.
+_NOT_GROUPED = ("diagnosis", "procedure")
 #: Tables that a local scheme has whole, or takes whole from its base.
 _SMALL = ("mdc.csv", "adrg.csv", "drg.csv")
 #: Keys of scheme.toml that a local scheme takes from its base where it does not state them.

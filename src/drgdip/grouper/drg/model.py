@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -159,6 +159,11 @@ class SchemeTables:
         ``not_grouped.csv``, ``basic_groups.csv``.
     folder
         Where the scheme was read from.
+    not_grouped
+        Codes that take no part in grouping (不参与分组), by kind: ``diagnosis`` and ``procedure``. A local scheme
+        without a list of its own has those of its base. Empty where no list is published.
+    basic_groups
+        Codes of the basic groups (基础病组), in order; () where no list is published.
     """
 
     info: SchemeInfo
@@ -172,6 +177,8 @@ class SchemeTables:
     variables: frozenset[str]
     annexes: Mapping[str, Table]
     folder: Path
+    not_grouped: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    basic_groups: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:

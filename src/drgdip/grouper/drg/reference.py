@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from drgdip.grouper.drg.model import Adrg, Drg, Mdc, SchemeTables
 
-__all__ = ["Log", "Visit", "facts_of", "group_facts", "group_record", "refusal", "severity_findings"]
+__all__ = ["NOT_GROUPED", "Log", "Visit", "facts_of", "group_facts", "group_record", "refusal", "severity_findings"]
+
+#: The reason of a case that no MDC takes because its principal diagnosis takes no part in grouping.
+NOT_GROUPED = "principal_diagnosis_not_grouped"
 
 
 class Visit(NamedTuple):
@@ -112,7 +115,13 @@ def group_facts(facts: Facts, scheme: SchemeTables, log: Log = None) -> GroupRes
             retried = _walk(alone, scheme, log)
             if retried.group is not None:
                 return retried
-    return result if result.group is not None else result._replace(group=scheme.evaluation.ungroupable)
+    if result.group is not None:
+        return result
+    if result.reason == "no_mdc" and not scheme.not_grouped.get("diagnosis", frozenset()).isdisjoint(
+        facts.codes["ZYZD"]
+    ):
+        result = result._replace(reason=NOT_GROUPED)
+    return result._replace(group=scheme.evaluation.ungroupable)
 
 
 def _walk(facts: Facts, scheme: SchemeTables, log: Log) -> GroupResult:

@@ -134,9 +134,8 @@ class Scheme(SchemeTables):
 
     @property
     def principal_barred(self) -> frozenset[str]:
-        """Diagnoses that the scheme's list of codes that do not group (``not_grouped.csv``) names; none without one."""
-        table = self.annexes.get("not_grouped.csv")
-        return frozenset() if table is None else frozenset(code for kind, code in table.rows if kind == "diagnosis")
+        """Nothing: the codes of a scheme that do not group are in ``not_grouped``."""
+        return frozenset()
 
     @property
     def named_codes(self) -> frozenset[str]:
