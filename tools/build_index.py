@@ -1,12 +1,14 @@
-"""Write src/drgdip/data/index.toml from the folders in src/drgdip/data: run it after one was added or revised.
+"""Write index.toml and files.csv in src/drgdip/data: run it after a file there was added or revised.
 
 A folder's facts are stated in its scheme.toml, catalogue.toml or auxiliary.toml; the index repeats those that one wants
-without loading it, and adds the SHA-256 over the folder's files. The lists of procedure types have their SHA-256 too.
+without loading it, and adds the SHA-256 over the folder's files. The lists of procedure types have
+their SHA-256 too. files.csv has that of every other file, which is checked when the file is read.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,5 +58,22 @@ def _entry(head: Mapping[str, Any], digest: str) -> dict[str, Any]:
     return {**stated, "sha256": digest, "counts": head["counts"], "provenance": head["provenance"]}
 
 
+def files(data: Path = DATA) -> str:
+    """Return the text of files.csv: the SHA-256 of every file that is in no folder with a digest of its own."""
+    lines = ["file,sha256"]
+    for path in sorted(data.rglob("*"), key=lambda path: path.relative_to(data).as_posix()):
+        name = path.relative_to(data).as_posix()
+        own = name.startswith(("drg/", "auxiliary/")) or re.fullmatch(r"dip/[^/]+/.*", name)
+        if path.suffix in {".csv", ".toml"} and not own and name not in {"index.toml", "files.csv"}:
+            lines.append(f"{name},{hashlib.sha256(path.read_bytes()).hexdigest()}")
+    return "\n".join(lines) + "\n"
+
+
+def write(data: Path = DATA) -> None:
+    """Write both."""
+    (data / "index.toml").write_text(index(data), encoding="utf-8", newline="\n")
+    (data / "files.csv").write_text(files(data), encoding="utf-8", newline="\n")
+
+
 if __name__ == "__main__":
-    (DATA / "index.toml").write_text(index(), encoding="utf-8")
+    write()

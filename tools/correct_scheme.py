@@ -20,7 +20,8 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from build_index import DATA, index
+from build_index import DATA
+from build_index import write as write_index
 
 from drgdip.data import COUNT_ALIASES
 from drgdip.grouper.drg.load import build_scheme
@@ -60,7 +61,7 @@ def main(folders: list[Path], decks: Path | None) -> None:
         for folder in sorted(folders, key=lambda folder: (is_place(own_head(folder)), folder.name))
         if (line := correct(folder, DRG / read_toml(folder / HEAD)["id"], decks))
     ]
-    (DRG.parent / "index.toml").write_text(index(DRG.parent), encoding="utf-8")
+    write_index(DRG.parent)
     if lines:
         write_changelog(lines)
 

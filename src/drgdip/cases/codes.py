@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from drgdip._listing import Listing
 from drgdip._once import once
 from drgdip._text import normalise_code
-from drgdip.data import ROOT, toml_of
+from drgdip.data import text_of, toml_of
 from drgdip.errors import CaseError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ __all__ = [
     "walks_to",
 ]
 
-_DATA = ROOT / "codes"
 #: The outcomes of mapping a code.
 OUTCOMES = ("mapped", "kept", "no_counterpart", "unknown")
 
@@ -177,11 +177,14 @@ class Walk(NamedTuple):
         Codes for which the source gives no counterpart, or two.
     target
         The code set that it leads to.
+    files
+        The files of the package that it was read from.
     """
 
     counterparts: Mapping[str, str]
     lost: frozenset[str]
     target: str
+    files: tuple[str, ...] = ()
 
     def step(self, code: str) -> tuple[str, str]:
         """Return the other code of a normalised code, and the outcome (`OUTCOMES`)."""
@@ -212,7 +215,8 @@ def crosswalk(from_: str, to: str) -> Walk:
             counterparts = {code: rest.counterparts.get(other, other) for code, other in first.counterparts.items()}
             straight = rest.counterparts.keys() - counterparts.keys() - first.lost
             counterparts |= {code: rest.counterparts[code] for code in straight}
-            return Walk(MappingProxyType(counterparts), first.lost | (rest.lost - first.counterparts.keys()), to)
+            lost = first.lost | (rest.lost - first.counterparts.keys())
+            return Walk(MappingProxyType(counterparts), lost, to, (*first.files, *rest.files))
     leads = " and ".join(f"{step[0]} to {step[1]}" for step in steps)
     raise CaseError(f"no cross-walk leads from {from_} to {to}; there are those from {leads}")
 
@@ -221,14 +225,15 @@ def _one_walk(from_: str, to: str) -> Walk:
     """Return a cross-walk as its file has it."""
     counterparts: dict[str, str] = {}
     lost: set[str] = set()
-    for code, _, other in _rows(f"{from_}_to_{to}.csv"):
+    name = f"{from_}_to_{to}.csv"
+    for code, _, other in _rows(name):
         if not other or code in counterparts:  # a code with two counterparts has none that is certain
             lost.add(code)
         else:
             counterparts[code] = other
     for code in lost & counterparts.keys():
         del counterparts[code]
-    return Walk(counterparts, frozenset(lost), to)
+    return Walk(counterparts, frozenset(lost), to, (f"codes/{name}",))
 
 
 def edition_of(name: str) -> Mapping[str, str]:
@@ -261,7 +266,7 @@ def known_codes(code_set: str) -> frozenset[str]:
     """Return the codes of a code set; none for one that is only named by a cross-walk or a scheme of someone's own."""
     if code_set not in _code_sets():
         return frozenset()
-    lines = (_DATA / f"{code_set}.csv").read_text(encoding="utf-8").splitlines()[1:]
+    lines = text_of(f"codes/{code_set}.csv").splitlines()[1:]
     return frozenset([line.partition(",")[0] for line in lines])  # the whole table would take five times as long
 
 
@@ -298,8 +303,7 @@ def _index() -> Mapping[str, Any]:
 
 
 def _rows(name: str, *, header: bool = False) -> Iterable[list[str]]:
-    with (_DATA / name).open(encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        if not header:
-            next(rows)
-        return list(rows)
+    rows = csv.reader(io.StringIO(text_of(f"codes/{name}"), newline=""))
+    if not header:
+        next(rows)
+    return list(rows)

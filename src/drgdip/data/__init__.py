@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
+import io
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +29,13 @@ __all__ = [
     "index_of",
     "info_of",
     "rows_of",
+    "sha256_of",
+    "text_of",
     "toml_of",
 ]
 
+#: The files that say what the others must be.
+_ROOTS = frozenset({"index.toml", "files.csv"})
 #: The folder of the tables.
 ROOT = Path(__file__).parent
 
@@ -86,14 +92,40 @@ class SchemeInfo:
 @once
 def rows_of(name: str) -> tuple[Mapping[str, str], ...]:
     """Return the rows of a CSV table of the package, named by its path from `ROOT`, each by its columns."""
-    with (ROOT / name).open(encoding="utf-8", newline="") as file:
-        return tuple(MappingProxyType(row) for row in csv.DictReader(file))
+    return tuple(MappingProxyType(row) for row in csv.DictReader(io.StringIO(text_of(name), newline="")))
 
 
 @once
 def toml_of(name: str, number: Callable[[str], Any] = float) -> Mapping[str, Any]:
     """Return a TOML file of the package, named by its path from `ROOT`; ``number`` reads what has a point."""
-    return MappingProxyType(tomllib.loads((ROOT / name).read_text(encoding="utf-8"), parse_float=number))
+    return MappingProxyType(tomllib.loads(text_of(name), parse_float=number))
+
+
+def text_of(name: str) -> str:
+    """Return the text of a file of the package, named by its path from `ROOT`.
+
+    Raises
+    ------
+    SchemeError
+        The file is not the one that ``files.csv`` describes: a file that may change a result is read only if it is.
+    """
+    content = (ROOT / name).read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if name not in _ROOTS and digest != sha256_of(name):
+        what = f"the digest of the file is {digest}, files.csv says {sha256_of(name)}"
+        fix = "Install the package anew; after a change that is meant, run tools/build_index.py"
+        raise SchemeError("wrong_digest", what, file=ROOT / name, fix=fix)
+    return content.decode()
+
+
+def sha256_of(name: str) -> str:
+    """Return the SHA-256 that a file of the package must have, "" for one that ``files.csv`` does not list."""
+    return _digests().get(name, "")
+
+
+@once
+def _digests() -> Mapping[str, str]:
+    return {row["file"]: row["sha256"] for row in rows_of("files.csv")}
 
 
 def check_digest(folder: Path, digest: str, expected: SchemeInfo | None) -> None:

@@ -101,6 +101,10 @@ class SchemeLike(Protocol):
         """Diagnoses that the scheme's own list does not take as principal ones."""
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The files of the package beside its own folder that its results depend on."""
+
+    @property
     def not_grouped(self) -> Mapping[str, frozenset[str]]:
         """Codes that take no part in grouping, by kind (diagnosis, procedure); empty without a list."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections import deque
@@ -14,6 +15,7 @@ from drgdip._arrow import from_list, given_back, names_of, read_once, to_arrow, 
 from drgdip._version import __version__
 from drgdip.cases.codes import walks_to
 from drgdip.cases.table import case_columns, to_cases
+from drgdip.data import sha256_of
 from drgdip.errors import CaseError
 from drgdip.grouper.encoded import Encoded
 from drgdip.grouper.grammar import VALUE_VARIABLES
@@ -437,9 +439,17 @@ def _labelled(results: pa.Table, scheme: SchemeLike, prefix: str, codes: str | N
             "drgdip.revision": str(scheme.info.revision),
             "drgdip.sha256": scheme.info.sha256,
             "drgdip.version": __version__,
+            "drgdip.files": json.dumps(_files_used(scheme, codes)),
             **({} if codes is None else {"drgdip.codes": codes}),
         }
     )
+
+
+def _files_used(scheme: SchemeLike, codes: str | None) -> dict[str, str]:
+    """Return the SHA-256 of the files beside the scheme's own that may change a result, by name."""
+    walks = {} if codes is None else walks_to(codes, scheme.info)
+    names = ("columns.csv", *scheme.files, *(name for walk in walks.values() for name in walk.files))
+    return {name: sha256_of(name) for name in names}
 
 
 def _group_stream(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from drgdip._listing import Listing
 from drgdip._once import once
 from drgdip._presets import ABSENT, Presets
-from drgdip.data import ROOT, toml_of
+from drgdip.data import ROOT, text_of, toml_of
 from drgdip.errors import PolicyError
 from drgdip.settle.policy import Policy
 
@@ -126,7 +126,7 @@ def list_policies() -> Listing[PolicyInfo]:
 def policy_text(name: str) -> str:
     """Return the file of a policy as it stands, with ``$names`` for what is to be given."""
     _presets().get(name)
-    return (_FOLDER / f"{name}.toml").read_text(encoding="utf-8")
+    return text_of(f"policies/{name}.toml")
 
 
 def load_policy(name: str, **given: Any) -> Policy:

@@ -141,6 +141,13 @@ class Catalogue(CatalogueTables):
         return tuple(stage for stage in self.matching.stages if stage in kinds)
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The shared list of procedure types, and the strategies, where the catalogue uses them."""
+        types, strategy = self.matching.procedure_types, self.matching.strategy
+        listed = (f"procedure_types/{types}.csv",) if types else ()
+        return (*listed, "dip/strategies.toml") if strategy else listed
+
+    @property
     def principal_barred(self) -> frozenset[str]:
         """Diagnoses that the catalogue does not take as principal ones."""
         return self.excluded_dx

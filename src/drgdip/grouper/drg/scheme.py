@@ -133,6 +133,11 @@ class Scheme(SchemeTables):
         return ()
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """Nothing: the digest of a scheme covers all that its results depend on."""
+        return ()
+
+    @property
     def principal_barred(self) -> frozenset[str]:
         """Nothing: the codes of a scheme that do not group are in ``not_grouped``."""
         return frozenset()
