@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import json
 import re
 import tomllib
 from collections import Counter
 
+import pyarrow as pa
 import pytest
 from conftest import ROOT, SCHEMES, SOURCE
 
-from drgdip import list_schemes, load_scheme
+import drgdip
+from drgdip import SchemeError, list_schemes, load_scheme
 from drgdip._text import fold_width, normalise_code
 from drgdip.cases.case import case_schema
 from drgdip.cases.fields import COMPANIONS
@@ -172,3 +175,47 @@ def test_the_mdcs_of_synthetic_cases_are_those_of_the_schemes():
     for row in rows:
         assert 0 <= float(row["female"]) <= 1
         assert float(row["share"]) > 0
+
+
+# --- digests ---------------------------------------------------------------------------------------------------------
+
+#: The files whose digest stands in files.csv, by folder: one of each kind is changed.
+LISTED = [row["file"] for row in rows_of(DATA / "files.csv")]
+
+
+def test_every_file_has_a_digest():
+    own = {
+        path.relative_to(DATA).as_posix() for path in FILES if path.parent.parent.name in {"drg", "dip", "auxiliary"}
+    }
+    every = {path.relative_to(DATA).as_posix() for path in FILES}
+    assert set(LISTED) == every - own - {"index.toml", "files.csv"}
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_a_changed_byte_is_refused(name, tmp_path, monkeypatch):
+    from drgdip import data
+
+    content = (DATA / name).read_bytes()
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / "files.csv").write_bytes((DATA / "files.csv").read_bytes())
+    monkeypatch.setattr(data, "ROOT", tmp_path)
+    assert data.text_of(name).encode() == content
+    (tmp_path / name).write_bytes(content[:-2] + b"~\n")
+    with pytest.raises(SchemeError, match="files.csv says") as caught:
+        data.text_of(name)
+    assert caught.value.problem == "wrong_digest"
+
+
+def test_results_name_the_files_they_used():
+    case = {"sex": 1, "age": 50, "dx": ["A01.000x002"], "procs": []}
+    table = pa.Table.from_pylist([case])
+    mapped = drgdip.group(table, "chs-drg-2.0", codes="clinical-2.0").schema.metadata[b"drgdip.files"]
+    assert [name.partition("_")[0] for name in json.loads(mapped)] == [
+        "columns.csv",
+        "codes/clinical-icd10-2.0",
+        "codes/clinical-icd9cm3-3.0",
+    ]
+    typed = drgdip.group(table, "nhsa-dip-3.0").schema.metadata[b"drgdip.files"]
+    listed = {row["file"]: row["sha256"] for row in rows_of(DATA / "files.csv")}
+    assert {name: listed[name] for name in json.loads(typed)} == json.loads(typed)

@@ -147,7 +147,12 @@ def slow_check(row, scheme):  # noqa: PLR0915 - one statement after the other is
             yield "unreadable_date", written
         if code is not None and (code, days[-1]) in list(zip(procs, days, strict=False))[:place]:
             yield "duplicate_procedure", code
-    if dx and dx[0] in (barred_by(scheme) or NOT_PRINCIPAL):
+    listed = scheme.not_grouped
+    if listed:
+        if dx and dx[0] in listed["diagnosis"]:
+            yield "principal_diagnosis_not_grouped", dx[0]
+        yield from (("procedure_not_grouped", code) for code in procs if code in listed["procedure"])
+    elif dx and dx[0] in (scheme.principal_barred or NOT_PRINCIPAL):
         yield "not_principal", dx[0]
     if drg and dx and dx[0] is not None:
         values = {
@@ -222,16 +227,6 @@ def slow_conflict(case, scheme):
             yield "sex_conflict", case["dx"][0]
         elif taken({"NL", "XSRTL"}):
             yield "age_conflict", case["dx"][0]
-
-
-def barred_by(scheme):
-    """The diagnoses that a scheme's own list bars, as the file has them; none without a list."""
-    for name, column in (("excluded_diagnoses.csv", "code"), ("not_grouped.csv", "code")):
-        path = scheme.folder / name
-        if path.exists():
-            with path.open(encoding="utf-8", newline="") as file:
-                return {row[column] for row in csv.DictReader(file) if row.get("kind", "diagnosis") == "diagnosis"}
-    return set()
 
 
 def damaged_cases(scheme, n, seed):
@@ -361,7 +356,7 @@ def test_a_number_that_no_float_holds_is_compared_all_the_same():
         ("nhsa-dip-2.0", {"dx": ["A49.100"], "procs": []}, ["not_principal"]),
         ("chs-drg-1.1", {"dx": ["A49.100"], "procs": []}, ["not_principal"]),
         ("chs-drg-2.0", {"dx": ["A49.100"], "procs": []}, []),
-        ("chs-drg-2.0", {"dx": ["B95.000"], "procs": []}, ["not_principal"]),
+        ("chs-drg-2.0", {"dx": ["B95.000"], "procs": []}, ["principal_diagnosis_not_grouped"]),
         # Sex plays no part in a catalogue; conditions on newborns do.
         ("nhsa-dip-3.0", {"sex": 1, "dx": ["O80.000"], "procs": []}, []),
         ("nhsa-dip-3.0", {"age": 0, "age_days": 3, "dx": ["P07.100"], "procs": []}, ["missing_newborn_weight"]),

@@ -59,7 +59,7 @@ def test_the_scheme_is_the_loaded_one():
         ("聊城", "2025-01-01", "chs-drg-2.0-liaocheng-2025"),
         ("聊城", "2024-12-31", "chs-drg-1.1-liaocheng-2022"),
         ("聊城", datetime.date(2022, 1, 1), "chs-drg-1.1-liaocheng-2022"),
-        ("聊城", datetime.datetime(2030, 5, 6, 7, 8, tzinfo=datetime.UTC), "chs-drg-2.0-liaocheng-2025"),
+        ("聊城", datetime.datetime(2026, 12, 31, 7, 8, tzinfo=datetime.UTC), "chs-drg-2.0-liaocheng-2025"),
         ("邯郸", "2022-06", "chs-drg-1.1-handan-2022"),
         ("邯郸", "2025-06", "chs-drg-2.0-handan-2025"),
         ("邯郸", "2026", "chs-drg-2.0-handan-2026"),
@@ -73,7 +73,10 @@ def test_the_newest_that_was_published_by_the_day(place, on, scheme_id):
 
 
 def test_none_that_old_lists_those_there_are():
-    with pytest.raises(SchemeChoiceError, match="no scheme of '聊城' is known for 2021-12-31") as caught:
+    with pytest.raises(
+        SchemeChoiceError,
+        match="no DRG scheme of '聊城' is known for 2021-12-31; its own",
+    ) as caught:
         find_scheme("聊城", on="2021")
     assert caught.value.candidates == ("chs-drg-1.1-liaocheng-2022", "chs-drg-2.0-liaocheng-2025")
     for word in (*caught.value.candidates, "2022", "CHS-DRG 聊城版（2022）"):
@@ -84,9 +87,9 @@ def test_none_that_old_lists_those_there_are():
 def test_schemes_that_dates_cannot_tell_apart_are_listed(monkeypatch):
     from drgdip.grouper import choose
 
-    infos = [info for info in list_schemes() if info.place == "全国"]
-    infos[-1] = dataclasses.replace(infos[-1], published="", valid_from="")
-    monkeypatch.setattr(choose, "list_schemes", lambda: infos)
+    infos = {info.id: info for info in list_schemes() if info.place == "全国"}
+    infos["chs-drg-3.0"] = dataclasses.replace(infos["chs-drg-3.0"], published="", valid_from="")
+    monkeypatch.setattr(choose, "index_of", lambda _: infos)
     with pytest.raises(SchemeChoiceError, match="cannot be told apart by date") as caught:
         find_scheme("全国", on="2024")
     assert caught.value.candidates == ("chs-drg-1.0-revised", "chs-drg-1.1", "chs-drg-2.0", "chs-drg-3.0")
@@ -107,17 +110,67 @@ def test_what_is_no_date(on):
         find_scheme("南京", on=on)
 
 
-@pytest.mark.parametrize(("name", "nearest"), [("南宁", "南阳"), ("Nanjin", "Nanjing"), ("哈尔滨啊", "哈尔滨市")])
+@pytest.mark.parametrize(("name", "nearest"), [("南宁啊", "南宁市"), ("Nanjin", "Nanjing"), ("哈尔滨啊", "哈尔滨市")])
 def test_an_unknown_place_names_the_nearest(name, nearest):
     with pytest.raises(UnknownNameError, match=f"there is no place '{name}'") as caught:
         find_scheme(name)
     assert nearest in caught.value.nearest
 
 
-@pytest.mark.parametrize("code", ["330100", 330106])
-def test_a_code_without_a_scheme_names_its_province(code):
-    with pytest.raises(UnknownNameError, match="A scheme of 浙江省 is under 330000"):
-        find_scheme(code)
+@pytest.mark.parametrize("place", ["330100", 330106, "杭州", "金华市"])
+def test_a_city_without_a_scheme_names_that_of_its_province(place):
+    with pytest.raises(SchemeChoiceError, match="its province's latest is zj-drg-1.0-zhejiang-2022 .fallback='latest'"):
+        find_scheme(place)
+    assert find_scheme(place, fallback="latest").id == "zj-drg-1.0-zhejiang-2022"
+
+
+LAST, FIRST = "2026-12-31", "2027-01-01"
+OWN, PROVINCE = "its own latest is ", "its province's latest is "
+
+
+@pytest.mark.parametrize(
+    ("place", "on", "scheme", "latest", "national"),
+    [
+        ("全国", LAST, "chs-drg-2.0", "", ""),
+        ("全国", FIRST, "chs-drg-3.0", "", ""),
+        ("南京", LAST, NANJING, "", ""),
+        ("南京", FIRST, None, OWN + NANJING, "chs-drg-3.0"),
+        ("天津", LAST, "chs-drg-2.0-tianjin-2025", "", ""),
+        ("天津", FIRST, None, OWN + "chs-drg-2.0-tianjin-2025", "chs-drg-3.0"),
+        ("长春", LAST, None, OWN + "chs-drg-1.1-changchun-2022", "chs-drg-2.0"),
+        ("长春", FIRST, None, OWN + "chs-drg-1.1-changchun-2022", "chs-drg-3.0"),
+        ("昆明", LAST, None, PROVINCE + "chs-drg-1.1-yunnan-2023", "chs-drg-2.0"),
+        ("昆明", FIRST, None, PROVINCE + "chs-drg-1.1-yunnan-2023", "chs-drg-3.0"),
+        ("云南", LAST, None, OWN + "chs-drg-1.1-yunnan-2023", "chs-drg-2.0"),
+        ("金华", LAST, None, PROVINCE + "zj-drg-1.0-zhejiang-2022", "chs-drg-2.0"),
+        ("金华", FIRST, None, PROVINCE + "zj-drg-1.0-zhejiang-2022", "chs-drg-3.0"),
+        ("浙江", FIRST, "zj-drg-1.0-zhejiang-2022", "", ""),  # it extends no national scheme and states no end
+    ],
+)
+def test_the_day_on_which_the_national_edition_changes(place, on, scheme, latest, national):
+    if scheme is not None:
+        assert find_scheme(place, on=on).id == scheme
+        return
+    with pytest.raises(SchemeChoiceError) as caught:
+        find_scheme(place, on=on)
+    assert f"{latest} (fallback='latest' takes it)" in str(caught.value)
+    assert f"the national one in force is {national} (fallback='national' takes it)" in str(caught.value)
+    assert find_scheme(place, on=on, fallback="latest").id == latest.rpartition(" ")[2]
+    assert find_scheme(place, on=on, fallback="national").id == national
+
+
+@pytest.mark.parametrize("place", ["南京", "天津", "长春", "昆明", "金华", "云南"])
+@pytest.mark.parametrize(("on", "national"), [(LAST, "nhsa-dip-2.0"), (FIRST, "nhsa-dip-3.0")])
+def test_a_place_without_a_catalogue_names_the_national_one(place, on, national):
+    assert find_catalogue("全国", on=on).id == national
+    with pytest.raises(SchemeChoiceError, match=f"the national one in force is {national} .fallback='national'"):
+        find_catalogue(place, on=on)
+    assert find_catalogue(place, on=on, fallback="national").id == national
+
+
+def test_an_unknown_fallback():
+    with pytest.raises(UnknownNameError, match="there is no fallback 'newest'"):
+        find_scheme("南京", fallback="newest")
 
 
 @pytest.mark.parametrize("name", ["", "3", "32010", "3201000", "999999", "\x00"])
@@ -142,7 +195,7 @@ def test_the_newest_catalogue_of_the_day(on, catalogue_id):
 
 
 def test_no_catalogue_that_old():
-    with pytest.raises(SchemeChoiceError, match="no catalogue of '全国' is known for 2019-12-31") as caught:
+    with pytest.raises(SchemeChoiceError, match="no DIP catalogue of '全国' is known for 2019-12-31") as caught:
         find_catalogue("全国", on="2019")
     assert caught.value.candidates == ("nhsa-dip-1.0", "nhsa-dip-2.0", "nhsa-dip-3.0")
 
@@ -155,14 +208,14 @@ def test_a_catalogue_without_a_date_is_found_where_no_day_is_asked_for():
 def test_catalogues_of_the_same_date_are_listed(monkeypatch):
     from drgdip.grouper import choose
 
-    infos = [dataclasses.replace(info, published="2024", valid_from="") for info in list_catalogues()]
-    monkeypatch.setattr(choose, "list_catalogues", lambda: infos)
+    infos = {info.id: dataclasses.replace(info, published="2024", valid_from="") for info in list_catalogues()}
+    monkeypatch.setattr(choose, "index_of", lambda _: infos)
     with pytest.raises(SchemeChoiceError, match="catalogues of '全国' have the same date"):
         find_catalogue("全国")
 
 
 def test_a_place_with_a_scheme_only_says_so():
-    with pytest.raises(SchemeChoiceError, match="but a DRG scheme: chs-drg-2.0-nanjing-2024. Load that with load_sch"):
+    with pytest.raises(SchemeChoiceError, match="the place has a DRG scheme, chs-drg-2.0-nanjing-2024 .load_scheme"):
         find_catalogue("南京")
 
 
@@ -191,9 +244,12 @@ def test_places_are_those_of_the_schemes():
     found = rows()
     assert [row["code"] for row in found] == sorted({row["code"] for row in found})
     assert all(re.fullmatch(r"\d{6}", row["code"]) for row in found)
-    assert {row["place"] for row in found} == {info.place for info in (*list_schemes(), *list_catalogues())} - {""}
-    names = [name.casefold() for row in found for name in {row["name"], row["short"], row["english"]}]
-    assert len(names) == len(set(names))
+    assert {row["place"] for row in found} - {""} == {info.place for info in (*list_schemes(), *list_catalogues())} - {
+        ""
+    }
+    names = [name.casefold() for row in found for name in {row["name"], row["short"], row["english"]} - {""}]
+    twice = {name for name in names if names.count(name) > 1}
+    assert twice == {"吉林"}  # the province and the city
     assert {info.id for row in found for info in schemes_of(row["code"])} >= set(PLACES)
     assert {info.id for row in found for info in catalogues_of(row["code"])} == {info.id for info in list_catalogues()}
 
@@ -202,5 +258,5 @@ def test_places_are_those_of_the_schemes():
 def test_a_place_with_a_catalogue_only_says_so(name):
     assert [info.id for info in catalogues_of(name)] == ["dip-yunfu-2023"]
     assert schemes_of(name) == []
-    with pytest.raises(SchemeChoiceError, match="but a DIP catalogue: dip-yunfu-2023. Load that with load_catalogue"):
+    with pytest.raises(SchemeChoiceError, match="the place has a DIP catalogue, dip-yunfu-2023 .load_catalogue"):
         find_scheme(name)

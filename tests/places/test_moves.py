@@ -269,18 +269,10 @@ def renumbered(scheme, old, new):
 def test_a_code_that_takes_no_part_in_grouping(make_scheme):
     before = make_scheme(RULES, ADRGS, DRGS, sets=SETS, **SEVERE)
     after = make_scheme(RULES, ADRGS, DRGS, sets=SETS | {"D": ["P2"]}, **SEVERE)
-    listed = dataclasses.replace(after, annexes=annexes_of([("diagnosis", "P1"), ("procedure", "P2")]))
-    other = dataclasses.replace(after, annexes=annexes_of([("diagnosis", "P2")]))
+    listed = dataclasses.replace(after, not_grouped={"diagnosis": frozenset({"P1"}), "procedure": frozenset({"P2"})})
+    other = dataclasses.replace(after, not_grouped={"diagnosis": frozenset({"P2"})})
     assert move_cases([CASE], before, listed).lost["reason"].to_pylist() == ["not_grouped_code"]
     assert move_cases([CASE], before, other).lost["reason"].to_pylist() == ["list_changed"]
-
-
-def annexes_of(rows):
-    class Annex:
-        def __init__(self, found):
-            self.rows = found
-
-    return {"not_grouped.csv": Annex(rows)}
 
 
 def test_the_reasons_have_texts():

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from points_cases import make_cases
 
+import drgdip
 from drgdip import points
 from drgdip.errors import PolicyError, RuleError, UnknownNameError
 from drgdip.points import Trim
@@ -290,3 +291,16 @@ def test_the_share_of_chinese_medicine():
         points.downgrade_tcm(cases, minimum=0.6, columns={"surgeri": "materials"})
     with pytest.raises(PolicyError, match="none of the parts"):
         points.downgrade_tcm(pa.table({"group": ["T"], "western_group": ["W"]}), minimum=0.6)
+
+
+def test_basic_groups_of_a_scheme_are_taken_as_they_are():
+    basic = drgdip.load_scheme("chs-drg-3.0").basic_groups
+    assert len(basic) == 31
+    cases = [{"group": basic[0], "level": "3"}, {"group": "ZZ99", "level": "3"}]
+    tables = {"level": [{"level": "3", "coefficient": 1.2}]}
+    found = points.combine_coefficients(cases, tables, "level", uniform=basic, uniform_coefficient=1.02)
+    assert [case["coefficient"] for case in found] == [1.02, 1.2]
+    with pytest.raises(PolicyError, match="groups without their coefficient"):
+        points.combine_coefficients(cases, tables, "level", uniform=basic)
+    with pytest.raises(PolicyError, match="says it twice"):
+        points.combine_coefficients(cases, tables, "level", uniform={"ZZ99": 1}, uniform_coefficient=1.0)

@@ -1,6 +1,7 @@
 """Whole-file properties of the places' tables (G1 to G8), and what is not to be read as a weight."""
 
 import csv
+import hashlib
 import importlib.util
 import re
 import tomllib
@@ -235,10 +236,14 @@ def test_a_changed_file_is_refused(tmp_path, monkeypatch, fault):
     folder.mkdir()
     (folder / "wuxi-2022.csv").write_text(text, encoding="utf-8", newline="")
     (folder / "index.toml").write_text(index, encoding="utf-8")
+    digest = hashlib.sha256(index.encode()).hexdigest()
+    (tmp_path / "files.csv").write_text(f"file,sha256\nweights/index.toml,{digest}\n", encoding="utf-8")
     monkeypatch.setattr(data, "ROOT", tmp_path)
     monkeypatch.setattr(published, "ROOT", tmp_path)
     with (
         patch.dict(data.toml_of.made, clear=True),
+        patch.dict(data.rows_of.made, clear=True),
+        patch.dict(data._digests.made, clear=True),
         patch.dict(published._read.made, clear=True),
         pytest.raises(SchemeError, match=fault.replace("digest", "not the one").replace("count", "602 groups")),
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from drgdip.errors import PolicyError, UnknownNameError
 from drgdip.points.expressions import Expression
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from drgdip._columns import Floats
 
@@ -42,7 +43,8 @@ def combine_coefficients(
     expression: str,
     *,
     missing: Mapping[str, float] | None = None,
-    uniform: Mapping[str, float] | None = None,
+    uniform: Mapping[str, float] | Collection[str] | None = None,
+    uniform_coefficient: float | None = None,
     bounds: tuple[float | None, float | None] = (None, None),
     neutral: str | None = None,
     neutral_within: str | Sequence[str] = (),
@@ -64,7 +66,10 @@ def combine_coefficients(
         The coefficient of a case without an entry in a table, by the name of the coefficient. A case without an entry
         that is not named here gets no coefficient, and a reason.
     uniform
-        Groups with one coefficient at all hospitals (基础病组), which goes before the expression.
+        Groups with one coefficient at all hospitals (基础病组), which goes before the expression. Give a coefficient by
+        group, or the groups alone, such as ``scheme.basic_groups``, with ``uniform_coefficient``.
+    uniform_coefficient
+        The coefficient of the groups that ``uniform`` names without one. No source gives one for all places.
     bounds
         The lowest and highest coefficient. None leaves the side open. Uniform groups are not bounded.
     neutral
@@ -121,7 +126,7 @@ def combine_coefficients(
     given = Columns(cases, wanted, columns=columns or {}, optional=["group"])
 
     reasons = Reasons(given.rows)
-    of_group = _of_groups(given, uniform or {})
+    of_group = _of_groups(given, _uniform(uniform, uniform_coefficient))
     fixed = ~np.isnan(of_group)
     reasons.note(fixed, "uniform_group")
     values: dict[str, Floats] = {}
@@ -175,6 +180,17 @@ def _look_up(cases: Columns, table: Any, read: Columns | None, keys: Sequence[st
     if read is None:
         return np.full(cases.rows, float(table))
     return np.append(read.numbers("coefficient"), np.nan)[cases.match(keys, read)]
+
+
+def _uniform(groups: Mapping[str, float] | Collection[str] | None, coefficient: float | None) -> Mapping[str, float]:
+    """Return the coefficient by uniform group. Raise PolicyError where groups alone come without their coefficient."""
+    if isinstance(groups, Mapping):
+        if coefficient is not None:
+            raise PolicyError("uniform= has a coefficient for each group, so that uniform_coefficient= says it twice")
+        return groups
+    if groups and coefficient is None:
+        raise PolicyError("uniform= names groups without their coefficient: give uniform_coefficient=, or a mapping")
+    return dict.fromkeys(groups or (), coefficient or 0.0)
 
 
 def _of_groups(cases: Columns, uniform: Mapping[str, float]) -> Floats:
