@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from drgdip._once import once
-from drgdip._text import is_missing
+from drgdip._text import is_missing, shown
 from drgdip.cases.fields import resolve
 from drgdip.data import rows_of
 from drgdip.errors import UnknownNameError
@@ -64,7 +64,7 @@ class Explanation(Generic[_Result_co]):
         if language not in _WORDS:
             raise UnknownNameError("language", language, _WORDS, hint=f"The languages are {', '.join(_WORDS)}.")
         lines = self._lines(_WORDS[language], language, steps=steps)
-        return "\n".join(f"{'  ' * depth}{line}" for depth, line in lines)
+        return "\n".join(f"{'  ' * depth}{shown(line)}" for depth, line in lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation as plain dictionaries and lists."""
