@@ -40,6 +40,7 @@ NAMES = [
     "SchemeChoiceError",
     "SchemeError",
     "SchemeInfo",
+    "Suggestion",
     "UnknownNameError",
     "__version__",
     "build_catalogue",
@@ -76,6 +77,7 @@ NAMES = [
     "sample_cases",
     "settle",
     "show_versions",
+    "suggest_codes",
     "warmup",
 ]
 FUNCTIONS = [name for name in NAMES if inspect.isfunction(inspect.unwrap(getattr(drgdip, name)))]

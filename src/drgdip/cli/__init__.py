@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     case · chs-drg-2.0 · ungrouped
     group: 0000
     reason: no MDC takes the case
+    hint: Z99 is not in the code set; nearest: Z99.000, Z99.100x001, Z99.200x002
     diagnoses: Z99
     CC, MCC: none
     0

@@ -62,8 +62,8 @@ def _run(options: argparse.Namespace) -> None:
     if options.output is not None and options.output.suffix.lower() not in REPORT_FORMATS:
         raise PolicyError(f"{options.output}: a report is written as {' or '.join(REPORT_FORMATS)}")
     if options.output is not None:
-        tables = (getattr(options, name) for name in _TABLES)
-        check_output(options.output, [*options.cases, options.policy, options.weights, *tables])
+        given = (getattr(options, name) for name in _TABLES)
+        check_output(options.output, [*options.cases, options.policy, options.weights, *given])
     policy = read_policy(options.policy)
     if options.weights is None and (options.coefficients or options.mean_cost):
         raise PolicyError("--coefficients and --mean-cost go with --weights, which gives the cases their points")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from drgdip.grouper.dip.catalogue import Catalogue
     from drgdip.grouper.drg.scheme import Scheme
 
-__all__ = ["Place", "catalogues_of", "find_catalogue", "find_scheme", "schemes_of"]
+__all__ = ["Place", "catalogues_of", "find_catalogue", "find_scheme", "ids_of_place", "schemes_of"]
 
 #: The day that is asked for where a caller names none.
 _LAST = "9999-12-31"
@@ -151,6 +151,13 @@ def catalogues_of(place: str | int) -> list[SchemeInfo]:
     """Return the DIP catalogues of a place (as for `find_scheme`), in order of id."""
     names = _names_of(place)
     return [info for info in list_catalogues() if info.place in names]
+
+
+def ids_of_place(place: str) -> list[str]:
+    """Return the ids of the schemes and catalogues of a place; none where the text is no place."""
+    if not _places_like(place):
+        return []
+    return [info.id for info in (*schemes_of(place), *catalogues_of(place))]
 
 
 def _names_of(place: str | int) -> set[str]:
