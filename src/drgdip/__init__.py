@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from drgdip.cases.codes import CodeSet, code_name, code_set, list_code_sets
     from drgdip.cases.crosswalks import MappedCodes, map_codes
     from drgdip.cases.readers import read_cases
+    from drgdip.cases.suggest import Suggestion, suggest_codes
     from drgdip.data import SchemeInfo
     from drgdip.errors import (
         CaseError,
@@ -58,6 +59,7 @@ _MODULES = {
     "drgdip.cases.codes": ("CodeSet", "code_name", "code_set", "list_code_sets"),
     "drgdip.cases.crosswalks": ("MappedCodes", "map_codes"),
     "drgdip.cases.readers": ("read_cases",),
+    "drgdip.cases.suggest": ("Suggestion", "suggest_codes"),
     "drgdip.data": ("SchemeInfo",),
     "drgdip.errors": (
         "CaseError",
@@ -118,6 +120,7 @@ __all__ = [
     "SchemeChoiceError",
     "SchemeError",
     "SchemeInfo",
+    "Suggestion",
     "UnknownNameError",
     "__version__",
     "build_catalogue",
@@ -153,6 +156,7 @@ __all__ = [
     "sample_cases",
     "settle",
     "show_versions",
+    "suggest_codes",
     "warmup",
 ]
 

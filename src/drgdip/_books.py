@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
+from drgdip._files import replacing
 from drgdip._listing import width_of
 from drgdip.errors import DrgdipError
 
@@ -40,7 +41,10 @@ def write_workbook(path: Path, tables: Mapping[str, pa.Table], *, title: str) ->
     from xlsxwriter.exceptions import FileCreateError
 
     try:
-        with xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False}) as book:
+        with (
+            replacing(path) as part,
+            xlsxwriter.Workbook(str(part), {"strings_to_formulas": False, "strings_to_urls": False}) as book,
+        ):
             book.set_properties({"title": title})
             bold = book.add_format({"bold": True})
             for name, table in tables.items():
@@ -75,7 +79,8 @@ def write_page(path: Path, tables: Mapping[str, pa.Table], *, title: str, pictur
     parts = [head, f"<style>{_STYLE}</style></head><body><h1>{html.escape(title)}</h1>", picture]
     parts += [f"<h2>{html.escape(name)}</h2>{html_table(table)}" for name, table in tables.items()]
     try:
-        path.write_text("".join([*parts, "</body></html>\n"]), encoding="utf-8")
+        with replacing(path) as part:
+            part.write_text("".join([*parts, "</body></html>\n"]), encoding="utf-8")
     except OSError as error:
         raise DrgdipError(f"{path}: cannot be written: {error.strerror or error}") from error
 

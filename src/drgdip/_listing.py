@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from drgdip._text import shown
 from drgdip.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _text(value: object) -> str:
 
 def _shown(value: object) -> str:
     """Return the text of a cell, cut where it takes too many columns."""
-    text = _text(value)
+    text = shown(_text(value))
     if width_of(text) <= _SHOWN:
         return text
     while width_of(text) > _SHOWN - 1:

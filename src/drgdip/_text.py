@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from functools import lru_cache
 
-__all__ = ["MISSING", "fold_width", "is_missing", "normalise_code", "text_of"]
+__all__ = ["MISSING", "fold_width", "is_missing", "normalise_code", "shown", "text_of"]
 
 #: Texts that hospital systems write for a missing value.
 MISSING = frozenset({"", "-", "NULL", "null", "NaN", "nan", "None"})
@@ -15,6 +15,8 @@ MISSING = frozenset({"", "-", "NULL", "null", "NaN", "nan", "None"})
 _FULL_WIDTH = {0xFF01 + offset: 0x21 + offset for offset in range(94)} | {0x3000: 0x20, 0xFEFF: None}
 # An X that extends a code stands behind a digit or the point; the X of chapter XX begins a code.
 _CAPITAL_X = re.compile(r"(?<=[0-9.])X")
+# Characters that move the cursor, colour a terminal or turn the direction of writing.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def fold_width(text: str) -> str:
@@ -63,3 +65,12 @@ def is_missing(value: object) -> bool:
 def text_of(value: object) -> str:
     """Return the text of a value that is none; bytes, as old Parquet files have for texts, are UTF-8."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def shown(text: str) -> str:
+    r"""Return a text as a line of a terminal may show it: control characters are written as escapes.
+
+    >>> print(shown("a\x1b[31m\nb"))
+    a\x1b[31m\nb
+    """
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from drgdip._files import guard_column, guard_text
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -20,7 +22,8 @@ __all__ = ["TableWriter"]
 class TableWriter:
     """Writes tables of one schema to a file, one behind the other.
 
-    CSV is UTF-8, with a byte order mark on demand, which some spreadsheets need. Lists are joined by ``|``. JSON has
+    CSV is UTF-8, with a byte order mark on demand, which some spreadsheets need. Lists are joined by ``|``. A text that
+    a spreadsheet would take for a formula stands behind an apostrophe, which `read_cases` takes off again. JSON has
     lists as lists, and decimals and dates as text.
     """
 
@@ -76,11 +79,18 @@ def _csv(table: pa.Table, *, header: bool) -> pa.Buffer:
 
 def _flat(table: pa.Table) -> pa.Table:
     """Return the table with every column as CSV can hold it."""
-    return pa.table({name: _flat_column(column.combine_chunks()) for name, column in _named(table)})
+    return pa.table(
+        {guard_text(name): _guarded(_flat_column(column.combine_chunks())) for name, column in _named(table)}
+    )
 
 
 def _named(table: pa.Table) -> list[tuple[str, pa.ChunkedArray]]:
     return list(zip(table.column_names, table.columns, strict=True))
+
+
+def _guarded(column: pa.Array) -> pa.Array:
+    text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    return guard_column(column) if text else column
 
 
 def _flat_column(column: pa.Array) -> pa.Array:

@@ -552,10 +552,10 @@ def test_a_cost_that_nobody_asks_for_is_not_read(engine):
     assert drgdip.group_one(near(["dear"])[0], "nhsa-dip-2.0").status != "invalid"
 
 
-def test_cases_encoded_without_costs_are_refused():
+def test_cases_encoded_for_another_strategy_keep_their_costs():
     plain, hubei = drgdip.load_catalogue(PLACES, strategy="national"), drgdip.load_catalogue(PLACES, **HUBEI)
-    with pytest.raises(drgdip.CaseError, match="encode them for it"):
-        drgdip.group(drgdip.encode(near(_WRITTEN), plain), hubei)
+    encoded = drgdip.encode(near(_WRITTEN), plain)
+    assert taken(drgdip.group(encoded, hubei).to_pylist()) == _TAKEN
 
 
 def test_the_command_line_reads_the_cost(tmp_path, capsys):

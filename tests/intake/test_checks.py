@@ -3,6 +3,7 @@
 import csv
 import datetime
 import random
+import re
 from collections import Counter
 from functools import cache
 
@@ -18,6 +19,7 @@ from drgdip._values import Unreadable, read_day, read_number
 from drgdip.cases.codes import grey_codes, known_codes
 from drgdip.cases.fields import read_record
 from drgdip.cli import main
+from drgdip.data import ROOT
 from drgdip.grouper.checks import LEVELS
 from drgdip.grouper.drg.scheme import Scheme
 from drgdip.grouper.facts import OPERATORS
@@ -96,6 +98,19 @@ def codes_of(scheme):
     return frozenset(found)
 
 
+def why_unknown(code, code_set):
+    """The reason for which a code is unknown, read from the files of the cross-walks themselves."""
+    parts = re.split(r"[,;/\s，、；]+", code)
+    if len(parts) > 1 and all(part in known_codes(code_set) for part in parts if part):
+        return "joined"
+    kind = code_set.partition("-")[2].partition("-")[0]
+    for edition in ("clinical", "nhsa", "beijing"):
+        for path in sorted((ROOT / "codes").glob(f"{edition}-{kind}-*_to_*.csv")):
+            if any(line.split(",")[0] == code for line in path.read_text(encoding="utf-8").splitlines()):
+                return "edition"
+    return "name" if re.search("[\u4e00-\u9fff]", code) else None
+
+
 def slow_check(row, scheme):  # noqa: PLR0915 - one statement after the other is what makes it plain
     """The rules that a case breaks, as rule and value."""
     record, bad = read_record(row)
@@ -131,6 +146,9 @@ def slow_check(row, scheme):  # noqa: PLR0915 - one statement after the other is
             rank = "other" if place else "principal"
             if code is not None and code not in known_codes(code_set) and code not in own:
                 yield f"unknown_{rank}_{word}", code
+                why = why_unknown(code, code_set)
+                if why:
+                    yield f"{why}_{word}", code
             if code in grey_codes(code_set):
                 yield f"grey_{rank}_{word}", code
             if word == "diagnosis" and code is not None and code in codes[:place]:

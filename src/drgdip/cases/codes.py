@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from drgdip._listing import Listing
 from drgdip._once import once
-from drgdip._text import normalise_code
+from drgdip._text import fold_width, normalise_code
 from drgdip.data import text_of, toml_of
 from drgdip.errors import CaseError, UnknownNameError
 
@@ -28,9 +29,11 @@ __all__ = [
     "code_set",
     "crosswalk",
     "edition_of",
+    "editions_with",
     "grey_codes",
     "known_codes",
     "list_code_sets",
+    "names_of_codes",
     "walks_to",
 ]
 
@@ -163,7 +166,7 @@ def code_name(code: str, code_set: str) -> str | None:
     >>> code_name("I63.900", "nhsa-icd10-2.0"), code_name("I63.9", "nhsa-icd10-2.0")
     ('脑梗死', None)
     """
-    return _names(code_set).get(normalise_code(code))
+    return names_of_codes(code_set).get(normalise_code(code))
 
 
 class Walk(NamedTuple):
@@ -245,13 +248,49 @@ def edition_of(name: str) -> Mapping[str, str]:
         There is neither an edition nor a code set of this name.
     """
     editions = {entry["id"]: {kind: entry[kind] for kind in ("dx", "procs")} for entry in _index()["edition"]}
+    name = _edition_named(name) or name
     if name in editions:
         return editions[name]
     alone = {code_set: {kind: code_set} for edition in editions.values() for kind, code_set in edition.items()}
     if name not in alone:
-        hint = f"The editions are {', '.join(editions)}; the code sets {', '.join(alone)}."
+        titles = ", ".join(f"{entry['id']} ({entry['title']})" for entry in _index()["edition"])
+        hint = f"The editions are {titles}; the code sets {', '.join(alone)}."
         raise UnknownNameError("edition or code set", name, [*editions, *alone], hint=hint)
     return alone[name]
+
+
+#: What names of editions in the field begin with, by the beginning of ours.
+_EDITIONS = {
+    "clinical": re.compile(r"(国家?)?(临床?)(版|标准版)?v?(\d\.\d)版?"),
+    "nhsa": re.compile(r"(国家?)?(医保)(局)?(版|标准版)?v?(\d\.\d)版?"),
+    "beijing": re.compile(r"(北京)(市)?(临床)?版?v?(\d\.\d)版?"),
+}
+
+
+def _edition_named(name: str) -> str | None:
+    """Return the id of an edition that is named as in the field, such as 国临2.0 or 医保版 2.0."""
+    folded = "".join(fold_width(name).casefold().split())
+    known = {entry["id"] for entry in _index()["edition"]}
+    for beginning, pattern in _EDITIONS.items():
+        found = pattern.fullmatch(folded)
+        if found and f"{beginning}-{found.groups()[-1]}" in known:
+            return f"{beginning}-{found.groups()[-1]}"
+    return None
+
+
+def editions_with(code: str, kind: str, target: str) -> list[str]:
+    """Return the editions that have a code of a kind (dx, procs) and give it another meaning or none in a code set."""
+    found = []
+    for entry in _index()["edition"]:
+        if entry[kind] == target:
+            continue
+        try:
+            walk = crosswalk(entry[kind], target)
+        except CaseError:  # none leads there
+            continue
+        if code in walk.counterparts or code in walk.lost:
+            found.append(entry["id"])
+    return found
 
 
 def walks_to(edition: str, info: SchemeInfo) -> dict[str, Walk]:
@@ -280,7 +319,8 @@ def grey_codes(code_set: str) -> frozenset[str]:
 
 
 @once
-def _names(code_set: str) -> Mapping[str, str]:
+def names_of_codes(code_set: str) -> Mapping[str, str]:
+    """Return the name of each code of a code set."""
     columns = _code_set(code_set)
     return dict(zip(columns["code"], columns["name"], strict=True))
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from drgdip._arrow import from_list
+from drgdip._files import unguard_table, unguard_text
 from drgdip.cases.fields import UNREADABLE
 from drgdip.cases.parts import Part, check_header, encoding_of, free_name, slices
 from drgdip.errors import CaseError
@@ -45,7 +46,7 @@ def _layout_of(path: Path) -> _Layout:
         delimiter = max(",\t;", key=first.count)
         file.seek(0)
         rows = csv.reader(file, delimiter=delimiter)
-        header = [" ".join(name.split()) for name in next(rows)]
+        header = [unguard_text(" ".join(name.split())) for name in next(rows)]
     check_header(path, header)
     return _Layout(encoding, delimiter, header, rows.line_num)
 
@@ -57,9 +58,9 @@ def csv_parts(path: Path, rows: int, wanted: Wanted) -> Iterator[Part]:
     if _is_regular(path, layout):
         with _utf8(path, layout) as file:
             for table in _regular_tables(file, layout, columns):
-                yield from (Part(part.table, file.tell() / file.size()) for part in slices(table, rows))
+                yield from (Part(unguard_table(part.table), file.tell() / file.size()) for part in slices(table, rows))
     else:
-        yield from (Part(table, done) for table, done in _irregular_tables(path, layout, columns, rows))
+        yield from (Part(unguard_table(table), done) for table, done in _irregular_tables(path, layout, columns, rows))
 
 
 def _is_regular(path: Path, layout: _Layout) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import sys
 from typing import TYPE_CHECKING
 
+from drgdip._text import shown
 from drgdip.cli.parser import build_parser
 from drgdip.errors import DrgdipError
 
@@ -33,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     case · chs-drg-2.0 · ungrouped
     group: 0000
     reason: no MDC takes the case
+    hint: Z99 is not in the code set; nearest: Z99.000, Z99.100x001, Z99.200x002
     diagnoses: Z99
     CC, MCC: none
     0
@@ -44,12 +48,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         options.run(options)
+        sys.stdout.flush()
     except DrgdipError as error:
-        print(f"drgdip: {error}", file=sys.stderr)
+        print(f"drgdip: {_lines(str(error))}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader of our output has seen enough
-        sys.stderr.close()
+        with contextlib.suppress(OSError, ValueError):  # nothing is to be written when the process ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         print("drgdip: stopped", file=sys.stderr)
         return 130
     return 0
+
+
+def _lines(text: str) -> str:
+    """Return a message, whose own lines stay, as a terminal may show it."""
+    return "\n".join(map(shown, text.split("\n")))

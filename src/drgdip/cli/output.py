@@ -7,15 +7,17 @@ import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TextIO
 
+from drgdip._files import replacing
+from drgdip._text import shown
 from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from drgdip._writers import TableWriter
 
-__all__ = ["counted", "open_output", "print_note", "print_written", "screen_of", "shorten"]
+__all__ = ["check_output", "counted", "open_output", "print_note", "print_written", "screen_of", "shorten"]
 
 #: How much of a name or of a rule a line has room for.
 _ROOM = 120
@@ -41,20 +43,26 @@ def open_output(options: argparse.Namespace) -> Iterator[TableWriter | None]:
     form = options.format or format_of(path)
     if form == "excel":
         raise CaseError(f"{path}: the format of a file {path.suffix} is only read; write CSV, JSON or Parquet")
-    if options.file is not None and path.exists() and path.samefile(options.file):
-        raise CaseError(f"{path}: is the input; write to another file")
+    check_output(path, [options.file])
     mark = (
         form == "csv"
         and options.file is not None
         and format_of(options.file, options.input_format) == "csv"
         and encoding_of(options.file) != "utf-8"
     )
-    try:
-        file: IO[bytes] = path.open("wb")
-    except OSError as error:
-        raise CaseError(f"{path}: cannot be written: {error.strerror}") from error
-    with file, TableWriter(file, form, mark=mark) as writer:
-        yield writer
+    with replacing(path) as part:
+        try:
+            file: IO[bytes] = part.open("wb")
+        except OSError as error:
+            raise CaseError(f"{path}: cannot be written: {error.strerror}") from error
+        with file, TableWriter(file, form, mark=mark) as writer:
+            yield writer
+
+
+def check_output(path: Path, inputs: Iterable[str | Path | None]) -> None:
+    """Raise CaseError where a file to be written is one of those that are read."""
+    if path.exists() and any(Path(name).exists() and path.samefile(name) for name in inputs if name is not None):
+        raise CaseError(f"{path}: is the input; write to another file")
 
 
 def screen_of(options: argparse.Namespace) -> TextIO:
@@ -70,7 +78,7 @@ def print_written(options: argparse.Namespace) -> None:
 
 def print_note(text: str) -> None:
     """Print a note beside the output."""
-    print(f"note: {text}", file=sys.stderr)
+    print(f"note: {shown(text)}", file=sys.stderr)
 
 
 def counted(number: int, thing: str) -> str:
@@ -80,4 +88,5 @@ def counted(number: int, thing: str) -> str:
 
 def shorten(text: str) -> str:
     """Return a text, cut where it is longer than a line has room for."""
+    text = shown(text)
     return text if len(text) <= _ROOM else text[: _ROOM - 1] + "…"

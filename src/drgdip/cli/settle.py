@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from drgdip._text import shown
 from drgdip.cli.options import Commands, read_pairs
-from drgdip.cli.output import print_note
+from drgdip.cli.output import check_output, print_note
 from drgdip.errors import CaseError, PolicyError
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ def _run(options: argparse.Namespace) -> None:
 
     if options.output is not None and options.output.suffix.lower() not in REPORT_FORMATS:
         raise PolicyError(f"{options.output}: a report is written as {' or '.join(REPORT_FORMATS)}")
+    if options.output is not None:
+        given = (getattr(options, name) for name in _TABLES)
+        check_output(options.output, [*options.cases, options.policy, options.weights, *given])
     policy = read_policy(options.policy)
     if options.weights is None and (options.coefficients or options.mean_cost):
         raise PolicyError("--coefficients and --mean-cost go with --weights, which gives the cases their points")
@@ -110,11 +114,11 @@ def _print_pools(year: Year) -> None:
     hospitals = year.clearing.table.to_pylist()
     for pool in year.clearing.pools.to_pylist():
         value = "" if pool["point_value"] is None else f", point value {pool['point_value'].normalize():f}"
-        print(f"pool {pool['pool']}: budget {pool['budget']:,}, spending {pool['spending']:,}{value}")
+        print(f"pool {shown(pool['pool'])}: budget {pool['budget']:,}, spending {pool['spending']:,}{value}")
         print(f"  {'hospital':<24}{'cases':>8}{'entitlement':>18}{'paid':>18}{'final':>18}")
         mine = [row for row in hospitals if row["pool"] == pool["pool"]]
         for row in mine:
             amounts = "".join(f"{row[name]:>18,}" for name in ("entitlement", "paid", "final"))
-            print(f"  {row['hospital']:<24}{row['cases']:>8,}{amounts}")
+            print(f"  {shown(row['hospital']):<24}{row['cases']:>8,}{amounts}")
         print(f"  {'all hospitals':<24}{sum(row['cases'] for row in mine):>8,}{pool['entitlement']:>18,}")
         print(f"  left of the budget: {pool['left']:,}")

@@ -20,6 +20,7 @@ from drgdip.cases.table import as_lists, marked
 from drgdip.data import rows_of
 from drgdip.grouper.facts import OPERATORS
 from drgdip.grouper.grammar import VALUE_VARIABLES
+from drgdip.grouper.hints import reason_of_unknown
 from drgdip.grouper.result import REASONS
 from drgdip.grouper.view import Finding, View, as_text, at, of_codes
 from drgdip.reasons import reasons_of
@@ -108,6 +109,7 @@ def _against_code_sets(view: View) -> Iterator[Finding]:
             unknown = codes.known & ~codes.among(named | view.scheme.named_codes)
             yield of_codes(f"unknown_principal_{word}", unknown & principal, codes)
             yield of_codes(f"unknown_other_{word}", unknown & ~principal, codes)
+            yield from _of_unknown(codes, unknown, code_set, word)
         grey = codes.among(grey_codes(code_set))
         yield of_codes(f"grey_principal_{word}", grey & principal, codes)
         yield of_codes(f"grey_other_{word}", grey & ~principal, codes)
@@ -125,6 +127,17 @@ def _against_own_list(view: View) -> Iterator[Finding]:
     else:
         barred = view.dx.among(view.scheme.principal_barred or _not_principal()) & principal
         yield of_codes("not_principal", barred, view.dx)
+
+
+def _of_unknown(codes: Codes, unknown: np.ndarray, code_set: str, word: str) -> Iterator[Finding]:
+    """Find why codes are unknown: several in one text, of another edition, names in their place."""
+    column = "dx" if word == "diagnosis" else "procs"
+    distinct = {codes.names[number] for number in np.unique(codes.number[unknown]).tolist()}
+    reasons = {code: reason_of_unknown(code, column, code_set)[0] for code in distinct}
+    for reason in ("joined", "edition", "name"):
+        among = frozenset(code for code, found in reasons.items() if found == f"hint_{reason}")
+        if among:
+            yield of_codes(f"{reason}_{word}", unknown & codes.among(among), codes)
 
 
 @once

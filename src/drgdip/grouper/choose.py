@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from drgdip.grouper.dip.catalogue import Catalogue
     from drgdip.grouper.drg.scheme import Scheme
 
-__all__ = ["Place", "catalogues_of", "find_catalogue", "find_scheme", "schemes_of"]
+__all__ = ["Place", "catalogues_of", "find_catalogue", "find_scheme", "ids_of_place", "schemes_of"]
 
 #: What may be taken where a place has nothing of its own for a day.
 Fallback = Literal["national", "latest"]
@@ -195,6 +195,13 @@ def catalogues_of(place: str | int) -> list[SchemeInfo]:
 def _of_names(kind: str, names: set[str]) -> list[SchemeInfo]:
     """Return the schemes or catalogues of the places with these names, in order of id."""
     return [info for info in index_of(kind).values() if info.place and info.place in names]
+
+
+def ids_of_place(place: str) -> list[str]:
+    """Return the ids of the schemes and catalogues of a place; none where the text is no place."""
+    if not _places_like(place):
+        return []
+    return [info.id for info in (*schemes_of(place), *catalogues_of(place))]
 
 
 def _names_of(place: str | int) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from drgdip._arrow import filled, flags, from_numpy, one_chunk, valid
 from drgdip.cases.fields import UNREADABLE
+from drgdip.cases.table import marked, with_fen
 from drgdip.errors import CaseError
 from drgdip.grouper.grammar import VALUE_VARIABLES
 
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
     from drgdip.grouper.numbering import HasNumbers, Numbers
 
-__all__ = ["Encoded", "encode_columns", "longest_row", "refusal_reasons"]
+__all__ = ["VALUES", "Encoded", "encode_columns", "longest_row", "refusal_reasons", "with_newborn_weight"]
+
+#: The columns beside the codes that some scheme or catalogue may read, whichever the cases are encoded for.
+VALUES = (*VALUE_VARIABLES.values(), "birth_weight", "admission_weight", "total_cost")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +37,7 @@ class Encoded:
     dx, dx_offsets, procs, proc_offsets
         Numbers of the codes of all cases, and where those of a case start.
     values
-        Values by column as floats, NaN for missing.
+        Values by column as floats, NaN for missing; the total cost in fen.
     dept
         Departments, or None.
     unreadable
@@ -52,6 +56,11 @@ class Encoded:
     unreadable: pa.Array
     codes_sha256: str
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of the cases beside their codes."""
+        return frozenset(self.values) | (frozenset() if self.dept is None else {"dept"})
+
     def slice(self, start: int, rows: int) -> Encoded:
         """Return some of the cases, without copying."""
         end = min(start + rows, self.rows)
@@ -68,16 +77,18 @@ class Encoded:
         )
 
 
-def encode_columns(
-    cases: pa.Table, compiled: HasNumbers, columns: Iterable[str], *, has_dept: bool, whole_case: bool = True
-) -> Encoded:
-    """Return numbers and values of cases; of a case that does not matter as a whole, the principal diagnosis alone."""
+def encode_columns(cases: pa.Table, compiled: HasNumbers, *, whole_case: bool = True) -> Encoded:
+    """Return numbers and values of cases; of a case that does not matter as a whole, the principal diagnosis alone.
+
+    Every column of `VALUES` that the cases have is kept: another scheme with the same codes may read others.
+    """
+    cases = with_fen(cases)
     values = {}
-    for column in columns:
+    for column in VALUES:
         if column != "dept" and column in cases.column_names:
             numbers = one_chunk(cases[column])
             values[column] = filled(numbers.cast(pa.float64(), safe=False), np.nan)
-    dept = one_chunk(cases["dept"]) if "dept" in cases.column_names and has_dept else None
+    dept = one_chunk(cases["dept"]) if "dept" in cases.column_names else None
     dx, dx_offsets = _encode_lists(one_chunk(cases["dx"]), compiled.dx, first_only=not whole_case)
     procs, proc_offsets = _encode_lists(one_chunk(cases["procs"]), compiled.procs)
     return Encoded(
@@ -91,6 +102,25 @@ def encode_columns(
         unreadable=one_chunk(cases[UNREADABLE]),
         codes_sha256=compiled.codes_sha256,
     )
+
+
+def with_newborn_weight(encoded: Encoded, kind: str) -> Encoded:
+    """Return cases with the newborn weight filled in, where it is not given, from the one of a kind.
+
+    It is `drgdip.cases.table.with_newborn_weight` over encoded cases: each scheme says which weight it means.
+    """
+    other = f"{kind}_weight"
+    if other not in encoded.values:
+        return encoded
+    marks = encoded.unreadable
+    given = encoded.values.get("newborn_weight", np.full(encoded.rows, np.nan))
+    taken = np.isnan(given) & ~marked(marks, "newborn_weight")
+    failed = taken & marked(marks, other)
+    if failed.any():
+        texts = [f"{text} newborn_weight" if bad else text for text, bad in zip(marks.to_pylist(), failed, strict=True)]
+        marks = pa.array(texts, pa.string())
+    weight = np.where(taken, encoded.values[other], given)
+    return replace(encoded, values={**encoded.values, "newborn_weight": weight}, unreadable=marks)
 
 
 def _encode_lists(lists: pa.Array, numbering: Numbers, *, first_only: bool = False) -> tuple[np.ndarray, np.ndarray]:

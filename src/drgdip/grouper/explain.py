@@ -10,14 +10,16 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from drgdip._once import once
-from drgdip._text import is_missing
+from drgdip._text import is_missing, shown
 from drgdip.cases.fields import resolve
 from drgdip.data import rows_of
 from drgdip.errors import UnknownNameError
 from drgdip.grouper.grammar import VALUE_VARIABLES
+from drgdip.grouper.hints import hints_of
 from drgdip.grouper.load import load_any
 from drgdip.grouper.record import mapping_of, record_of
 from drgdip.grouper.result import REASONS, STATUSES, DipResult, GroupResult
+from drgdip.reasons import reason_text
 
 if TYPE_CHECKING:
     import os
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from drgdip.grouper.dip.catalogue import Catalogue
     from drgdip.grouper.drg.scheme import Scheme
     from drgdip.grouper.family import SchemeLike
+    from drgdip.grouper.hints import Hint
     from drgdip.grouper.load import NationalCatalogue, NationalScheme
     from drgdip.grouper.trace import Condition, SeverityFinding, Step
 
@@ -40,7 +43,8 @@ _Result_co = TypeVar("_Result_co", bound=GroupResult | DipResult, covariant=True
 class Explanation(Generic[_Result_co]):
     """A case, its result, and every step to it.
 
-    ``names`` has, of a catalogue's group without a name, what it asks for.
+    ``hints`` say what may be wrong with the codes of a case that is not grouped. ``names`` has, of a catalogue's group
+    without a name, what it asks for.
     ``str`` of it (or `text`) is for a terminal, ``_repr_html_`` for a notebook, `to_json` for storing.
     """
 
@@ -52,6 +56,7 @@ class Explanation(Generic[_Result_co]):
     names: dict[str, str]
     severity: tuple[SeverityFinding, ...]
     steps: tuple[Step, ...]
+    hints: tuple[Hint, ...] = ()
 
     def __str__(self) -> str:
         return self.text()
@@ -64,7 +69,7 @@ class Explanation(Generic[_Result_co]):
         if language not in _WORDS:
             raise UnknownNameError("language", language, _WORDS, hint=f"The languages are {', '.join(_WORDS)}.")
         lines = self._lines(_WORDS[language], language, steps=steps)
-        return "\n".join(f"{'  ' * depth}{line}" for depth, line in lines)
+        return "\n".join(f"{'  ' * depth}{shown(line)}" for depth, line in lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation as plain dictionaries and lists."""
@@ -103,6 +108,7 @@ class Explanation(Generic[_Result_co]):
             lines.append((0, f"{words['group']}: {path}  {self.names.get(result.group or '', '')}".rstrip()))
         if result.reason:
             lines.append((0, f"{words['reason']}: {REASONS[result.reason][language == 'zh']}"))
+        lines += [(0, _hinted(hint, words, language)) for hint in self.hints]
         lines += [(0, f"{words[name]}: {shown}") for name, shown in self._codes()]
         told = result._asdict()
         if told.get("treatment"):
@@ -162,6 +168,8 @@ _WORDS = {
         "yes": "yes",
         "no": "no",
         "missing": "missing",
+        "hint": "hint",
+        "nearest": "nearest",
     },
     "zh": {
         "case": "病例",
@@ -179,6 +187,8 @@ _WORDS = {
         "yes": "是",
         "no": "否",
         "missing": "缺",
+        "hint": "提示",
+        "nearest": "最接近的编码",
     },
 }
 
@@ -213,6 +223,14 @@ def _describe(condition: Condition, words: Mapping[str, str]) -> str:
         found = words["missing"] if condition.value is None else str(condition.value)
     answer = words["yes"] if condition.holds else words["no"]
     return f"{_asked(condition.text, words)}: {answer}{f' ({found})' if found else ''}"
+
+
+def _hinted(hint: Hint, words: Mapping[str, str], language: str) -> str:
+    """Return a hint as a line."""
+    text = f"{words['hint']}: {reason_text(f'{hint.reason}:{hint.code}', language)}"
+    if hint.editions:
+        text += f" {', '.join(hint.editions)}"
+    return f"{text}; {words['nearest']}: {', '.join(hint.nearest)}" if hint.nearest else text
 
 
 @overload
@@ -287,6 +305,7 @@ def explain(
         names=dict(trace.names),
         severity=trace.severity,
         steps=trace.steps,
+        hints=() if trace.result.status == "grouped" else hints_of(record, loaded),
     )
 
 

@@ -115,8 +115,11 @@ class SchemeLike(Protocol):
     def texts(self) -> Mapping[str, Texts]:
         """Return by column of the result the texts that it may hold."""
 
-    def encode(self, cases: pa.Table) -> Encoded:
-        """Return cases under canonical names with numbers for their codes."""
+    def encode(self, cases: pa.Table, *, every_code: bool = False) -> Encoded:
+        """Return cases under canonical names with numbers for their codes.
+
+        Codes that this one never reads may be passed over, unless every code is asked for.
+        """
 
     def group_encoded(self, encoded: Encoded) -> dict[str, pa.Array]:
         """Return the result columns of encoded cases."""

@@ -17,7 +17,7 @@ from drgdip.cases.codes import walks_to
 from drgdip.cases.table import case_columns, to_cases
 from drgdip.data import sha256_of
 from drgdip.errors import CaseError
-from drgdip.grouper.encoded import Encoded
+from drgdip.grouper.encoded import VALUES, Encoded
 from drgdip.grouper.grammar import VALUE_VARIABLES
 from drgdip.grouper.load import load_any
 from drgdip.grouper.record import record_of
@@ -191,7 +191,7 @@ def encode(
     Returns
     -------
     `Encoded` cases, for `group` with the same scheme or one with the same codes; ``codes_sha256`` is the digest of the
-    code tables.
+    code tables. All columns and codes of the cases are kept that any scheme may read.
 
     Raises
     ------
@@ -206,8 +206,8 @@ def encode(
     """
     loaded = load_any(scheme)
     table = read_once(cases)
-    needed = to_arrow(table, _needed(names_of(table), loaded, columns))
-    return loaded.encode(to_cases(needed, _of_these(columns, needed)))
+    needed = to_arrow(table, _needed(names_of(table), loaded, columns, VALUES))
+    return loaded.encode(to_cases(needed, _of_these(columns, needed)), every_code=True)
 
 
 def group_batches(
@@ -343,10 +343,20 @@ def _check_names(names: list[str], scheme: SchemeLike, prefix: str) -> None:
         )
 
 
-def _needed(names: list[str], scheme: SchemeLike, columns: Mapping[str, str] | None) -> list[str]:
-    """Return the columns of a table that grouping reads. Columns that the scheme requires must be there."""
+def _wanted(scheme: SchemeLike) -> list[str]:
+    """Return the columns that a scheme cannot do without."""
+    return ["dx", "procs", *(VALUE_VARIABLES[v] for v in scheme.required if v in VALUE_VARIABLES)]
+
+
+def _needed(
+    names: list[str], scheme: SchemeLike, columns: Mapping[str, str] | None, more: tuple[str, ...] = ()
+) -> list[str]:
+    """Return the columns of a table that grouping reads, and more of a case where they are asked for.
+
+    Those that the scheme cannot do without must be there.
+    """
     found = case_columns(names, columns)
-    wanted = ["dx", "procs", *(VALUE_VARIABLES[v] for v in scheme.required if v in VALUE_VARIABLES)]
+    wanted = _wanted(scheme)
     absent = [column for column in wanted if column not in found]
     if absent:
         raise CaseError(
@@ -354,7 +364,7 @@ def _needed(names: list[str], scheme: SchemeLike, columns: Mapping[str, str] | N
             f"{', '.join(map(repr, names))}. Use a name of docs/cases.md, say columns={{{absent[0]!r}: ...}} "
             "(--columns on the command line), or, where every value is missing, add a column of nulls"
         )
-    read = {*wanted, *scheme.value_columns, "unreadable"}
+    read = {*wanted, *scheme.value_columns, "unreadable", *more}
     if "newborn_weight" in read and (kind := scheme.newborn_weight):
         read.add(f"{kind}_weight")
     return list(dict.fromkeys(name for column in found for name in found[column] if column in read))
@@ -411,6 +421,12 @@ def _group_with_reference(cases: pa.Table, scheme: SchemeLike, codes: str | None
 def _group_encoded(encoded: Encoded, scheme: SchemeLike, prefix: str, workers: int) -> pa.Table:
     if encoded.codes_sha256 != scheme.codes_sha256:
         raise CaseError(f"the cases were encoded for a scheme with other codes than {scheme.id}; encode them for it")
+    absent = [column for column in _wanted(scheme)[2:] if column not in encoded.columns]
+    if absent:
+        raise CaseError(
+            f"{scheme.id} needs {' and '.join(absent)}, which the encoded cases do not have; encode a table that has "
+            "it, with nulls where every value is missing"
+        )
 
     def task(start: int) -> dict[str, pa.Array]:
         return scheme.group_encoded(encoded.slice(start, CHUNK))

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from drgdip._arrow import from_list, from_numpy
 from drgdip._books import html_table, write_page, write_workbook
+from drgdip._files import replacing
 from drgdip._listing import pad, width_of
 from drgdip._sankey import Flow, draw_flows
 from drgdip.data import rows_of
@@ -171,7 +172,8 @@ class Move:
             write_page(path, tables, title=title, picture=self.to_svg(language))
         elif path.suffix.lower() == ".svg":
             try:
-                path.write_text(self.to_svg(language), encoding="utf-8")
+                with replacing(path) as part:
+                    part.write_text(self.to_svg(language), encoding="utf-8")
             except OSError as error:
                 raise DrgdipError(f"{path}: cannot be written: {error.strerror or error}") from error
         else:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from drgdip._text import normalise_code
 from drgdip.errors import SchemeError
 
 if TYPE_CHECKING:
@@ -90,6 +92,23 @@ CATALOGUE_COLUMNS = {
     "statistics.csv": ("group", "n", "mean", "cv"),
     "differences.csv": (),
 }
+
+
+#: The tables whose column ``code`` holds codes of diagnoses or procedures.
+_HOLD_CODES = frozenset(
+    {
+        "sets.csv",
+        "severity.csv",
+        "exclusions.csv",
+        "excluded_diagnoses.csv",
+        "excluded_procedures.csv",
+        "ignored_procedures.csv",
+        "procedure_types.csv",
+        "not_grouped.csv",
+    }
+)
+#: Signs that some code of a column is not written as the code sets write it.
+_UNCLEAN = re.compile(r"[^!-~]|[0-9.]X")
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +254,17 @@ def read_table(path: Path, layout: Layout = SCHEME, content: bytes | None = None
     header = next(csv.reader([header_line]), [])
     _check_header(path, tuple(header), layout.columns[path.name])
     table = _table(path, header, body)
+    if path.name in _HOLD_CODES:
+        _normalise_codes(table)
     check_cells(table, path.name, layout)
     return table
+
+
+def _normalise_codes(table: Table) -> None:
+    """Write the codes of a table as the code sets write them, so that both engines find them."""
+    codes = table.columns["code"]
+    if _UNCLEAN.search(",".join(codes)):
+        table.columns["code"] = [normalise_code(code) for code in codes]
 
 
 def _check_header(path: Path, header: tuple[str, ...], expected: tuple[str, ...]) -> None:

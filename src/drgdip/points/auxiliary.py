@@ -17,6 +17,7 @@ from drgdip._arrow import to_kind
 from drgdip._columns import Columns, Reasons, add_columns, as_list, decode, nullable, text_columns
 from drgdip._sums import sums
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
+from drgdip.points.inclusion import GROUPED
 from drgdip.points.weighting import weights
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def build_auxiliary_table(
     years: Mapping[int, float] | None = None,
     trim: Trim | None = None,
     rules: Sequence[CaseRule] = (),
+    statuses: Sequence[str] | None = GROUPED,
     columns: Mapping[str, str] | None = None,
 ) -> Any:
     """Build from last year's cases the table of auxiliary types that each group triggers, with their coefficients.
@@ -85,7 +87,7 @@ def build_auxiliary_table(
         Other values of the three for a catalogue, such as ``{"icu": {"cv_reduction": None}}``.
     except_groups
         Groups in which no type is triggered: TCM-advantage groups (中医优势病种) and bed-day groups.
-    mean, years, trim, rules, columns
+    mean, years, trim, rules, statuses, columns
         As for `weights`. The parts of a group and the group are trimmed alike: ``trim.within`` None means the group.
 
     Returns
@@ -127,10 +129,11 @@ def build_auxiliary_table(
     _check_conditions(asked, relaxed)
     if trim is not None and trim.within is None:
         trim = replace(trim, within=("group",))
-    options: dict[str, Any] = {"mean": mean, "years": years, "trim": trim, "rules": rules}
+    options: dict[str, Any] = {"mean": mean, "years": years, "trim": trim, "rules": rules, "statuses": statuses}
     needed = ["group", "total_cost", *(trim.within or () if trim else ()), *(rule.column for rule in rules)]
     needed += [] if years is None else ["year"]
-    given = Columns(cases, ["auxiliary_types", *needed], columns=columns or {}, optional=["year"])
+    given = Columns(cases, ["auxiliary_types", *needed], columns=columns or {}, optional=["year", "status"])
+    needed += ["status"] if "status" in given else []
     table = pa.table({name: given.column(name) for name in dict.fromkeys(needed)})
     whole = Columns(_grouped(weights(table, **options)), what="the groups")
     left_out = np.isin(whole.column("group").to_pylist(), [str(name) for name in as_list(except_groups)])

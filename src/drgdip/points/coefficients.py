@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from drgdip._arrow import to_kind
 from drgdip._columns import Columns, Reasons, add_columns, as_list, nullable, text_columns
 from drgdip.errors import PolicyError, UnknownNameError
+from drgdip.points.inclusion import GROUPED
 from drgdip.points.weighting import weights
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def measure_cost_coefficients(
     years: Mapping[int, float] | None = None,
     trim: Trim | None = None,
     rules: Sequence[CaseRule] = (),
+    statuses: Sequence[str] | None = GROUPED,
     min_cases: int | None = None,
     min_difference: float | None = None,
     columns: Mapping[str, str] | None = None,
@@ -54,7 +56,7 @@ def measure_cost_coefficients(
         The column or columns whose values make the parts.
     within
         The columns whose values make the wholes that parts are compared with. Without columns, the whole is all cases.
-    mean, years, trim, rules, columns
+    mean, years, trim, rules, statuses, columns
         As for `weights`. A part and its whole are trimmed alike: ``trim.within`` None means the whole.
     min_cases
         A part with fewer cases gets the coefficient 1. None sets no limit.
@@ -85,10 +87,11 @@ def measure_cost_coefficients(
         raise PolicyError(f"by={by!r} and within={within!r}: give columns for the parts, and others for the wholes")
     if trim is not None and trim.within is None:
         trim = replace(trim, within=tuple(wholes))
-    options: dict[str, Any] = {"mean": mean, "years": years, "trim": trim, "rules": rules}
+    options: dict[str, Any] = {"mean": mean, "years": years, "trim": trim, "rules": rules, "statuses": statuses}
     needed = [*parts, *wholes, "total_cost", *(trim.within or () if trim else ()), *(rule.column for rule in rules)]
     needed += [] if years is None else ["year"]
-    given = Columns(cases, needed, columns=columns or {}, optional=["year"])
+    given = Columns(cases, needed, columns=columns or {}, optional=["year", "status"])
+    needed += ["status"] if "status" in given else []
     table = pa.table({name: given.column(name) for name in dict.fromkeys(needed)})
     keys = wholes or ["_all"]
     if not wholes:

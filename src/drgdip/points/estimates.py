@@ -11,6 +11,7 @@ from drgdip._arrow import to_kind
 from drgdip._columns import Columns, as_list
 from drgdip._sums import counts, sums
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
+from drgdip.points.inclusion import GROUPED, with_statuses
 from drgdip.points.medians import medians
 from drgdip.points.pools import and_more, check_divisor, pools_of
 from drgdip.points.selection import Selection, spread
@@ -39,6 +40,7 @@ def estimate_value(
     interval: str | None = None,
     interval_within: str | Sequence[str] = (),
     quadrant: tuple[str, str] | None = None,
+    statuses: Sequence[str] | None = GROUPED,
     columns: Mapping[str, str] | None = None,
 ) -> Any:
     """Estimate the point value for the coming year from past cases (预估点值): cost over points, years weighted.
@@ -64,6 +66,9 @@ def estimate_value(
     quadrant
         The sides of the mean of cost and of points, for two dimensions: ``("below", "above")`` are cheap cases with
         many points.
+    statuses
+        The statuses of grouping that count, where the table has the column ``status``; None counts every case. The
+        cases left out are ``excluded``.
     columns
         The table's names of columns by the library's names.
 
@@ -95,7 +100,8 @@ def estimate_value(
     within = as_list(interval_within)
     needed = [by, "points", "total_cost", "group", *within, *((trim.within if trim else None) or ())]
     needed += [*(rule.column for rule in rules), None if years is None else "year"]
-    table = Columns(cases, needed, columns=columns or {}, optional=["year"])
+    table = Columns(cases, needed, columns=columns or {}, optional=["year", "status"])
+    rules = with_statuses(rules, statuses, table)
     pools = pools_of(table, by)
     groups = table.keys(["group"])
     selection = Selection(table, groups, trim=trim, rules=rules, positive=bool(trim and trim.log))

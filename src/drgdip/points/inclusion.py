@@ -14,14 +14,18 @@ from drgdip._columns import as_list
 from drgdip.errors import PolicyError, UnknownNameError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from drgdip._columns import Columns
 
-__all__ = ["TRIM_METHODS", "CaseRule", "Trim"]
+__all__ = ["GROUPED", "TRIM_METHODS", "CaseRule", "Trim", "with_statuses"]
 
 #: How limits of cost are found.
 TRIM_METHODS = ("iqr", "percentile", "sd", "bounds")
+#: The statuses of grouping that count where a caller does not say others.
+GROUPED = ("grouped",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,3 +149,10 @@ class Trim:
             raise PolicyError(f"trimming by {self.method} needs lower=, upper= or both")
         if self.method in {"percentile", "bounds"} and None not in sides.values() and self.lower > self.upper:  # type: ignore[operator]
             raise PolicyError(f"lower={self.lower!r} is above upper={self.upper!r}: exchange them")
+
+
+def with_statuses(rules: Sequence[CaseRule], statuses: Sequence[str] | None, columns: Columns) -> tuple[CaseRule, ...]:
+    """Return rules behind the rule that a case has one of some statuses, where the table has the column ``status``."""
+    if statuses is None or "status" not in columns:
+        return tuple(rules)
+    return (CaseRule("status", only=tuple(as_list(statuses))), *rules)

@@ -13,12 +13,15 @@ from drgdip._columns import Columns, add_columns
 from drgdip._sums import blocks
 from drgdip.errors import CaseError, PolicyError
 from drgdip.points.expressions import Expression
+from drgdip.points.inclusion import GROUPED, with_statuses
 from drgdip.points.outlier_policies import OutlierPolicy, load_outlier_policy
 from drgdip.points.outliers import columns_of
 from drgdip.points.steps import CASE_KINDS, INCOMPLETE_NAMES, Parameter, Pricing, Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from drgdip._columns import Codes
 
@@ -42,6 +45,7 @@ def case_points(
     mean_cost: float | None = None,
     scale: float | None = None,
     readmission: str | None = None,
+    statuses: Sequence[str] | None = GROUPED,
     columns: Mapping[str, str] | None = None,
 ) -> Any:
     """Compute the points of each case.
@@ -78,6 +82,10 @@ def case_points(
         review have the points cost / mean_cost x scale.
     readmission
         The column of a factor on the points, such as that of `mark_readmissions`.
+    statuses
+        The statuses of grouping under which the weight of a group is earned, where the table has the column ``status``.
+        Others have the reason ``not_grouped``; None asks for no status. Cases by item, by day or after special
+        review are priced without a group.
     columns
         The table's names of columns by the library's names, such as ``{"total_cost": "总费用"}``.
 
@@ -114,7 +122,7 @@ def case_points(
     needed += [given for given in (coefficient, auxiliary, bed_day_points) if isinstance(given, str)]
     needed += [] if policy is None else columns_of(policy, reference)
     needed += ["total_cost"] if policy is not None or kind is not None else []
-    optional = ("total_cost", "level", "los", "reasonable_cost")
+    optional = ("total_cost", "level", "los", "reasonable_cost", "status")
     table = Columns(cases, needed, columns=columns or {}, optional=optional)
     kinds = _kinds(table, kind)
     present = {CASE_KINDS[code] for code in np.unique(kinds) if code >= 0}
@@ -135,10 +143,16 @@ def case_points(
         incomplete=None if incomplete is None else Expression(incomplete, INCOMPLETE_NAMES),
         shows_kind=kind is not None,
     )
-    pricing = Pricing(table, policy, prices, steps, present, reference)
+    pricing = Pricing(table, policy, prices, steps, present, reference, _left_out(table, statuses))
     for part in blocks(table.rows):
         pricing.price(part, kinds[part])
     return add_columns(cases, pricing.result(kinds))
+
+
+def _left_out(columns: Columns, statuses: Sequence[str] | None) -> NDArray[np.bool_]:
+    """Return which cases have a status that earns no weight."""
+    rules = with_statuses((), statuses, columns)
+    return rules[0].violated(columns) if rules else np.zeros(columns.rows, bool)
 
 
 def _kinds(columns: Columns, kind: str | None) -> Codes:

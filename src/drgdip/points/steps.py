@@ -15,6 +15,8 @@ from drgdip.points.expressions import Expression
 from drgdip.points.outliers import Classifier, cost_faults, reference_costs
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from drgdip._columns import Codes, Columns, Floats
     from drgdip.points.outlier_policies import OutlierPolicy
 
@@ -90,9 +92,11 @@ class Pricing:
         steps: Steps,
         present: set[str],
         reference: Any,
+        left_out: NDArray[np.bool_],
     ) -> None:
         self.columns, self.policy, self.steps = columns, policy, steps
-        self.place = columns.match(["group"], prices)
+        self.left_out = left_out
+        self.place = np.where(left_out, -1, columns.match(["group"], prices))
         # The last entry is for cases whose group has no row.
         self.row_weight = np.append(prices.numbers("weight"), np.nan)
         self.row_mean = np.append(prices.numbers("mean"), np.nan) if "mean" in prices else None
@@ -161,6 +165,8 @@ class Pricing:
         costs = None if self.costs is None else self.costs[part]
         block = _Block(part, kinds, place, names, self.steps.readmission.of(part), costs)
         usual = kinds == _COMPLETE
+        by_group = usual | (kinds == _INCOMPLETE) | (kinds == _BLANK)
+        self.reasons.note(self.left_out[part] & by_group, "not_grouped", part)
         if self.classifier is None:
             self._weigh(block, usual, self.ordinary)
         else:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from drgdip._arrow import to_kind
 from drgdip._columns import Columns, add_columns, as_list, nullable
 from drgdip._sums import sums
+from drgdip.points.inclusion import GROUPED, with_statuses
 from drgdip.points.selection import TRIM_STATUSES, Selection
 
 if TYPE_CHECKING:
@@ -27,11 +28,14 @@ def _select(
     trim: Trim | None,
     rules: Sequence[CaseRule],
     names: Mapping[str, str] | None,
+    statuses: Sequence[str] | None,
 ) -> tuple[Keys, Selection]:
     """Return the keys of the cases, and which of them count."""
     keys = as_list(by)
     within = list((trim.within if trim else None) or ())
-    columns = Columns(cases, [*keys, "total_cost", *within, *(rule.column for rule in rules)], columns=names or {})
+    needed = [*keys, "total_cost", *within, *(rule.column for rule in rules)]
+    columns = Columns(cases, needed, columns=names or {}, optional=["status"])
+    rules = with_statuses(rules, statuses, columns)
     found = columns.keys(keys)
     positive = trim is not None and trim.log
     return found, Selection(columns, found, trim=trim, rules=rules, positive=positive)
@@ -43,6 +47,7 @@ def trim_cases(
     *,
     by: str | Sequence[str] = "group",
     rules: Sequence[CaseRule] = (),
+    statuses: Sequence[str] | None = GROUPED,
     columns: Mapping[str, str] | None = None,
 ) -> Any:
     """Tell of each case whether it counts for means, and if not, why.
@@ -57,6 +62,9 @@ def trim_cases(
         The column or columns of the group.
     rules
         Rules of inclusion. A case that one of them leaves out has no part in the limits.
+    statuses
+        The statuses of grouping that count, where the table has the column ``status``; None counts every case. The
+        cases left out are ``excluded``.
     columns
         The table's names of columns by the library's names, such as ``{"total_cost": "总费用"}``.
 
@@ -77,7 +85,7 @@ def trim_cases(
     >>> [case["trim_status"] for case in trim_cases(cases, Trim("iqr", lower=1.5, upper=1.5))]
     ['used', 'used', 'used', 'used', 'above']
     """
-    _, selection = _select(cases, by, trim, rules, columns)
+    _, selection = _select(cases, by, trim, rules, columns, statuses)
     codes = selection.sets.codes
     lower, upper = (
         np.append(np.where(np.isinf(limit), np.nan, limit), np.nan) for limit in (selection.lower, selection.upper)
@@ -99,13 +107,14 @@ def report_trimming(
     *,
     by: str | Sequence[str] = "group",
     rules: Sequence[CaseRule] = (),
+    statuses: Sequence[str] | None = GROUPED,
     columns: Mapping[str, str] | None = None,
 ) -> Any:
     """Count for each group which cases count for means, and what the others cost.
 
     Parameters
     ----------
-    cases, trim, by, rules, columns
+    cases, trim, by, rules, statuses, columns
         As for `trim_cases`.
 
     Returns
@@ -122,7 +131,7 @@ def report_trimming(
     >>> row["cases"], row["used"], row["above"], row["cost"], row["cost_used"]
     (5, 4, 1, 1320.0, 420.0)
     """
-    keys, selection = _select(cases, by, trim, rules, columns)
+    keys, selection = _select(cases, by, trim, rules, columns, statuses)
     tally = selection.tally(keys.codes, keys.size)
     everything = np.sum(list(tally.values()), axis=0)
     rows = keys.size + bool(everything[-1])

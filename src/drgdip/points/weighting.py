@@ -13,6 +13,7 @@ from drgdip._arrow import to_kind
 from drgdip._columns import Columns, Reasons, as_list, labels, nullable, text_columns
 from drgdip._sums import counts, total
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
+from drgdip.points.inclusion import GROUPED, with_statuses
 from drgdip.points.selection import Selection, spread
 from drgdip.points.years import Years, with_years
 
@@ -46,6 +47,7 @@ def weights(
     base: str | float = "balanced",
     benchmark: str | None = None,
     groups: Sequence[str] | None = None,
+    statuses: Sequence[str] | None = GROUPED,
     columns: Mapping[str, str] | None = None,
 ) -> Any:
     """Compute the weight of each group: its mean cost over the mean cost of all, times a scale.
@@ -80,6 +82,9 @@ def weights(
         The group that has the weight ``scale`` (the benchmark-disease method, 基准病种法), in place of ``base``.
     groups
         All groups of the scheme: those without a case get a row with the status uncovered.
+    statuses
+        The statuses of grouping that count, where the table has the column ``status``; None counts every case. The
+        cases left out are ``excluded``.
     columns
         The table's names of columns by the library's names, such as ``{"total_cost": "总费用"}``. With
         ``{"total_cost": "drugs"}`` the weights are sub-scores of drugs.
@@ -122,14 +127,16 @@ def weights(
     within = list((trim.within if trim else None) or ())
     rules = with_years(rules, years)
     needed = [*keys, "total_cost", *within, *(rule.column for rule in rules), None if years is None else "year"]
-    table = Columns(cases, needed, columns=columns or {}, optional=["year"])
+    table = Columns(cases, needed, columns=columns or {}, optional=["year", "status"])
+    rules = with_statuses(rules, statuses, table)
     found = table.keys(keys)
     positive = mean == "geometric" or (trim is not None and trim.log)
     selection = Selection(table, found, trim=trim, rules=rules, positive=positive)
     codes = np.where(selection.used, found.codes, -1)
     n = counts(codes, found.size)
     if not n.any():
-        what = "there are no cases" if not table.rows else f"none of the {table.rows} cases can be used"
+        some = f"none of the {table.rows} cases can be used{_of(statuses, table)}"
+        what = some if table.rows else "there are no cases"
         raise CaseError(
             f"{what}: weights need costs of at least 0 and a group; see report_trimming for what is left out"
         )
@@ -162,6 +169,11 @@ def weights(
     result["reason"] = reasons.column()
     complete = _with_uncovered(text_columns(pa.table(result)), keys, groups)
     return to_kind(_with_ungrouped(complete, keys, tally), cases)
+
+
+def _of(statuses: Sequence[str] | None, table: Columns) -> str:
+    """Return words for an error about the statuses that count."""
+    return "" if statuses is None or "status" not in table else f", of which only those {' or '.join(statuses)} count"
 
 
 def _of_benchmark(benchmark: str, base: str | float, found: Keys, means: Floats) -> float:

@@ -6,6 +6,7 @@ import html
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from drgdip._files import replacing
 from drgdip._money import YUAN
 from drgdip.errors import PolicyError
 from drgdip.settle.statements import LINES
@@ -31,7 +32,10 @@ def write_excel(path: Path, tables: dict[str, pa.Table], policy: Policy) -> None
     from xlsxwriter.exceptions import FileCreateError
 
     try:
-        with xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False}) as book:
+        with (
+            replacing(path) as part,
+            xlsxwriter.Workbook(str(part), {"strings_to_formulas": False, "strings_to_urls": False}) as book,
+        ):
             book.set_properties({"title": f"drgdip: {policy.title}"})
             bold = book.add_format({"bold": True})
             money = book.add_format({"num_format": "#,##0.00"})
@@ -100,7 +104,8 @@ def write_html(path: Path, tables: dict[str, pa.Table], policy: Policy) -> None:
             parts.append(_bars(caption, labels, [float(value) for value in table[name].to_pylist()]))
         parts.append(_html_table(table))
     parts.append("</body></html>\n")
-    path.write_text("".join(parts), encoding="utf-8")
+    with replacing(path) as part:
+        part.write_text("".join(parts), encoding="utf-8")
 
 
 def _html_table(table: pa.Table) -> str:

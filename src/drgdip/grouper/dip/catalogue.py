@@ -171,11 +171,11 @@ class Catalogue(CatalogueTables):
 
         return result_texts(self)
 
-    def encode(self, cases: pa.Table) -> Encoded:
+    def encode(self, cases: pa.Table, *, every_code: bool = False) -> Encoded:
         """Return cases under canonical names with numbers for their codes."""
         from drgdip.grouper.dip.columnar import encode_cases
 
-        return encode_cases(cases, self)
+        return encode_cases(cases, self, every_code=every_code)
 
     def group_encoded(self, encoded: Encoded) -> dict[str, pa.Array]:
         """Return the result columns of encoded cases."""

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drgdip._arrow import from_numpy
-from drgdip.cases.table import with_fen, with_newborn_weight
 from drgdip.grouper.dip import kernels
 from drgdip.grouper.dip.compile import compile_catalogue
 from drgdip.grouper.dip.kernels import dx_bits_of_rows, match_rows
 from drgdip.grouper.dip.model import EXCLUDED, STAGES
 from drgdip.grouper.dip.texts import result_texts
-from drgdip.grouper.encoded import encode_columns, longest_row, refusal_reasons
+from drgdip.grouper.encoded import encode_columns, longest_row, refusal_reasons, with_newborn_weight
 from drgdip.grouper.facts import OPERATORS
 from drgdip.grouper.grammar import VALUE_VARIABLES, And, Compare, In, Not, Or
 from drgdip.grouper.result import REASONS, STATUSES
@@ -31,18 +30,19 @@ if TYPE_CHECKING:
 __all__ = ["encode_cases", "group_encoded"]
 
 
-def encode_cases(cases: pa.Table, catalogue: CatalogueTables) -> Encoded:
-    """Return numbers for the codes of cases (`drgdip.cases.table.to_cases`), and the values that grouping reads."""
+def encode_cases(cases: pa.Table, catalogue: CatalogueTables, *, every_code: bool) -> Encoded:
+    """Return numbers for the codes of cases (`drgdip.cases.table.to_cases`), and values as floats.
+
+    Without ``every_code``, other diagnoses are passed over where the catalogue does not ask for them.
+    """
     compiled = compile_catalogue(catalogue)
-    cases = with_newborn_weight(cases, catalogue.matching.newborn_weight)
-    if catalogue.matching.reads_cost:
-        cases = with_fen(cases)
-    return encode_columns(cases, compiled, catalogue.value_columns, has_dept=False, whole_case=compiled.whole_case)
+    return encode_columns(cases, compiled, whole_case=every_code or compiled.whole_case)
 
 
 def group_encoded(encoded: Encoded, catalogue: CatalogueTables) -> dict[str, pa.Array]:
     """Return the result columns of encoded cases."""
     compiled = compile_catalogue(catalogue)
+    encoded = with_newborn_weight(encoded, catalogue.newborn_weight)
     rows = encoded.rows
     principal = np.zeros(rows, dtype=np.int32)
     principal_bits, others_bits = np.zeros(rows, dtype=np.uint64), np.zeros(rows, dtype=np.uint64)
@@ -100,8 +100,9 @@ def group_encoded(encoded: Encoded, catalogue: CatalogueTables) -> dict[str, pa.
 
 def _costs(encoded: Encoded, catalogue: CatalogueTables) -> np.ndarray:
     """Return total costs in fen, NaN for none; no values where nobody asks."""
-    rows = encoded.rows if catalogue.matching.reads_cost else 0
-    return encoded.values.get("total_cost", np.full(rows, np.nan))
+    if not catalogue.matching.reads_cost:
+        return np.empty(0)
+    return encoded.values.get("total_cost", np.full(encoded.rows, np.nan))
 
 
 def _conditions(

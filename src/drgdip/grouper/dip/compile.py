@@ -146,8 +146,8 @@ def compile_catalogue(catalogue: CatalogueTables) -> Compiled:
     bits = {prefixes: bit for bit, prefixes in enumerate(prefix_sets)}
     set_bit = {name: bit for bit, name in enumerate(sets, start=len(bits))}
     texts = [None, *dx.codes, None]
-    asked = ("", "total_cost") if catalogue.matching.reads_cost else ()  # cases encoded without it will not do
-    digest = hashlib.sha256("\n".join((*dx.codes, "", *procs.codes, *asked)).encode())
+    # Prefixes have other numbers than whole codes: the first number of a procedure tells which they are.
+    digest = hashlib.sha256("\n".join((*dx.codes, "", *procs.codes, str(procs.first))).encode())
     return Compiled(
         dx=dx,
         procs=procs,

@@ -9,10 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._arrow import filled, from_list, from_numpy, valid
-from drgdip.cases.table import with_newborn_weight
 from drgdip.grouper.drg.compile import compile_scheme
 from drgdip.grouper.drg.kernels import group_rows
-from drgdip.grouper.encoded import encode_columns, longest_row, refusal_reasons
+from drgdip.grouper.encoded import encode_columns, longest_row, refusal_reasons, with_newborn_weight
 from drgdip.grouper.grammar import VALUE_VARIABLES
 from drgdip.grouper.result import GroupResult
 
@@ -26,14 +25,13 @@ __all__ = ["encode_cases", "group_encoded"]
 
 def encode_cases(cases: pa.Table, scheme: SchemeTables) -> Encoded:
     """Return numbers for the codes of cases (`drgdip.cases.table.to_cases`), and values as floats."""
-    compiled = compile_scheme(scheme)
-    cases = with_newborn_weight(cases, scheme.evaluation.newborn_weight)
-    return encode_columns(cases, compiled, scheme.value_columns, has_dept=bool(compiled.words))
+    return encode_columns(cases, compile_scheme(scheme))
 
 
 def group_encoded(encoded: Encoded, scheme: SchemeTables) -> dict[str, pa.Array]:
     """Return the result columns of encoded cases."""
     compiled = compile_scheme(scheme)
+    encoded = with_newborn_weight(encoded, scheme.newborn_weight)
     outcome = _refusals(encoded, scheme, compiled)
     severity = np.zeros(encoded.rows, dtype=np.uint8)
     severity_code = np.empty(encoded.rows, dtype=np.int32)

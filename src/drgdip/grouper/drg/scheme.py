@@ -153,7 +153,7 @@ class Scheme(SchemeTables):
 
         return result_texts(self)
 
-    def encode(self, cases: pa.Table) -> Encoded:
+    def encode(self, cases: pa.Table, *, every_code: bool = False) -> Encoded:  # noqa: ARG002 - all codes always
         """Return cases under canonical names with numbers for their codes."""
         from drgdip.grouper.drg.columnar import encode_cases
 
