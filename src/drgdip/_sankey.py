@@ -44,11 +44,11 @@ def draw_flows(flows: Sequence[Flow], kinds: Mapping[str, str], *, title: str) -
     Parameters
     ----------
     flows
-        What is drawn.
+        The flows to draw.
     kinds
         The texts of the legend by kind.
     title
-        What the picture shows: its heading, and what a screen reader says.
+        The heading of the picture, which a screen reader says as well.
     """
     lefts = _totals([(flow.left, flow.cases) for flow in flows])
     rights = _totals([(flow.right, flow.cases) for flow in flows])

@@ -123,7 +123,7 @@ def find_catalogue(
 
 
 class _Kind(NamedTuple):
-    """What is looked for: its word, the name of its entries in the index, and the word and loader of the other kind."""
+    """The kind to look for: its word, its entries in the index, and the word and loader of the other kind."""
 
     word: str
     entries: str

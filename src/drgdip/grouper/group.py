@@ -353,7 +353,7 @@ def _needed(
 ) -> list[str]:
     """Return the columns of a table that grouping reads, and more of a case where they are asked for.
 
-    Those that the scheme cannot do without must be there.
+    The columns that the scheme cannot do without must be there.
     """
     found = case_columns(names, columns)
     wanted = _wanted(scheme)

@@ -1,4 +1,4 @@
-"""What a move from one DRG scheme to another does to cases: its tables, and how readers are shown them."""
+"""The result of moving cases from one DRG scheme to another: its tables, and how readers are shown them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _REASONS, _STATUSES = ("reason", "after_reason"), ("before_status", "after_statu
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Move:
-    """What a move from one DRG scheme to another does to cases (`drgdip.move_cases`). Tables are Arrow tables.
+    """The result of moving cases from one DRG scheme to another (`drgdip.move_cases`). Tables are Arrow tables.
 
     Attributes
     ----------
@@ -55,8 +55,8 @@ class Move:
     lost
         Cases that were grouped and are not: ``row`` (from 0), ``case_id, principal_diagnosis, before, before_name,
         after, after_status, after_reason, reason``; ``where`` the scheme after turns the case away (mdc, adrg, drg,
-        gone, before, values), ``turned_away_by`` (the row), the ``condition`` that fails there, the ``codes`` with
-        which it held before, and ``weight_before``.
+        gone, before, values). ``turned_away_by`` is the row, ``condition`` the condition that fails there, ``codes``
+        the codes with which it held before, ``weight_before`` the weight.
     cases
         Every case in its order: ``row, case_id``, ADRG, group and status under both, ``adrg_reason, reason`` and the
         weights.

@@ -77,12 +77,12 @@ def move_cases(
     Notes
     -----
     **Reasons.** A group after is the same as one before if ADRGs of one MDC have one name, or else one code; so a group
-    that has another code alone is ``renumbered``. The reason of a case is the first of these changes that leads it to
-    its new group if it alone is made to the scheme before: ``list_changed``, ``severity_list_changed``,
+    that has another code alone is ``renumbered``. Each change is made alone to the scheme before. The reason of a case is
+    the first change that leads it to its new group: ``list_changed``, ``severity_list_changed``,
     ``exclusion_changed``, ``rule_changed``, ``new_group``, ``group_gone``, ``order_changed``, ``option_changed``. If
     none does, the reason is the first that takes the case out of its old group; if none does that either, it is
-    ``several_changes``. Whether the ADRG is the same is asked before whether the group is. ``not_grouped_code`` is for
-    a case that was grouped and is not, whose principal diagnosis stands on the list of the scheme after.
+    ``several_changes``. The ADRG is compared before the group. ``not_grouped_code`` goes before
+    all: the case was grouped, and the scheme after lists its principal diagnosis as not grouping.
     `drgdip.reason_text` gives the texts.
 
     **Weights.** Grouped cases alone have a weight; all others count 0. With weights of the same cases the CMI of all is

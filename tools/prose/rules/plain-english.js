@@ -26,7 +26,8 @@ module.exports = function (context, options = {}) {
                 if (OPENERS.test(text) && !text.endsWith("?")) {
                     report(sentence, new RuleError(`begins with "${text.match(OPENERS)[0]}": put the subject first`));
                 }
-                for (const part of text.split(/[:;] /)) {
+                // A list of code alone is a table in disguise, however long.
+                for (const part of text.replace(/\bcode(, code)+\b/g, "code").split(/[:;] /)) {
                     const words = part.split(" ").filter((word) => /[\p{L}\p{N}]/u.test(word)).length;
                     if (words > most) {
                         report(sentence, new RuleError(`${words} words, at most ${most}: "${part.slice(0, 60)}…"`));
