@@ -77,8 +77,8 @@ def move_cases(
     Notes
     -----
     **Reasons.** A group after is the same as one before if ADRGs of one MDC have one name, or else one code; so a group
-    that has another code alone is ``renumbered``. Each change is made alone to the scheme before. The reason of a case is
-    the first change that leads it to its new group: ``list_changed``, ``severity_list_changed``,
+    that has another code alone is ``renumbered``. Each change is made alone to the scheme before. The reason of a case
+    is the first change that leads it to its new group: ``list_changed``, ``severity_list_changed``,
     ``exclusion_changed``, ``rule_changed``, ``new_group``, ``group_gone``, ``order_changed``, ``option_changed``. If
     none does, the reason is the first that takes the case out of its old group; if none does that either, it is
     ``several_changes``. The ADRG is compared before the group. ``not_grouped_code`` goes before
