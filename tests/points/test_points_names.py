@@ -112,7 +112,10 @@ def test_a_name_goes_before_a_column_of_that_name():
 
 # --- reasons ---------------------------------------------------------------------------------------------------------
 
-SOURCES = "".join(path.read_text(encoding="utf-8") for path in (Path(drgdip.__file__).parent / "points").glob("*.py"))
+PACKAGE = Path(drgdip.__file__).parent
+#: The modules that give reasons of points: DIP's auxiliary types are made for points.
+GIVERS = [*(PACKAGE / "points").glob("*.py"), PACKAGE / "grouper" / "dip" / "auxiliary.py"]
+SOURCES = "".join(path.read_text(encoding="utf-8") for path in GIVERS)
 
 
 def test_every_reason_of_points_is_given_by_some_function():
