@@ -9,6 +9,7 @@ import pytest
 import drgdip
 from drgdip import REASONS, STATUSES, DipResult, GroupResult, UnknownNameError, reason_text
 from drgdip.data import rows_of
+from drgdip.reasons import AREAS
 
 CASES = [
     {"sex": 2, "age": 59, "dx": ["K22.301", "J96.900"], "procs": ["42.0902"]},
@@ -76,7 +77,7 @@ def test_reasons_are_listed_by_area():
     assert [reason.code for reason in every] == [row["code"] for row in rows_of("reasons.csv")]
     assert every.columns == ("code", "areas", "level", "english", "chinese")
     assert drgdip.list_reasons("grouping")["code"] == list(REASONS)
-    assert {area for reason in every for area in reason.areas} <= {"grouping", "checks", "points", "settle", "monitor"}
+    assert {area for reason in every for area in reason.areas} <= set(AREAS)
     for reason in every:
         assert reason in list(drgdip.list_reasons(reason.areas[0]))
         assert reason_text(reason.code) == reason.english.replace("{}", "")
