@@ -148,3 +148,13 @@ def test_tables_that_break_the_format_are_refused(tool, tmp_path):
     edit(tmp_path / "corrected" / "drg.csv", "QTZD in CC", "QTZD in DX_X")
     with pytest.raises(SchemeError, match="DX_X"):
         tool.main([tmp_path / "corrected"], None)
+
+
+def test_rules_are_read_by_their_column_and_older_folders_get_the_last_one(tool):
+    """The column ``result_mdc`` stands behind the rule; a folder without it has it by the official layout."""
+    rows = [("AQY", "", "MDCB", "1", "ambiguous", "ZYSS  in OP", "MDCA"), ("AA1", "", "MDCA", "1", "surgical", "", "")]
+    assert tool.read("adrg.csv", rows)[0][5:] == ("ZYSS in OP", "MDCA")
+    mdcs = [("MDCA", "", "1", ""), ("MDCB", "", "2", "")]
+    older = {"mdc.csv": mdcs, "adrg.csv": [row[:6] for row in rows]}
+    assert tool.with_result_mdc(older) == rows
+    assert tool.with_result_mdc({"mdc.csv": mdcs, "adrg.csv": rows}) == rows

@@ -29,6 +29,7 @@ from drgdip.grouper.drg.model import counts_of
 from drgdip.grouper.drg.reach import why_unreachable
 from drgdip.grouper.drg.scheme import Scheme
 from drgdip.grouper.drg.witness import targets, witness
+from drgdip.grouper.drg.workbook import result_mdc_of
 from drgdip.grouper.drg.writing import table_rows
 from drgdip.grouper.grammar import parse
 from drgdip.grouper.group import group
@@ -90,7 +91,8 @@ def correct(folder: Path, target: Path, decks: Path | None) -> str:
     places = {place: full_tables(place) for place in places_of(target)}
 
     after = {name: rows(folder / name) for name in COLUMNS if (folder / name).exists() and name != "unreachable.csv"}
-    after |= {name: before[name] for name in SMALL if known and read(before[name]) == read(after[name])}
+    after["adrg.csv"] = with_result_mdc(after)
+    after |= {name: before[name] for name in SMALL if known and read(name, before[name]) == read(name, after[name])}
     write_tables(target, after)
     if (folder / FREE).exists():
         (target / FREE).write_bytes((folder / FREE).read_bytes())
@@ -161,7 +163,7 @@ def write_tables(folder: Path, tables: Tables) -> None:
         of_base = full_tables(DRG / base)
         columns |= CHANGES
         for name in SMALL:
-            if read(tables[name]) == read(of_base[name]):
+            if read(name, tables[name]) == read(name, of_base[name]):
                 del written[name]
         for name in CHANGES:
             written[name] = list(changes_of(of_base[name], tables[name], by_name=name != "severity.csv"))
@@ -178,15 +180,25 @@ def write_tables(folder: Path, tables: Tables) -> None:
             path.unlink(missing_ok=True)
 
 
-def read(table: list[Row]) -> list[Row]:
+def read(name: str, table: list[Row]) -> list[Row]:
     """Return rows of a small table with their rules as they are read: two texts may be one rule."""
-    return [(*row[:-1], str(parse(row[-1]))) for row in table]
+    rule = COLUMNS[name].index("rule")
+    return [(*row[:rule], str(parse(row[rule])), *row[rule + 1 :]) for row in table]
+
+
+def with_result_mdc(tables: Tables) -> list[Row]:
+    """Return the rows of adrg.csv with the MDC that results name, which older folders have no column for."""
+    width, orders = len(COLUMNS["adrg.csv"]), {row[0]: row[2] for row in tables["mdc.csv"]}
+    return [
+        row if len(row) == width else (*row, result_mdc_of(row[0], row[2], row[4], orders))
+        for row in tables["adrg.csv"]
+    ]
 
 
 def same(one: Tables, other: Tables) -> bool:
     """Whether two schemes have the same tables."""
     return one.keys() == other.keys() and all(
-        read(one[name]) == read(other[name]) if name in SMALL else one[name] == other[name] for name in one
+        read(name, one[name]) == read(name, other[name]) if name in SMALL else one[name] == other[name] for name in one
     )
 
 

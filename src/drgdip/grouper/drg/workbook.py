@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from drgdip.grouper.drg.model import SchemeTables
 
-__all__ = ["SHEETS", "read_workbook"]
+__all__ = ["SHEETS", "read_workbook", "result_mdc_of"]
 
 #: Sheet, first row of data and place of each column (from 0), by table. ADRGs have no kind there.
 SHEETS: Mapping[str, tuple[str, int, dict[str, int]]] = {
@@ -83,17 +83,22 @@ def _kind(table: Table, index: int, code: str) -> str:
 
 
 def _name_mdcs(mdcs: Table, adrgs: Table) -> None:
-    """Write the MDC that the result of an ADRG names where it is not the ADRG's own.
-
-    The layout has no column for it. There, the first letter of a code is that of the MDC: of an ambiguous ADRG, and of
-    one that stands in the first MDC.
-    """
+    """Write the MDC that the result of an ADRG names where it is not the ADRG's own."""
     orders = dict(zip(mdcs.columns["code"], mdcs.columns["order"], strict=True))
     columns = [adrgs.columns[name] for name in ("code", "mdc", "kind")]
-    for index, (code, mdc, kind) in enumerate(zip(*columns, strict=True)):
-        named = f"MDC{code[:1]}"
-        if named != mdc and named in orders and (kind == "ambiguous" or orders.get(mdc) == "1"):
-            adrgs.columns["result_mdc"][index] = named
+    named = [result_mdc_of(code, mdc, kind, orders) for code, mdc, kind in zip(*columns, strict=True)]
+    adrgs.columns["result_mdc"][:] = named
+
+
+def result_mdc_of(code: str, mdc: str, kind: str, orders: Mapping[str, str]) -> str:
+    """Return the MDC that the result of an ADRG names, "" for its own, where tables have no column for it.
+
+    In the official layout the first letter of a code is that of the MDC: of an ambiguous ADRG, and of one that stands
+    in the first MDC. ``orders`` has the place of each MDC.
+    """
+    named = f"MDC{code[:1]}"
+    elsewhere = named != mdc and named in orders and (kind == "ambiguous" or orders.get(mdc) == "1")
+    return named if elsewhere else ""
 
 
 def _orders(table: Table, parent: str | None) -> list[str]:
