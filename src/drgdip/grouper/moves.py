@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -120,12 +120,12 @@ def move_cases(
 
 def _drg(scheme: str | SchemeLike) -> Scheme:
     loaded = load_any(scheme)
-    if not isinstance(loaded, Scheme):
+    if loaded.family != Scheme.family:
         raise DrgdipError(
             f"{loaded.id} is a {loaded.family} {loaded.word}, which has no MDCs and ADRGs: compare the groups of any "
             "two with diff_cases(cases, before, after), or drgdip diff BEFORE AFTER FILE on the command line"
         )
-    return loaded
+    return cast("Scheme", loaded)
 
 
 def _side(result: pa.Table, scheme: Scheme, weights: NDArray[np.float64]) -> Side:
