@@ -81,6 +81,10 @@ class SchemeLike(Protocol):
         """The columns of a case beside its codes that grouping reads."""
 
     @property
+    def reads_cost(self) -> bool:
+        """Whether the total cost of a case matters to its group."""
+
+    @property
     def newborn_weight(self) -> str:
         """The weight of a newborn that counts where ``newborn_weight`` is not given: birth, admission or ""."""
 

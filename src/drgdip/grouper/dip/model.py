@@ -292,7 +292,12 @@ class CatalogueTables:
     def value_columns(self) -> tuple[str, ...]:
         """The columns of a case beside its codes that grouping reads."""
         columns = tuple(column for variable, column in VALUE_VARIABLES.items() if variable in self.variables)
-        return (*columns, "total_cost") if self.matching.reads_cost else columns
+        return (*columns, "total_cost") if self.reads_cost else columns
+
+    @property
+    def reads_cost(self) -> bool:
+        """Whether a preference asks for the total cost of a case."""
+        return self.matching.reads_cost
 
     @property
     def newborn_weight(self) -> str:

@@ -201,6 +201,11 @@ class SchemeTables:
         return tuple(column for variable, column in VALUE_VARIABLES.items() if variable in self.variables)
 
     @property
+    def reads_cost(self) -> bool:
+        """False: no rule of a scheme asks for the cost."""
+        return False
+
+    @property
     def newborn_weight(self) -> str:
         """The weight of a newborn that counts where ``newborn_weight`` is not given: birth or admission."""
         return self.evaluation.newborn_weight
