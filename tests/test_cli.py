@@ -439,3 +439,8 @@ def test_warmup(run):
     assert code == 0
     assert said.startswith("kernels are compiled; cache: ")
     assert run("warmup", "chs-drg-20")[0] == 1
+
+
+def test_a_place_without_a_scheme_is_told_what_there_is(capsys):
+    assert main(["schemes", "--place", "金华"]) == 1
+    assert "its province's latest is zj-drg-1.0-zhejiang-2022" in capsys.readouterr().err

@@ -25,15 +25,19 @@ def add(commands: Commands) -> None:
 
 
 def _list(options: argparse.Namespace) -> None:
-    from drgdip.grouper.choose import catalogues_of, schemes_of
+    from drgdip.grouper.choose import catalogues_of, find_scheme, schemes_of
     from drgdip.grouper.dip.catalogue import list_catalogues
     from drgdip.grouper.dip.model import STAGES
     from drgdip.grouper.drg.scheme import list_schemes
 
-    for info in list_schemes() if options.place is None else schemes_of(options.place):
+    schemes = list(list_schemes() if options.place is None else schemes_of(options.place))
+    catalogues = list(list_catalogues() if options.place is None else catalogues_of(options.place))
+    if not schemes and not catalogues:
+        find_scheme(options.place)  # whose error names the scheme of the province and the national one
+    for info in schemes:
         counts = " ".join(f"{info.counts[name]:>4} {name.upper()}" for name in ("mdc", "adrg", "drg"))
         print(f"{info.id:<34} revision {info.revision}  {counts}  {info.title}")
-    for info in list_catalogues() if options.place is None else catalogues_of(options.place):
+    for info in catalogues:
         kinds = " ".join(f"{info.counts[kind]:>5} {kind}" for kind in STAGES if kind in info.counts)
         print(f"{info.id:<34} revision {info.revision}  {kinds:<24}  {info.title}")
 
