@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from drgdip import check_cases, code_set, group, map_codes, read_cases, sample_cases, warmup
+from drgdip import check_cases, group, load_code_set, map_codes, read_cases, sample_cases, warmup
 
 CASES = int(os.environ.get("INTAKE_CASES", "200000"))
 SCHEME = "chs-drg-2.0"
@@ -15,7 +15,7 @@ SCHEME = "chs-drg-2.0"
 
 @pytest.fixture(scope="module")
 def codes():
-    known = code_set("nhsa-icd10-2.0")["code"].combine_chunks()
+    known = load_code_set("nhsa-icd10-2.0")["code"].combine_chunks()
     return known.take(pa.array([number * 7919 % len(known) for number in range(CASES)]))
 
 
@@ -28,7 +28,7 @@ def cases():
 @pytest.mark.benchmark(group="codes")
 def test_index_in(benchmark, codes):
     """The yardstick: looking each code up in the code set."""
-    known = code_set("nhsa-icd10-2.0")["code"].combine_chunks()
+    known = load_code_set("nhsa-icd10-2.0")["code"].combine_chunks()
     benchmark(pc.index_in, codes, known)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 import drgdip
-from drgdip.cases.case import case_schema
+from drgdip.cases.case import make_case_schema
 from drgdip.cases.fields import read_record
 from drgdip.grouper.drg import reference
 from drgdip.grouper.drg.witness import near_misses, targets, witness
@@ -17,7 +17,7 @@ from drgdip.grouper.load import load_any
 if TYPE_CHECKING:
     from drgdip.grouper.dip.catalogue import Catalogue
 
-_SCHEMA = pa.schema([field.remove_metadata() for field in case_schema()])
+_SCHEMA = pa.schema([field.remove_metadata() for field in make_case_schema()])
 
 
 def facts_of(case, scheme):

@@ -16,7 +16,7 @@ from conftest import SOURCE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drgdip import Case, CaseError, DrgdipError, UnknownNameError, case_schema, normalise_code
+from drgdip import Case, CaseError, DrgdipError, UnknownNameError, make_case_schema, normalise_code
 from drgdip._values import Unreadable
 from drgdip.cases.fields import COMPANIONS, READERS, read_record, resolve
 from drgdip.cases.table import clean_codes, to_cases
@@ -107,7 +107,7 @@ def test_a_case_goes_through_json():
 
 def test_the_json_schema_describes_every_field():
     schema = Case.model_json_schema()
-    assert list(schema["properties"]) == case_schema().names
+    assert list(schema["properties"]) == make_case_schema().names
     assert schema["additionalProperties"] is False
     assert "required" not in schema
     for field in schema["properties"].values():
@@ -116,7 +116,7 @@ def test_the_json_schema_describes_every_field():
 
 
 def test_the_arrow_schema():
-    schema = case_schema()
+    schema = make_case_schema()
     assert schema.names == list(Case.model_fields)
     assert schema.field("dx").type == schema.field("procs").type == pa.list_(pa.string())
     assert schema.field("age").type == pa.int64()
@@ -396,9 +396,9 @@ def test_no_rows():
     for table in ([{"dx": ["A1"]}][:0], pa.table({"sex": [1]}).slice(1)):
         with pytest.raises(CaseError, match="no column holds diagnoses"):
             to_cases(table)
-    cases = to_cases(case_schema().empty_table())
+    cases = to_cases(make_case_schema().empty_table())
     assert len(cases) == 0
-    assert cases.column_names == [*case_schema().names, "unreadable"]
+    assert cases.column_names == [*make_case_schema().names, "unreadable"]
 
 
 # --- properties ------------------------------------------------------------------------------------------------------

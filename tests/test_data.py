@@ -16,7 +16,7 @@ from conftest import ROOT, SCHEMES, SOURCE
 import drgdip
 from drgdip import SchemeError, list_schemes, load_scheme
 from drgdip._text import fold_width, normalise_code
-from drgdip.cases.case import case_schema
+from drgdip.cases.case import make_case_schema
 from drgdip.cases.fields import COMPANIONS
 
 DATA = SOURCE / "data"
@@ -136,7 +136,7 @@ def test_a_scheme_names_its_folder(scheme_id):
 
 def test_an_alias_stands_for_one_column():
     rows = rows_of(DATA / "columns.csv")
-    columns = {*case_schema().names, "dx_principal", "dx_other", "procs_principal", "procs_other"}
+    columns = {*make_case_schema().names, "dx_principal", "dx_other", "procs_principal", "procs_other"}
     columns |= {f"{name}_{part}" for name in COMPANIONS for part in ("principal", "other")} | {"items_cost_other"}
     assert {row["column"] for row in rows} <= columns
     folded = Counter(fold_width(row["alias"]).casefold() for row in rows)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 import drgdip
-from drgdip import REASONS, STATUSES, DipResult, GroupResult, UnknownNameError, reason_text
+from drgdip import REASONS, STATUSES, DipResult, GroupResult, UnknownNameError, describe_reason
 from drgdip.data import rows_of
 from drgdip.reasons import AREAS
 
@@ -80,14 +80,14 @@ def test_reasons_are_listed_by_area():
     assert {area for reason in every for area in reason.areas} <= set(AREAS)
     for reason in every:
         assert reason in list(drgdip.list_reasons(reason.areas[0]))
-        assert reason_text(reason.code) == reason.english.replace("{}", "")
+        assert describe_reason(reason.code) == reason.english.replace("{}", "")
     with pytest.raises(UnknownNameError, match="there is no area 'group'"):
         drgdip.list_reasons("group")
 
 
 def test_a_reason_about_columns():
-    assert reason_text("unusable_value:los, age") == "the value of los, age cannot be used"
-    assert reason_text("unusable_value:los", "zh") == "los的值无法使用"
+    assert describe_reason("unusable_value:los, age") == "the value of los, age cannot be used"
+    assert describe_reason("unusable_value:los", "zh") == "los的值无法使用"
 
 
 @pytest.mark.parametrize("name", ["list_schemes", "list_catalogues", "list_checks", "list_reasons"])

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from conftest import SCHEMES
 
-from drgdip import Case, CaseError, UnknownNameError, case_schema, group_one, load_scheme, sample_cases
+from drgdip import Case, CaseError, UnknownNameError, group_one, load_scheme, make_case_schema, sample_cases
 
 N = 3000
 
@@ -55,7 +55,7 @@ def test_the_cases_of_a_seed_stay_the_same():
 @pytest.mark.parametrize("scheme_id", SCHEMES)
 def test_the_schema_is_that_of_cases(scheme_id):
     table = sample_cases(50, scheme_id)
-    assert table.schema.equals(case_schema())
+    assert table.schema.equals(make_case_schema())
     table.validate(full=True)
     for row in table.to_pylist():
         Case(**row)
@@ -71,7 +71,7 @@ def test_the_cases_say_that_they_are_synthetic():
 def test_no_cases_and_fewer():
     table = sample_cases(0, "chs-drg-2.0")
     assert len(table) == 0
-    assert table.schema.equals(case_schema())
+    assert table.schema.equals(make_case_schema())
     with pytest.raises(CaseError, match="n is -1; give a number of cases, 0 or more"):
         sample_cases(-1, "chs-drg-2.0")
     with pytest.raises(UnknownNameError):

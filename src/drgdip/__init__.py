@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from drgdip import points, settle
     from drgdip._listing import Listing
     from drgdip._text import normalise_code
-    from drgdip.cases.case import Case, case_schema
-    from drgdip.cases.codes import CodeSet, code_name, code_set, list_code_sets
+    from drgdip.cases.case import Case, make_case_schema
+    from drgdip.cases.codes import CodeSet, find_code_name, list_code_sets, load_code_set
     from drgdip.cases.crosswalks import MappedCodes, map_codes
     from drgdip.cases.readers import read_cases
     from drgdip.cases.suggest import Suggestion, suggest_codes
@@ -48,15 +48,15 @@ if TYPE_CHECKING:
     from drgdip.grouper.result import REASONS, STATUSES, DipResult, GroupResult
     from drgdip.grouper.samples import sample_cases
     from drgdip.grouper.schemas import make_json_schema
-    from drgdip.reasons import Reason, list_reasons, reason_text
+    from drgdip.reasons import Reason, describe_reason, list_reasons
     from drgdip.versions import show_versions
 
 #: Modules with the public names that each holds. `points` and `settle` are modules themselves.
 _MODULES = {
     "drgdip._listing": ("Listing",),
     "drgdip._text": ("normalise_code",),
-    "drgdip.cases.case": ("Case", "case_schema"),
-    "drgdip.cases.codes": ("CodeSet", "code_name", "code_set", "list_code_sets"),
+    "drgdip.cases.case": ("Case", "make_case_schema"),
+    "drgdip.cases.codes": ("CodeSet", "find_code_name", "load_code_set", "list_code_sets"),
     "drgdip.cases.crosswalks": ("MappedCodes", "map_codes"),
     "drgdip.cases.readers": ("read_cases",),
     "drgdip.cases.suggest": ("Suggestion", "suggest_codes"),
@@ -89,7 +89,7 @@ _MODULES = {
     "drgdip.grouper.samples": ("sample_cases",),
     "drgdip.grouper.schemas": ("make_json_schema",),
     "drgdip.points": ("points",),
-    "drgdip.reasons": ("Reason", "list_reasons", "reason_text"),
+    "drgdip.reasons": ("Reason", "list_reasons", "describe_reason"),
     "drgdip.settle": ("settle",),
     "drgdip.versions": ("show_versions",),
 }
@@ -124,16 +124,15 @@ __all__ = [
     "UnknownNameError",
     "__version__",
     "build_catalogue",
-    "case_schema",
     "check_cases",
-    "code_name",
-    "code_set",
+    "describe_reason",
     "diff_cases",
     "diff_schemes",
     "encode",
     "explain",
     "find_auxiliary_types",
     "find_catalogue",
+    "find_code_name",
     "find_scheme",
     "group",
     "group_batches",
@@ -145,14 +144,15 @@ __all__ = [
     "list_schemes",
     "load_auxiliary",
     "load_catalogue",
+    "load_code_set",
     "load_scheme",
+    "make_case_schema",
     "make_json_schema",
     "make_result_fields",
     "map_codes",
     "normalise_code",
     "points",
     "read_cases",
-    "reason_text",
     "sample_cases",
     "settle",
     "show_versions",

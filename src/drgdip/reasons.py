@@ -17,7 +17,7 @@ from drgdip.errors import UnknownNameError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["AREAS", "LANGUAGES", "Reason", "list_reasons", "reason_text", "reasons_of"]
+__all__ = ["AREAS", "LANGUAGES", "Reason", "describe_reason", "list_reasons", "reasons_of"]
 
 #: The areas that give reasons.
 AREAS = ("grouping", "checks", "hints", "moves", "points", "settle", "monitor")
@@ -80,7 +80,7 @@ def list_reasons(area: str = "") -> Listing[Reason]:
     return Listing(list(reasons_of(area).values()), Reason._fields)
 
 
-def reason_text(reason: str | None, language: str = "en") -> str:
+def describe_reason(reason: str | None, language: str = "en") -> str:
     """Return the text of a reason that a column of results holds.
 
     Parameters
@@ -102,7 +102,7 @@ def reason_text(reason: str | None, language: str = "en") -> str:
 
     Examples
     --------
-    >>> reason_text("no_mdc"), reason_text("no_mdc", "zh")
+    >>> describe_reason("no_mdc"), describe_reason("no_mdc", "zh")
     ('no MDC takes the case', '没有可进入的主要诊断大类')
     """
     if language not in LANGUAGES:

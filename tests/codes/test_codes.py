@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import drgdip
-from drgdip import CaseError, UnknownNameError, code_name, code_set, group, group_one, map_codes, sample_cases
+from drgdip import CaseError, UnknownNameError, find_code_name, group, group_one, load_code_set, map_codes, sample_cases
 from drgdip._text import normalise_code
 from drgdip.cases.codes import OUTCOMES, crosswalk, edition_of, grey_codes, known_codes
 
@@ -92,25 +92,25 @@ def test_two_cross_walks_in_a_row(from_):
 
 
 def test_codes_by_prefix_name_and_greyness():
-    whole = code_set("nhsa-icd10-2.0")
+    whole = load_code_set("nhsa-icd10-2.0")
     assert whole.schema.names == ["code", "name", "grey", "chapter"]
-    assert code_set("nhsa-icd9cm3-2.0").schema.names == [*whole.schema.names, "category"]
+    assert load_code_set("nhsa-icd9cm3-2.0").schema.names == [*whole.schema.names, "category"]
     by_twin = [
         row for row in whole.to_pylist() if row["code"].startswith("I63") and "脑" in row["name"] and not row["grey"]
     ]
-    assert code_set("nhsa-icd10-2.0", under="I63", search="脑", grey=False).to_pylist() == by_twin != []
-    assert code_set("nhsa-icd10-2.0", under="no such").num_rows == 0
-    assert code_set("nhsa-icd10-2.0", grey=True).num_rows == INDEX["code_set"][0]["grey"]
-    assert code_set("nhsa-icd9cm3-2.0", under="00.0101")["category"].to_pylist() == ["therapeutic"]
+    assert load_code_set("nhsa-icd10-2.0", under="I63", search="脑", grey=False).to_pylist() == by_twin != []
+    assert load_code_set("nhsa-icd10-2.0", under="no such").num_rows == 0
+    assert load_code_set("nhsa-icd10-2.0", grey=True).num_rows == INDEX["code_set"][0]["grey"]
+    assert load_code_set("nhsa-icd9cm3-2.0", under="00.0101")["category"].to_pylist() == ["therapeutic"]
 
 
 def test_the_name_of_a_code():
-    assert code_name(" Ｉ63.900", "nhsa-icd10-2.0") == "脑梗死"
-    assert code_name("I63", "nhsa-icd10-2.0") is None
+    assert find_code_name(" Ｉ63.900", "nhsa-icd10-2.0") == "脑梗死"
+    assert find_code_name("I63", "nhsa-icd10-2.0") is None
 
 
 @pytest.mark.parametrize(
-    "ask", [code_set, lambda name: code_name("A", name), edition_of, lambda name: map_codes([], name)]
+    "ask", [load_code_set, lambda name: find_code_name("A", name), edition_of, lambda name: map_codes([], name)]
 )
 def test_a_code_set_that_there_is_not(ask):
     with pytest.raises(UnknownNameError, match="'nhsa-icd10-2'"):

@@ -16,6 +16,7 @@ from drgdip import (
     CaseError,
     DrgdipError,
     UnknownNameError,
+    describe_reason,
     diff_cases,
     explain,
     group,
@@ -24,7 +25,6 @@ from drgdip import (
     move_cases,
     points,
     read_cases,
-    reason_text,
     sample_cases,
 )
 from drgdip.cli import main
@@ -278,8 +278,8 @@ def test_a_code_that_takes_no_part_in_grouping(make_scheme):
 def test_the_reasons_have_texts():
     assert set(reasons_of("moves")) == set(_REASONS)
     for reason in _REASONS:
-        assert reason_text(reason)
-        assert reason_text(reason, "zh") != reason_text(reason)
+        assert describe_reason(reason)
+        assert describe_reason(reason, "zh") != describe_reason(reason)
 
 
 # The slow twin: the tables of the scheme after, one in the place of another, by their plain names; one case at a time.

@@ -12,7 +12,7 @@ import drgdip
 from drgdip import points
 from drgdip.errors import CaseError, UnknownNameError
 from drgdip.points import CaseRule, Trim
-from drgdip.reasons import LANGUAGES, reason_text, reasons_of
+from drgdip.reasons import LANGUAGES, describe_reason, reasons_of
 
 CASES = make_cases(200, seed=3, groups=5)
 POINTED = CASES.append_column("points", CASES["los"])
@@ -140,11 +140,11 @@ def test_every_reason_of_points_is_given_by_some_function():
     ],
 )
 def test_reasons_speak_two_languages(reason, english, chinese):
-    assert [reason_text(reason, language) for language in LANGUAGES] == [english, chinese]
+    assert [describe_reason(reason, language) for language in LANGUAGES] == [english, chinese]
 
 
 def test_reasons_of_results_are_in_the_table():
-    """Whatever the outcome, a column of reasons holds codes that `reason_text` knows."""
+    """Whatever the outcome, a column of reasons holds codes that `describe_reason` knows."""
     results = [getattr(points, name)(table, *args, **options) for name, (table, args, options) in CALLS.items()]
     results += [points.load_weights(row.place, row.year) for row in points.list_weights()]
     results.append(points.weights(CASES, min_cases=60, max_cv=0.5, groups=[f"G{number:02}" for number in range(9)]))
@@ -153,7 +153,7 @@ def test_reasons_of_results_are_in_the_table():
     assert len(said) > 12
     for reason in said:
         assert reason.partition(":")[0] in reasons_of("points")
-        assert "{}" not in reason_text(reason)
+        assert "{}" not in describe_reason(reason)
 
 
 def columns_of(table):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from drgdip._values import read_codes, read_number, read_sex, read_text, read_whole
 
-__all__ = ["TYPES", "Case", "case_schema"]
+__all__ = ["TYPES", "Case", "make_case_schema"]
 
 #: Type of each column.
 TYPES: dict[str, pa.DataType] = {
@@ -92,7 +92,7 @@ class Case(BaseModel):
     proc_dates: list[datetime.date | None] | None = Field(default=None, description="day of each procedure")
 
 
-def case_schema() -> pa.Schema:
+def make_case_schema() -> pa.Schema:
     """Return the Arrow schema of cases under canonical names.
 
     Returns
@@ -102,7 +102,7 @@ def case_schema() -> pa.Schema:
 
     Examples
     --------
-    >>> case_schema().field("dx").type
+    >>> make_case_schema().field("dx").type
     ListType(list<item: string>)
     """
     described = {name: {"description": field.description or ""} for name, field in Case.model_fields.items()}

@@ -25,14 +25,14 @@ __all__ = [
     "OUTCOMES",
     "CodeSet",
     "Walk",
-    "code_name",
-    "code_set",
     "crosswalk",
     "edition_of",
     "editions_with",
+    "find_code_name",
     "grey_codes",
     "known_codes",
     "list_code_sets",
+    "load_code_set",
     "names_of_codes",
     "walks_to",
 ]
@@ -47,7 +47,7 @@ class CodeSet(NamedTuple):
     Attributes
     ----------
     id
-        The name for `drgdip.code_set`.
+        The name for `drgdip.load_code_set`.
     kind
         ``dx`` (diagnoses) or ``procs`` (procedures).
     title
@@ -83,7 +83,9 @@ def list_code_sets() -> Listing[CodeSet]:
     return Listing(sets, CodeSet._fields)
 
 
-def code_set(name: str, *, under: str | None = None, search: str | None = None, grey: bool | None = None) -> pa.Table:
+def load_code_set(
+    name: str, *, under: str | None = None, search: str | None = None, grey: bool | None = None
+) -> pa.Table:
     """Return a code set, or some of its codes.
 
     Parameters
@@ -113,7 +115,7 @@ def code_set(name: str, *, under: str | None = None, search: str | None = None, 
 
     Examples
     --------
-    >>> code_set("nhsa-icd10-2.0", under="I63", search="脑干")["code"].to_pylist()
+    >>> load_code_set("nhsa-icd10-2.0", under="I63", search="脑干")["code"].to_pylist()
     ['I63.901']
     """
     import pyarrow as pa
@@ -142,7 +144,7 @@ def code_set(name: str, *, under: str | None = None, search: str | None = None, 
     )
 
 
-def code_name(code: str, code_set: str) -> str | None:
+def find_code_name(code: str, code_set: str) -> str | None:
     """Return the name of a code.
 
     Parameters
@@ -150,7 +152,7 @@ def code_name(code: str, code_set: str) -> str | None:
     code
         A code in any spelling that `normalise_code` folds.
     code_set
-        The name of a code set, as for `drgdip.code_set`.
+        The name of a code set, as for `drgdip.load_code_set`.
 
     Returns
     -------
@@ -163,7 +165,7 @@ def code_name(code: str, code_set: str) -> str | None:
 
     Examples
     --------
-    >>> code_name("I63.900", "nhsa-icd10-2.0"), code_name("I63.9", "nhsa-icd10-2.0")
+    >>> find_code_name("I63.900", "nhsa-icd10-2.0"), find_code_name("I63.9", "nhsa-icd10-2.0")
     ('脑梗死', None)
     """
     return names_of_codes(code_set).get(normalise_code(code))

@@ -81,8 +81,8 @@ def read_cases(
     Returns
     -------
     A table with every row of the file, in order. The case columns stand first, under canonical names. The columns that
-    grouping reads have the types of `drgdip.case_schema`. Codes are normalised; ages and the stay are filled in from
-    dates where they are missing. The file's other columns follow as they are. The column ``unreadable`` names the
+    grouping reads have the types of `drgdip.make_case_schema`. Codes are normalised; ages and the stay are filled in
+    from dates where they are missing. The file's other columns follow as they are. The column ``unreadable`` names the
     columns that cannot be read in a row. The schema's metadata ``drgdip.ignored`` name the columns left out, as a JSON
     list.
 

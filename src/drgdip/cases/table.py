@@ -13,7 +13,7 @@ from drgdip._arrow import filled, flags, from_list, from_lists, from_numpy, name
 from drgdip._money import read_amounts, to_yuan
 from drgdip._text import MISSING, is_missing, text_of
 from drgdip._values import read_codes, read_number, read_whole
-from drgdip.cases.case import TYPES, case_schema
+from drgdip.cases.case import TYPES, make_case_schema
 from drgdip.cases.fields import CODE_COLUMNS, COMPANIONS, READERS, UNREADABLE, Resolved, resolve
 from drgdip.errors import CaseError, UnknownNameError
 
@@ -51,8 +51,8 @@ def to_cases(cases: Any, columns: Mapping[str, str] | None = None, *, need_dx: b
 
     Returns
     -------
-    The case columns that the table has. The columns that grouping reads have the types of `case_schema`, others are as
-    they were. The column ``unreadable`` names the columns whose value in a row cannot be read; they are null there.
+    The case columns that the table has. The columns that grouping reads have the types of `make_case_schema`, others
+    are as they were. The column ``unreadable`` names the columns whose value in a row cannot be read; they are null there.
 
     Raises
     ------
@@ -219,7 +219,7 @@ def _unreadable(before: pa.Array, failures: list[tuple[str, np.ndarray]]) -> pa.
 
 def with_all_columns(cases: pa.Table) -> pa.Table:
     """Return cases with nulls for the columns that they do not have: a file is grouped as far as it goes."""
-    for field in case_schema():
+    for field in make_case_schema():
         if field.name not in cases.column_names:
             cases = cases.append_column(field, pa.nulls(len(cases), field.type))
     return cases

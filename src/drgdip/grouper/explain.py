@@ -19,7 +19,7 @@ from drgdip.grouper.hints import hints_of
 from drgdip.grouper.load import load_any
 from drgdip.grouper.record import mapping_of, record_of
 from drgdip.grouper.result import REASONS, STATUSES, DipResult, GroupResult
-from drgdip.reasons import reason_text
+from drgdip.reasons import describe_reason
 
 if TYPE_CHECKING:
     import os
@@ -227,7 +227,7 @@ def _describe(condition: Condition, words: Mapping[str, str]) -> str:
 
 def _hinted(hint: Hint, words: Mapping[str, str], language: str) -> str:
     """Return a hint as a line."""
-    text = f"{words['hint']}: {reason_text(f'{hint.reason}:{hint.code}', language)}"
+    text = f"{words['hint']}: {describe_reason(f'{hint.reason}:{hint.code}', language)}"
     if hint.editions:
         text += f" {', '.join(hint.editions)}"
     return f"{text}; {words['nearest']}: {', '.join(hint.nearest)}" if hint.nearest else text

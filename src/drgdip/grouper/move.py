@@ -17,7 +17,7 @@ from drgdip._sankey import Flow, draw_flows
 from drgdip.data import rows_of
 from drgdip.errors import DrgdipError, UnknownNameError
 from drgdip.grouper.result import STATUSES
-from drgdip.reasons import LANGUAGES, reason_text, reasons_of
+from drgdip.reasons import LANGUAGES, describe_reason, reasons_of
 
 if TYPE_CHECKING:
     import os
@@ -139,7 +139,7 @@ class Move:
             Flow(_node(row, "before", language), _node(row, "after", language), row["cases"], row["reason"])
             for row in rows
         ]
-        kinds = {code: reason_text(code, language) for code in reasons_of("moves")}
+        kinds = {code: describe_reason(code, language) for code in reasons_of("moves")}
         title = f"{self.before} → {self.after}: {_word('adrg_flows', language)}"
         return draw_flows(flows, kinds, title=title)
 
@@ -197,7 +197,7 @@ class Move:
         if name == "reasons":
             codes = table["reason"].to_pylist()
             shown = {_word("reason", language): table["reason"], _word("cases", language): table["cases"]}
-            shown[_word("text", language)] = from_list([reason_text(code, language) for code in codes], pa.string())
+            shown[_word("text", language)] = from_list([describe_reason(code, language) for code in codes], pa.string())
         return pa.table(shown)
 
 
@@ -225,7 +225,7 @@ def _status(status: str, language: str) -> str:
 
 #: How the codes of some columns become texts.
 _TEXTS: dict[str, Callable[[str, str], str]] = {
-    **dict.fromkeys(_REASONS, reason_text),
+    **dict.fromkeys(_REASONS, describe_reason),
     **dict.fromkeys(_STATUSES, _status),
     "where": lambda where, language: _word(f"where_{where}", language),
     "measure": _word,

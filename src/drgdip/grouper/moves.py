@@ -83,7 +83,7 @@ def move_cases(
     none does, the reason is the first that takes the case out of its old group; if none does that either, it is
     ``several_changes``. The ADRG is compared before the group. ``not_grouped_code`` goes before
     all: the case was grouped, and the scheme after lists its principal diagnosis as not grouping.
-    `drgdip.reason_text` gives the texts.
+    `drgdip.describe_reason` gives the texts.
 
     **Weights.** Grouped cases alone have a weight; all others count 0. With weights of the same cases the CMI of all is
     1 under both schemes: the MDCs and the flows say who gains.

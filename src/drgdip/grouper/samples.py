@@ -15,7 +15,7 @@ import pyarrow as pa
 from drgdip._money import to_yuan
 from drgdip._once import once_for
 from drgdip._version import __version__
-from drgdip.cases.case import case_schema
+from drgdip.cases.case import make_case_schema
 from drgdip.data import rows_of
 from drgdip.errors import CaseError
 from drgdip.grouper.load import load_any
@@ -46,7 +46,7 @@ def sample_cases(n: int, scheme: str | SchemeLike, seed: int = 0) -> pa.Table:
 
     Returns
     -------
-    A table of `drgdip.case_schema`: newborns have an age in days and a weight, stays and costs follow the kind of
+    A table of `drgdip.make_case_schema`: newborns have an age in days and a weight, stays and costs follow the kind of
     group, hospitals and pools differ in size. The schema's metadata says ``synthetic``.
 
     Raises
@@ -101,7 +101,7 @@ def sample_cases(n: int, scheme: str | SchemeLike, seed: int = 0) -> pa.Table:
         "discharged": discharged,
         "total_cost": to_yuan(fen),
     }
-    schema = case_schema()
+    schema = make_case_schema()
     arrays = [
         pa.array(columns[field.name]).cast(field.type) if field.name in columns else pa.nulls(n, field.type)
         for field in schema

@@ -135,7 +135,7 @@ def price_cases(
     - ``standard``: yuan of all payers. ``payable``: yuan of the fund.
     - ``profit_formula``: standard - total_cost. ``adjustment``: sets the profit of outliers to 0 where the policy says
       so. ``profit``: the sum of both.
-    - ``payment_status``: one of `PAYMENT_STATUSES`. ``payment_reason``: a code, see `drgdip.reason_text`.
+    - ``payment_status``: one of `PAYMENT_STATUSES`. ``payment_reason``: a code, see `drgdip.describe_reason`.
 
     Ledger: every case has one status; profit = standard - cost + adjustment, which only outliers have.
 

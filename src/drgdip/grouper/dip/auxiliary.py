@@ -26,7 +26,7 @@ from drgdip._arrow import (
 )
 from drgdip._text import is_missing, normalise_code, text_of
 from drgdip._values import Unreadable, read_whole
-from drgdip.cases.case import case_schema
+from drgdip.cases.case import make_case_schema
 from drgdip.cases.fields import READERS, UNREADABLE
 from drgdip.cases.numbered import Codes, codes_of
 from drgdip.cases.table import case_columns, marked, to_cases
@@ -86,8 +86,8 @@ def find_auxiliary_types(
     -------
     The caller's table with ``auxiliary_types``, a list of texts such as ``age 65+`` (catalogue and type, in the order
     of the rules), and ``auxiliary_reason``: ``unusable_value:`` with the columns whose value cannot be used
-    (`drgdip.reason_text`), null where there is none. Such a value leaves the case without a type of the catalogues that
-    would read it. Columns of these names are replaced.
+    (`drgdip.describe_reason`), null where there is none. Such a value leaves the case without a type of the
+    catalogues that would read it. Columns of these names are replaced.
 
     Raises
     ------
@@ -410,7 +410,7 @@ def _places(
     names: list[str], columns: Mapping[str, str], chosen: Sequence[AuxiliaryCatalogue]
 ) -> dict[str, tuple[str, ...]]:
     """Return the names in a table that hold each column that is needed, and ``unreadable``."""
-    known = (*case_schema().names, *PLAIN_COLUMNS)
+    known = (*make_case_schema().names, *PLAIN_COLUMNS)
     for column, name in columns.items():
         if column not in known:
             raise UnknownNameError("case column", column, known, hint=f"The columns are {', '.join(known)}.")
