@@ -52,7 +52,8 @@ def to_cases(cases: Any, columns: Mapping[str, str] | None = None, *, need_dx: b
     Returns
     -------
     The case columns that the table has. The columns that grouping reads have the types of `make_case_schema`, others
-    are as they were. The column ``unreadable`` names the columns whose value in a row cannot be read; they are null there.
+    are as they were. The column ``unreadable`` names the columns whose value in a row cannot be read; they are null
+    there.
 
     Raises
     ------
