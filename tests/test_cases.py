@@ -373,7 +373,7 @@ def test_codes_in_every_layout(column):
     [pa.array([[1, 2], None]), pa.array([12.5, None]), pa.nulls(2), pa.array([[True], [None]]), pa.array([b"A1", b""])],
     ids=lambda column: str(column.type),
 )
-def test_codes_that_are_no_texts_are_taken_by_their_texts(column):
+def test_codes_that_are_no_texts_are_read_as_one_record_is(column):
     table = pa.table({"dx": column})
     codes = clean_codes(to_cases(table)["dx"].combine_chunks())
     assert codes.to_pylist() == [read_record(row)[0]["dx"] for row in table.to_pylist()]

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._arrow import filled, from_list, from_numpy, one_chunk, valid
+from drgdip._mixed import MIXED, python_values
 from drgdip._values import Unreadable, read_day, read_flag, read_number, read_whole
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ __all__ = [
 
 #: The day that is not known.
 NO_DAY = np.datetime64("NaT", "D")
+#: What a cast makes of NaN: no one's number.
+_CAST_NAN = -(2**63)
 #: The texts that Arrow reads as `drgdip._values.read_number` does, and those with an exponent.
 _PLAIN = r"^[+-]?(\d+(\.\d*)?|\.\d+)$"
 _WITH_EXPONENT = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?$"
@@ -87,8 +90,11 @@ def read_values(column: pa.Array, read: Callable[[object], Any], kind: pa.DataTy
     """
     column = plain_texts(column)
     try:
-        encoded = column.dictionary_encode()
-        distinct, where = as_python(encoded.dictionary), encoded.indices
+        if column.type == MIXED:
+            distinct, where = python_values(column), from_numpy(np.arange(len(column)))
+        else:
+            encoded = column.dictionary_encode()
+            distinct, where = as_python(encoded.dictionary), encoded.indices
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):  # nested values, of which each is for itself
         distinct, where = column.to_pylist(), from_numpy(np.arange(len(column)))
     values, failed = [], []
@@ -107,15 +113,18 @@ def _none_failed(column: pa.Array) -> Failed:
     return np.zeros(len(column), dtype=bool)
 
 
-def read_wholes(column: pa.Array) -> tuple[pa.Array, Failed]:
+def read_wholes(column: pa.Array, *, units: tuple[str, ...] = ()) -> tuple[pa.Array, Failed]:
     """Read a column of whole numbers (`drgdip._values.read_whole`): int64, and which rows cannot be read."""
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_null(kind) or (is_text(kind) and not holds_letter(column, "x")):
         try:  # Arrow would read the hexadecimal 0x1F
-            return column.cast(pa.int64()), _none_failed(column)
+            whole = column.cast(pa.int64())
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             pass
-    return read_values(column, read_whole, pa.int64())
+        else:
+            if not (filled(whole, 0) == _CAST_NAN).any():
+                return whole, _none_failed(column)
+    return read_values(column, partial(read_whole, units=units), pa.int64())
 
 
 def holds_letter(texts: pa.Array, letter: str) -> bool:
@@ -125,13 +134,15 @@ def holds_letter(texts: pa.Array, letter: str) -> bool:
     return content is not None and bool(((np.frombuffer(content, np.uint8) | 0x20) == ord(letter)).any())
 
 
-def read_numbers(column: pa.Array, *, exponent: bool = False) -> tuple[NDArray[np.float64], Failed]:
+def read_numbers(
+    column: pa.Array, *, exponent: bool = False, units: tuple[str, ...] = ()
+) -> tuple[NDArray[np.float64], Failed]:
     """Read a column of numbers (`drgdip._values.read_number`): floats, NaN for none, and which rows cannot be read."""
     column = plain_texts(column)
     numbers = _plain_numbers(column, exponent=exponent)
     failed = _none_failed(column)
     if numbers is None:
-        read, failed = read_values(column, partial(read_number, exponent=exponent), pa.float64())
+        read, failed = read_values(column, partial(read_number, exponent=exponent, units=units), pa.float64())
         numbers = filled(read, np.nan)
     endless = np.isinf(numbers)
     return np.where(endless, np.nan, numbers), failed | endless

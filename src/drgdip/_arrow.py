@@ -5,16 +5,17 @@ Nothing is imported that the caller did not bring: a container is recognised by 
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from drgdip._text import is_missing, text_of
+from drgdip._mixed import from_mixed, is_alike, plain_mixed
 from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 __all__ = [
     "filled",
@@ -73,18 +74,23 @@ def names_of(data: Any) -> list[str]:
     return list((data if kind in {"pyarrow", "batch"} else _from_capsule(data)).schema.names)
 
 
-def to_arrow(data: Any, columns: list[str] | None = None) -> pa.Table:
-    """Return a table as Arrow, of all columns or of those named (which must be there)."""
+def to_arrow(data: Any, columns: list[str] | None = None, *, mixed: Collection[str] = ()) -> pa.Table:
+    """Return a table as Arrow, of all columns or of those named (which must be there).
+
+    Of the columns named in ``mixed``, those with values of several kinds are of `drgdip._mixed.MIXED`.
+    """
     kind = kind_of(data)
     if kind == "pandas":
         place = {str(name): position for position, name in enumerate(data.columns)}  # names may be numbers
         names = list(place) if columns is None else columns
-        return pa.table({name: _from_pandas(data.iloc[:, place[name]], name) for name in names})
+        return pa.table({name: _from_pandas(data.iloc[:, place[name]], name, mixed) for name in names})
     if kind == "lazy":
         data = data.collect()
     if kind == "records":
         names = list(dict.fromkeys(name for row in data for name in row)) if columns is None else columns
-        table = pa.table({name: from_values([row.get(name) for row in data], name) for name in names})
+        table = pa.table(
+            {name: from_values([row.get(name) for row in data], name, mixed=name in mixed) for name in names}
+        )
     elif kind == "batch":
         table = pa.Table.from_batches([data])
     elif kind == "duckdb":
@@ -137,6 +143,8 @@ def filled(numbers: pa.Array, instead: float) -> np.ndarray:
     ``fill_null`` would import pandas, and so would ``to_numpy`` where it copies.
     """
     kind = np.dtype(numbers.type.to_pandas_dtype())
+    if instead < 0 and kind.kind == "u" and numbers.null_count:  # there is no -1 among unsigned numbers
+        numbers, kind = numbers.cast(pa.int64()), np.dtype(np.int64)
     values = np.frombuffer(numbers.buffers()[1], kind, count=len(numbers), offset=kind.itemsize * numbers.offset)
     return np.where(valid(numbers), values, instead) if numbers.null_count else values
 
@@ -164,36 +172,27 @@ def one_chunk(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
-def from_values(values: list[Any], name: str) -> pa.Array:
-    """Return Python values as an Arrow array; values of mixed types as their texts, or as lists of texts."""
+def from_values(values: list[Any], name: str, *, mixed: bool = False) -> pa.Array:
+    """Return Python values as an Arrow array.
+
+    Values of several kinds become their texts, or lists of texts; with ``mixed`` each keeps what it is
+    (`drgdip._mixed`).
+    """
+    if not mixed or is_alike(values):
+        with contextlib.suppress(pa.ArrowException, OverflowError, TypeError, ValueError):
+            return pa.array(values, from_pandas=True)
     try:
-        return pa.array(values, from_pandas=True)
-    except (pa.ArrowException, OverflowError, TypeError, ValueError):
-        pass
-    listed = any(isinstance(value, list | tuple) for value in values)
-    try:
-        texts = [_texts(value, listed=listed) for value in values]
-        return pa.array(texts, pa.list_(pa.string()) if listed else pa.string())
+        kept = from_mixed(values)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise CaseError(f"column {name!r} holds values that no table can hold: {error}") from error
+    return kept if mixed else plain_mixed(kept)
 
 
-def _texts(value: Any, *, listed: bool) -> Any:
-    if is_missing(value):
-        return None
-    if not listed:
-        return text_of(value)
-    items = value.split("|") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
-    return [None if is_missing(item) else text_of(item) for item in items]
-
-
-def _from_pandas(series: Any, name: str) -> pa.Array | pa.ChunkedArray:
-    if series.dtype == object:
-        return from_values(series.tolist(), name)
-    try:
-        return pa.array(series, from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError):
-        return from_values(series.tolist(), name)
+def _from_pandas(series: Any, name: str, mixed: Collection[str]) -> pa.Array | pa.ChunkedArray:
+    if series.dtype != object:
+        with contextlib.suppress(pa.ArrowException, TypeError, ValueError):
+            return pa.array(series, from_pandas=True)
+    return from_values(series.tolist(), name, mixed=name in mixed)
 
 
 def to_kind(table: pa.Table, like: Any) -> Any:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import Decimal
 from functools import lru_cache
 
-__all__ = ["MISSING", "fold_width", "is_missing", "normalise_code", "shown", "text_of"]
+__all__ = ["MISSING", "code_of", "fold_width", "is_missing", "normalise_code", "shown", "text_of"]
 
-#: Texts that hospital systems write for a missing value.
-MISSING = frozenset({"", "-", "NULL", "null", "NaN", "nan", "None"})
+#: Texts that hospital systems write for a missing value; the case of letters and full-width forms do not count.
+MISSING = frozenset(
+    {
+        *("", "-", "--", "—", "——", "/", "无", "\\N", "\\n"),
+        *("NULL", "null", "NaN", "nan", "None", "none", "N/A", "n/a", "NA", "na", "#N/A", "#n/a"),
+    }
+)
 
+_LONGEST = 1000  # digits; the text of a decimal may have an exponent of any size
 # Full-width forms (！ to ～) lie at a fixed distance from the ASCII ones; the ideographic space stands alone.
 _FULL_WIDTH = {0xFF01 + offset: 0x21 + offset for offset in range(94)} | {0x3000: 0x20, 0xFEFF: None}
 # An X that extends a code stands behind a digit or the point; the X of chapter XX begins a code.
@@ -48,12 +55,19 @@ def normalise_code(code: str) -> str:
     return _CAPITAL_X.sub("x", fold_width(code))
 
 
+@lru_cache(maxsize=1 << 16)
+def code_of(text: str) -> str | None:
+    """Return a code as `normalise_code` does, None for a text that stands for nothing."""
+    code = normalise_code(text)
+    return None if is_missing(code) else code
+
+
 def is_missing(value: object) -> bool:
     """Return whether a scalar stands for nothing: None, NaN, pandas' NA and NaT, or one of `MISSING`."""
     if value is None:
         return True
     if isinstance(value, str):
-        return value in MISSING or fold_width(value) in MISSING
+        return value in MISSING or fold_width(value).casefold() in MISSING
     # NaN and NaT differ from themselves; pandas' NA answers a comparison with itself.
     if isinstance(value, Decimal):
         return value.is_nan()
@@ -63,8 +77,17 @@ def is_missing(value: object) -> bool:
 
 
 def text_of(value: object) -> str:
-    """Return the text of a value that is none; bytes, as old Parquet files have for texts, are UTF-8."""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    """Return the text of any value: of a number without exponent, of a whole one without fraction.
+
+    Bytes, as old Parquet files have for texts, are UTF-8. A float is the decimal that it prints as.
+    """
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, float) and math.isfinite(value):
+        return str(int(value)) if value.is_integer() else f"{Decimal(repr(float(value))):f}"
+    if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) < _LONGEST:
+        return str(int(value)) if value == value.to_integral_value() else f"{value:f}"
+    return str(value)
 
 
 def shown(text: str) -> str:

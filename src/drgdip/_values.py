@@ -13,13 +13,14 @@ import re
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
-from drgdip._text import MISSING, fold_width, is_missing, normalise_code, text_of
+from drgdip._text import code_of, fold_width, is_missing, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from typing import Any
 
 __all__ = [
     "Unreadable",
+    "code_items",
     "read_codes",
     "read_day",
     "read_fen",
@@ -38,7 +39,7 @@ _EXPONENT = re.compile(r"[eE][+-]?\d{1,4}$", re.ASCII)
 # Behind the day stands nothing, or a time.
 _DAY = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?=$|[ T])|(\d{2})(\d{2})(?=$|[ T]|\d{6}$))", re.ASCII)
 _CLOCK = re.compile(r"[ T](\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
-_LARGEST = 2**63 - 1  # Arrow's int64
+_LARGEST = 2**63 - 1  # Arrow's int64, whose smallest number is what NaN is cast to
 _DEAREST = 10**13  # yuan, not reached: fen below are exact in floats
 _LONGEST = 1000  # digits, zeros in front included; Python reads no more than 4,300
 _SEXES = {"1": 1, "2": 2, "男": 1, "女": 2, "M": 1, "F": 2, "m": 1, "f": 2, "男性": 1, "女性": 2}
@@ -55,8 +56,18 @@ def _plain(value: object) -> object:
     return value.item() if scalar else value  # type: ignore[attr-defined]
 
 
-def read_whole(value: object) -> int | None:
-    """Return a whole number; text of one (``"3"``, ``"3.0"``) and floats without a fraction are taken."""
+def _without_unit(text: str, units: tuple[str, ...]) -> str:
+    """Return a folded text without the column's own unit behind the number."""
+    small = text.lower()
+    unit = next((unit for unit in units if small.endswith(unit)), "")
+    return text[: len(text) - len(unit)].rstrip() if unit else text
+
+
+def read_whole(value: object, *, units: tuple[str, ...] = ()) -> int | None:
+    """Return a whole number; text of one (``"3"``, ``"3.0"``) and floats without a fraction are taken.
+
+    Behind the number of a text may stand one of ``units``: those of the column, in small letters, a longer one first.
+    """
     if value is None or type(value) is int and -_LARGEST <= value <= _LARGEST:  # noqa: RUF021
         return value
     if is_missing(value):
@@ -65,7 +76,7 @@ def read_whole(value: object) -> int | None:
     if isinstance(value, Decimal):  # its text may have an exponent of any size
         value = float(value) if not value.is_finite() or abs(value) > _LARGEST else f"{value:f}"
     if isinstance(value, str):
-        text = fold_width(value)
+        text = _without_unit(fold_width(value), units)
         if not _WHOLE.fullmatch(text):
             raise Unreadable("not a whole number")
         digits = text.partition(".")[0]
@@ -76,17 +87,20 @@ def read_whole(value: object) -> int | None:
         number = int(value)
     else:
         raise Unreadable("not a whole number")
-    if not -_LARGEST - 1 <= number <= _LARGEST:
+    if not -_LARGEST <= number <= _LARGEST:
         raise Unreadable("a number without measure")
     return number
 
 
-def read_number(value: object, *, exponent: bool = False) -> float | None:
-    """Return a number, from one or from text of one; text with an exponent is taken only where the door says so."""
+def read_number(value: object, *, exponent: bool = False, units: tuple[str, ...] = ()) -> float | None:
+    """Return a number, from one or from text of one; text with an exponent is taken only where the door says so.
+
+    ``units`` are those of `read_whole`.
+    """
     if is_missing(value):
         return None
     if isinstance(value, str):
-        text = fold_width(value)
+        text = _without_unit(fold_width(value), units)
         if not _NUMBER.fullmatch(_EXPONENT.sub("", text) if exponent else text):
             raise Unreadable("not a number")
         value = float(text)
@@ -156,38 +170,62 @@ def read_sex(value: object) -> int | None:
 
 
 def read_text(value: object) -> str | None:
-    """Return a text without white space around it."""
-    return None if is_missing(value) else str(value).strip()
+    """Return a text without white space around it; a number as its digits."""
+    return None if is_missing(value) else text_of(_plain(value)).strip()
 
 
 def read_codes(value: object) -> list[str | None]:
     """Return codes from a list, or from text joined by ``|``: the principal one first, null where there is none.
 
-    Missing codes among the others are left out. A value of another type counts by its text: no code is lost, and one
-    that no code set has is merely unknown.
+    Missing codes among the others are left out. A code is a text: 51.23 as a number may have been 51.2300, so that
+    numbers, dates, nested lists and the like cannot be read.
     """
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    if isinstance(value, str):
-        items: Iterable[object] = value.split("|")
-    elif hasattr(value, "__iter__") and not isinstance(value, dict):
-        items = value
-    else:
-        items = (value,)
     codes: list[str | None] = []
-    for item in items:
-        code = "" if is_missing(item) else normalise_code(item if isinstance(item, str) else text_of(item))
-        if code not in MISSING:
+    for item in code_items(value):
+        code = None if item is None else code_of(item)
+        if code is not None:
             codes.append(code)
         elif not codes:
             codes.append(None)
     return codes if codes != [None] else []
 
 
+def code_items(value: object) -> list[str | None]:
+    """Return the codes of a value as they are written: text is cut at ``|``, null is what stands for no code."""
+    if isinstance(value, str):
+        return list(value.split("|"))
+    if isinstance(value, bytes):
+        return list(_code_text(value).split("|"))
+    if isinstance(value, dict):
+        raise Unreadable("no code, nor a list of codes")
+    items: Any = value
+    if isinstance(value, list | tuple) or (hasattr(value, "__iter__") and getattr(items, "ndim", 1)):
+        return [item if item is None or type(item) is str else _code_text(item) for item in items]
+    if is_missing(value):
+        return []
+    raise Unreadable("not a code")
+
+
+def _code_text(value: object) -> Any:
+    """Return a code as text, None for a missing one."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError as error:
+            raise Unreadable("bytes that are no text") from error
+    if isinstance(value, str):
+        return value
+    if is_missing(value):
+        return None
+    raise Unreadable("not a code")
+
+
 def read_day(value: object) -> datetime.date | None:
     """Return a day, from a date, a time, or text that begins with one.
 
-    ``2024-05-01``, ``2024/5/1``, ``20240501``, ``2024年5月1日``, with or without a time of day behind it.
+    ``2024-05-01``, ``2024/5/1``, ``20240501``, ``2024年5月1日``, with or without a time of day behind it. A
+    number is read by its digits (20240501). The serial number of a day in Excel (45413) is none: there are two
+    calendars of them.
     """
     if is_missing(value):
         return None
@@ -195,7 +233,7 @@ def read_day(value: object) -> datetime.date | None:
         return value.date()
     if isinstance(value, datetime.date):
         return value
-    match = _DAY.match(fold_width(str(value)))
+    match = _DAY.match(fold_width(text_of(_plain(value))))
     if match is None:
         raise Unreadable("not a date")
     try:

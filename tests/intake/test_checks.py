@@ -111,6 +111,10 @@ def why_unknown(code, code_set):
     return "name" if re.search("[\u4e00-\u9fff]", code) else None
 
 
+#: Below 0 they cannot be read; no rule of the schemes that the twin checks asks for it.
+_NOT_NEGATIVE = {"age", "age_days", "newborn_weight", "los", "icu_hours"}
+
+
 def slow_check(row, scheme):  # noqa: PLR0915 - one statement after the other is what makes it plain
     """The rules that a case breaks, as rule and value."""
     record, bad = read_record(row)
@@ -124,8 +128,9 @@ def slow_check(row, scheme):  # noqa: PLR0915 - one statement after the other is
     required = {VALUE_VARIABLES.get(name, name) for name in scheme.evaluation.required} if drg else set()
     read = {VALUE_VARIABLES[name] for name in scheme.variables if name in VALUE_VARIABLES}
 
-    for column in read:
-        if column in bad:
+    for column in ("dx", "procs", *read):
+        below = column in _NOT_NEGATIVE and (record[column] or 0) < 0
+        if column in bad or below:
             yield f"unreadable_{column}", None
         due = column in required
         due |= column == "age_days" and record["age"] == 0

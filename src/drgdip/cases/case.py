@@ -9,7 +9,8 @@ from typing import Annotated
 import pyarrow as pa
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from drgdip._values import read_codes, read_number, read_sex, read_text, read_whole
+from drgdip._values import read_codes, read_sex, read_text, read_whole
+from drgdip.cases.fields import READERS
 
 __all__ = ["TYPES", "Case", "make_case_schema"]
 
@@ -40,6 +41,9 @@ TYPES: dict[str, pa.DataType] = {
 }
 
 Whole = Annotated[int | None, BeforeValidator(read_whole)]
+Years = Annotated[int | None, BeforeValidator(READERS["age"])]
+Days = Annotated[int | None, BeforeValidator(READERS["age_days"])]
+Grams = Annotated[int | None, BeforeValidator(READERS["birth_weight"])]
 Codes = Annotated[list[str | None], BeforeValidator(read_codes)]
 
 
@@ -60,14 +64,14 @@ class Case(BaseModel):
 
     case_id: str | None = Field(default=None, description="number of the case")
     sex: Annotated[int | None, BeforeValidator(read_sex)] = Field(default=None, description="1 male, 2 female")
-    age: Whole = Field(default=None, description="age in full years")
-    age_days: Whole = Field(default=None, description="age in days, of infants (age 0)")
-    newborn_weight: Whole = Field(
+    age: Years = Field(default=None, description="age in full years")
+    age_days: Days = Field(default=None, description="age in days, of infants (age 0)")
+    newborn_weight: Grams = Field(
         default=None, description="weight in grams that the scheme means, of newborns (28 days or less)"
     )
-    birth_weight: Whole = Field(default=None, description="weight in grams at birth")
-    admission_weight: Whole = Field(default=None, description="weight in grams at admission")
-    los: Whole = Field(default=None, description="length of stay in days")
+    birth_weight: Grams = Field(default=None, description="weight in grams at birth")
+    admission_weight: Grams = Field(default=None, description="weight in grams at admission")
+    los: Days = Field(default=None, description="length of stay in days")
     discharge: Whole = Field(
         default=None,
         description="1 on medical advice, 2 to another hospital, 3 to primary care, 4 against advice, 5 died, 9 other",
@@ -75,7 +79,7 @@ class Case(BaseModel):
     dx: Codes = Field(default=[], description="diagnoses, the principal one first")
     procs: Codes = Field(default=[], description="procedures, the principal one first")
     dept: Annotated[str | None, BeforeValidator(read_text)] = Field(default=None, description="department")
-    icu_hours: Annotated[float | None, BeforeValidator(read_number)] = Field(
+    icu_hours: Annotated[float | None, BeforeValidator(READERS["icu_hours"])] = Field(
         default=None, description="hours in intensive care"
     )
     hospital: str | None = Field(default=None, description="code of the hospital")

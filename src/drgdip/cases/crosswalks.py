@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._arrow import filled, from_list, from_numpy, kind_of, names_of, one_chunk, to_arrow, with_columns
-from drgdip._text import MISSING, normalise_code
+from drgdip._text import code_of
 from drgdip.cases.codes import crosswalk, edition_of
 from drgdip.cases.fields import CODE_COLUMNS
 from drgdip.cases.table import case_columns
@@ -163,8 +163,8 @@ def _map_texts(texts: pa.Array, walk: Walk, name: str | None) -> tuple[pa.Array,
     others: list[str | None] = []
     rows: dict[str, tuple[Any, ...]] = {}
     for text, count in zip(given, counts[:-1].tolist(), strict=True):
-        code = normalise_code(text)
-        if code in MISSING:
+        code = code_of(text)
+        if code is None:
             others.append(text)
             continue
         other, outcome = walk.step(code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from drgdip._once import once
@@ -21,6 +21,7 @@ __all__ = [
     "COMPANIONS",
     "FAULTS",
     "READERS",
+    "UNITS",
     "UNREADABLE",
     "Resolved",
     "Wide",
@@ -37,18 +38,34 @@ CODE_COLUMNS = ("dx", "procs")
 #: Lists that say something of each code of another list, place by place.
 COMPANIONS = {"dx_conditions": "dx", "proc_dates": "procs"}
 
+#: The units that may stand behind a number of a column: its own, in small letters, a longer one first.
+UNITS = {
+    "age": ("周岁", "岁"),
+    "age_days": ("天", "日"),
+    "newborn_weight": ("克", "g"),
+    "birth_weight": ("克", "g"),
+    "admission_weight": ("克", "g"),
+    "los": ("天", "日"),
+    "icu_hours": ("小时", "h"),
+}
+
+
+def _whole(column: str) -> Callable[[object], Any]:
+    return partial(read_whole, units=UNITS[column])
+
+
 #: How a value of each column is read that grouping may use.
 READERS: dict[str, Callable[[object], Any]] = {
     "sex": read_sex,
-    "age": read_whole,
-    "age_days": read_whole,
-    "newborn_weight": read_whole,
-    "birth_weight": read_whole,
-    "admission_weight": read_whole,
-    "los": read_whole,
+    "age": _whole("age"),
+    "age_days": _whole("age_days"),
+    "newborn_weight": _whole("newborn_weight"),
+    "birth_weight": _whole("birth_weight"),
+    "admission_weight": _whole("admission_weight"),
+    "los": _whole("los"),
     "discharge": read_whole,
     "dept": read_text,
-    "icu_hours": read_number,
+    "icu_hours": partial(read_number, units=UNITS["icu_hours"]),
     "dx": read_codes,
     "procs": read_codes,
 }
@@ -157,16 +174,15 @@ def read_record(record: Mapping[str, Any], *, cost: bool = False) -> tuple[dict[
     unreadable = set(marks.split()) if isinstance(marks, str) else set()
     for column, read in (_READERS_AND_COST if cost else READERS).items():
         name = resolved.single.get(column)
-        if name is not None:
-            value = record[name]
-        elif column in resolved.wide:
-            value = _join(record, resolved.wide[column])
-        else:
-            value = None
         try:
-            values[column] = read(value)
+            if name is not None:
+                values[column] = read(record[name])
+            elif column in resolved.wide:
+                values[column] = read(_join(record, resolved.wide[column]))
+            else:
+                values[column] = read(None)
         except Unreadable:
-            values[column] = None
+            values[column] = [] if column in CODE_COLUMNS else None
             unreadable.add(column)
     return values, frozenset(unreadable)
 

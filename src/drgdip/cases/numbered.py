@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._arrow import filled, from_list, from_numpy
-from drgdip._text import MISSING, normalise_code
+from drgdip._text import code_of
 from drgdip.cases.table import as_lists
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def codes_of(column: pa.Array) -> Codes:
     names: dict[str, int] = {}
     numbers = []
     for text in encoded.dictionary.to_pylist():
-        code = normalise_code(text)
-        numbers.append(-1 if code in MISSING else names.setdefault(code, len(names)))
+        code = code_of(text)
+        numbers.append(-1 if code is None else names.setdefault(code, len(names)))
     number = np.array([*numbers, -1])[filled(encoded.indices, -1)]
     row = np.repeat(np.arange(len(lists)), lengths)
     place = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)

@@ -8,13 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrays import as_python, is_text, read_numbers, read_values, read_wholes
+from drgdip._arrays import as_python, is_text, plain_texts, read_numbers, read_values, read_wholes
 from drgdip._arrow import filled, flags, from_list, from_lists, from_numpy, names_of, one_chunk, to_arrow, valid
+from drgdip._mixed import BYTES, CODES, MIXED, TEXT, plain_mixed
 from drgdip._money import read_amounts, to_yuan
 from drgdip._text import MISSING, is_missing, text_of
-from drgdip._values import read_codes, read_number, read_whole
+from drgdip._values import Unreadable, code_items, read_codes, read_sex
 from drgdip.cases.case import TYPES, make_case_schema
-from drgdip.cases.fields import CODE_COLUMNS, COMPANIONS, READERS, UNREADABLE, Resolved, resolve
+from drgdip.cases.fields import CODE_COLUMNS, COMPANIONS, READERS, UNITS, UNREADABLE, Resolved, resolve
 from drgdip.errors import CaseError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
     from drgdip.cases.fields import Wide
 
 __all__ = [
+    "all_columns",
     "as_lists",
     "case_columns",
     "clean_codes",
     "marked",
+    "read_code_lists",
     "resolve_columns",
     "to_cases",
     "used_names",
@@ -64,31 +67,37 @@ def to_cases(cases: Any, columns: Mapping[str, str] | None = None, *, need_dx: b
     resolved = resolve_columns(names, columns or {}, need_dx=need_dx)
     wide = [name for parts in resolved.wide.values() for name in parts.names]
     marked = [UNREADABLE] if UNREADABLE in names else []
-    table = to_arrow(cases, [*resolved.single.values(), *wide, *marked])
+    given = [*resolved.single.values(), *wide]
+    table = to_arrow(cases, [*given, *marked], mixed=given)
     result: dict[str, Any] = {}
     failures: list[tuple[str, np.ndarray]] = []
     for column in TYPES:
         if column in COMPANIONS and column in resolved.wide:
             along = resolved.wide.get(COMPANIONS[column])
             if along is not None and len(along.numbered) == len(resolved.wide[column].numbered):
-                result[column] = _gather(table, along, resolved.wide[column])
+                result[column], _ = _gather(table, along, resolved.wide[column])
         elif column == "items_cost" and column in resolved.wide:
             result[column] = _sum([one_chunk(table[name]) for name in resolved.wide[column].names])
-        elif column in resolved.wide:
-            result[column] = _gather(table, resolved.wide[column])
-        elif column in resolved.single:
-            given = one_chunk(table[resolved.single[column]])
-            if column in CODE_COLUMNS:
-                given = as_lists(given)
-            elif column in READERS:
-                given, failed = _read_column(given, column)
-                if failed.any():
-                    failures.append((column, failed))
-            result[column] = given
+        elif column in resolved.wide or column in resolved.single:
+            result[column], failed = _case_column(table, resolved, column)
+            if failed.any():
+                failures.append((column, failed))
     own = bool(marked) and is_text(table.schema.field(UNREADABLE).type)
     before = one_chunk(table[UNREADABLE]) if own else pa.nulls(len(table), pa.string())
     result[UNREADABLE] = _unreadable(before, failures)
     return pa.table(result)
+
+
+def _case_column(table: pa.Table, resolved: Resolved, column: str) -> tuple[pa.Array, np.ndarray]:
+    """Read a case column; return it, and which rows cannot be read."""
+    if column in resolved.wide:
+        return _gather(table, resolved.wide[column])
+    given = one_chunk(table[resolved.single[column]])
+    if column in CODE_COLUMNS:
+        return read_code_lists(given)
+    if column in READERS:
+        return _read_column(given, column)
+    return (plain_mixed(given) if given.type == MIXED else given), np.zeros(len(given), dtype=bool)
 
 
 def case_columns(
@@ -104,6 +113,11 @@ def case_columns(
 def used_names(names: list[str], columns: Mapping[str, str] | None = None) -> set[str]:
     """Return the names in a table that hold a case column, or the marks of what cannot be read."""
     return {name for found in case_columns(names, columns).values() for name in found}
+
+
+def all_columns(cases: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
+    """Return a table of any kind as Arrow, all columns under their own names, for `to_cases`."""
+    return to_arrow(cases, mixed=used_names(names_of(cases), columns))
 
 
 def resolve_columns(names: list[str], columns: Mapping[str, str], *, need_dx: bool = True) -> Resolved:
@@ -133,9 +147,41 @@ def resolve_columns(names: list[str], columns: Mapping[str, str], *, need_dx: bo
 
 
 def as_lists(column: pa.Array) -> pa.Array:
-    """Return codes in any layout as lists of texts; text is cut at ``|``. Codes stay as they are written."""
+    """Return texts in any layout as lists of texts; text is cut at ``|``, and what is no text becomes one."""
+    lists = _text_lists(column)
+    if lists is not None:
+        return lists
+    column = plain_mixed(column) if column.type == MIXED else column
+    listed = [_listed(row) for row in as_python(column)]
+    return from_lists([[None if is_missing(item) else text_of(item) for item in items] for items in listed])
+
+
+def _listed(row: Any) -> list[Any]:
+    return row if isinstance(row, list) else [] if row is None else text_of(row).split("|")
+
+
+def read_code_lists(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
+    """Read codes in any layout (`drgdip._values.read_codes`): lists of texts, and which rows cannot be read.
+
+    Codes stay as they are written. A row that cannot be read has none.
+    """
+    lists = _text_lists(column)
+    if lists is not None:
+        return lists, np.zeros(len(column), dtype=bool)
+    rows, failed = [], np.zeros(len(column), dtype=bool)
+    for row, value in enumerate(_code_values(column)):
+        try:
+            rows.append(code_items(value))
+        except Unreadable:
+            rows.append([])
+            failed[row] = True
+    return from_lists(rows), failed
+
+
+def _text_lists(column: pa.Array) -> pa.Array | None:
+    """Return a column of texts or of lists of texts as lists, None for any other."""
     kind = column.type
-    if is_text(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind):
+    if is_text(kind) or pa.types.is_null(kind):
         return pc.split_pattern(column.cast(pa.string()), "|")
     if pa.types.is_fixed_size_list(kind) and is_text(kind.value_type):
         column = column.cast(pa.list_(kind.value_type))
@@ -144,46 +190,109 @@ def as_lists(column: pa.Array) -> pa.Array:
         if not pa.types.is_string_view(inner):
             return column
         return column.cast((pa.large_list if pa.types.is_large_list(kind) else pa.list_)(pa.string()))
-    # Seldom: views, of which casts lose slices, and codes that are no texts.
-    return from_lists([[] if row is None else read_codes(row) for row in as_python(column)])
+    return None  # views too, of which casts lose slices
 
 
-def _texts(column: pa.Array) -> pa.Array:
-    """Return a column of single codes as texts."""
-    if is_text(column.type) or pa.types.is_integer(column.type):
-        return column.cast(pa.string())
-    return from_list([None if is_missing(value) else text_of(value) for value in as_python(column)], pa.string())
+def _code_values(column: pa.Array) -> list[Any]:
+    """Return values for `drgdip._values.code_items`: what is neither text nor a list of texts stays what it is."""
+    if column.type != MIXED:
+        column = plain_texts(column)
+        return as_python(column) if pa.types.is_nested(column.type) or _may_be_text(column.type) else _numbers(column)
+    texts, kinds, items = (part.to_pylist() for part in column.flatten())
+    chosen = {None: None, TEXT: 0, BYTES: 0, CODES: 1}
+    return [
+        (text, found)[place] if (place := chosen.get(kind, 2)) in (0, 1) else None if place is None else _NO_CODE
+        for text, kind, found in zip(texts, kinds, items, strict=True)
+    ]
 
 
-def _gather(table: pa.Table, wide: Wide, companion: Wide | None = None) -> pa.Array:
+def _may_be_text(kind: pa.DataType) -> bool:
+    return not (pa.types.is_primitive(kind) or pa.types.is_decimal(kind))
+
+
+def _numbers(column: pa.Array) -> list[Any]:
+    """Return what stands for no code where a number, a day or a flag stands, None where there is none."""
+    missing = pc.is_null(column, nan_is_null=True).to_pylist()
+    return [None if none else _NO_CODE for none in missing]
+
+
+#: A value that is no code.
+_NO_CODE = 0
+
+
+def _texts(column: pa.Array, *, codes: bool) -> tuple[pa.Array, np.ndarray]:
+    """Return a column of single codes as texts, and which rows hold no code; of others every value is its text."""
+    failed = np.zeros(len(column), dtype=bool)
+    if is_text(column.type) or pa.types.is_null(column.type):
+        return column.cast(pa.string()), failed
+    if not codes:
+        column = plain_mixed(column) if column.type == MIXED else column
+        texts = [None if is_missing(value) else text_of(value) for value in as_python(column)]
+        return from_list(texts, pa.string()), failed
+    found: list[str | None] = []
+    for row, value in enumerate(_code_values(column)):
+        try:
+            found += code_items([value])
+        except Unreadable:
+            found.append(None)
+            failed[row] = True
+    return from_list(found, pa.string()), failed
+
+
+def _gather(table: pa.Table, wide: Wide, companion: Wide | None = None) -> tuple[pa.Array, np.ndarray]:
     """Return codes that stand in several columns as lists, without the empty cells behind the principal one.
 
-    With a companion, the lists hold the cells of its columns in the places of the codes that are kept.
+    The rows that cannot be read come second. With a companion, the lists hold the cells of its columns in the places
+    of the codes that are kept.
     """
     rows = len(table)
-    cells = _cells(table, wide)
-    empty = from_list([*sorted(MISSING), None], pa.string())
+    cells, failed = _cells(table, wide, codes=True)
     kept = np.empty((rows, len(cells)), dtype=bool)
     for place, column in enumerate(cells):
-        missing = pc.is_in(pc.utf8_trim_whitespace(column), empty)
-        kept[:, place] = ~flags(missing)
+        kept[:, place] = ~_stand_for_nothing(column)
     kept[:, 0] |= kept.any(axis=1)
+    if wide.listed is not None:
+        more, bad = read_code_lists(one_chunk(table[wide.listed]))
+        failed = failed | bad
+    kept[failed] = False
     row, position = np.nonzero(kept)
-    texts = pa.concat_arrays(cells if companion is None else _cells(table, companion))
+    texts = pa.concat_arrays(cells if companion is None else _cells(table, companion, codes=False)[0])
     offsets = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
     lists = pa.LargeListArray.from_arrays(from_numpy(offsets), texts.take(from_numpy(position * rows + row)))
     if wide.listed is None or companion is not None:
-        return lists
-    more = as_lists(one_chunk(table[wide.listed])).to_pylist()
-    both = zip(lists.to_pylist(), more, strict=True)
-    return from_lists([[*(one or [None]), *(other or [])] for one, other in both])
+        return lists, failed
+    both = zip(lists.to_pylist(), more.to_pylist(), failed.tolist(), strict=True)
+    return from_lists([[] if bad else [*(one or [None]), *(other or [])] for one, other, bad in both]), failed
 
 
-def _cells(table: pa.Table, wide: Wide) -> list[pa.Array]:
-    """Return the principal and the numbered columns as texts, nulls for a principal one that is not there."""
+def _cells(table: pa.Table, wide: Wide, *, codes: bool) -> tuple[list[pa.Array], np.ndarray]:
+    """Return the principal and the numbered columns as texts, nulls for a principal one that is not there.
+
+    The rows in which one of them holds no code come second.
+    """
     names = [*([wide.principal] if wide.principal is not None else []), *wide.numbered]
-    cells = [_texts(one_chunk(table[name])) for name in names]
-    return cells if wide.principal is not None else [pa.nulls(len(table), pa.string()), *cells]
+    read = [_texts(one_chunk(table[name]), codes=codes) for name in names]
+    cells = [texts for texts, _ in read]
+    failed = np.logical_or.reduce([np.zeros(len(table), dtype=bool), *(bad for _, bad in read)])
+    return (cells if wide.principal is not None else [pa.nulls(len(table), pa.string()), *cells]), failed
+
+
+def _stand_for_nothing(texts: pa.Array) -> np.ndarray:
+    """Return which texts stand for no code (`drgdip._text.is_missing`)."""
+    if texts.null_count == len(texts):
+        return np.full(len(texts), True)
+    trimmed = pc.utf8_trim_whitespace(texts)
+    missing = np.array(flags(pc.is_in(trimmed, from_list([*sorted(MISSING), None], pa.string()))))
+    # Written in another case or another width they are as short.
+    short = ~missing & (filled(pc.utf8_length(trimmed), 0) <= _LONGEST_MISSING)
+    if short.any():
+        encoded = trimmed.filter(from_numpy(short)).dictionary_encode()
+        nothing = np.array([is_missing(text) for text in encoded.dictionary.to_pylist()], dtype=bool)
+        missing[short] = nothing[filled(encoded.indices, 0)]
+    return missing
+
+
+_LONGEST_MISSING = max(map(len, MISSING))
 
 
 def _sum(columns: list[pa.Array]) -> pa.Array:
@@ -199,14 +308,16 @@ def _sum(columns: list[pa.Array]) -> pa.Array:
 
 def _read_column(column: pa.Array, name: str) -> tuple[pa.Array, np.ndarray]:
     """Read a column by the reader of its values; return it, and which rows cannot be read."""
-    read, wanted = READERS[name], TYPES[name]
-    if read is read_number:
-        numbers, failed = read_numbers(column)
+    wanted, units = TYPES[name], UNITS.get(name, ())
+    if wanted == pa.float64():
+        numbers, failed = read_numbers(column, units=units)
         return from_numpy(numbers, ~np.isnan(numbers)), failed
     plain = pa.types.is_integer(column.type) or pa.types.is_null(column.type)
-    if read is read_whole or (plain and wanted == pa.int64()):
-        return read_wholes(column)
-    return (column.cast(wanted), np.zeros(len(column), dtype=bool)) if plain else read_values(column, read, wanted)
+    if wanted == pa.int64() and (plain or READERS[name] is not read_sex):
+        return read_wholes(column, units=units)
+    if plain:
+        return column.cast(wanted), np.zeros(len(column), dtype=bool)
+    return read_values(column, READERS[name], wanted)
 
 
 def _unreadable(before: pa.Array, failures: list[tuple[str, np.ndarray]]) -> pa.Array:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import filled, from_numpy, one_chunk, to_arrow, to_kind, with_columns
+from drgdip._arrow import filled, from_numpy, one_chunk, read_once, to_arrow, to_kind, with_columns
 from drgdip.cases.fields import UNREADABLE
 from drgdip.cases.table import with_fen
 from drgdip.errors import CaseError
@@ -157,8 +157,9 @@ def build_catalogue(
         common=common,
         cv_limit=cv_limit,
     )
-    given = to_arrow(cases)
-    table = read_history(given, columns, codes, national, needs_hospital=bool(low_level))
+    source = read_once(cases)
+    given = to_arrow(source)
+    table = read_history(source, columns, codes, national, needs_hospital=bool(low_level))
     fen = np.nan_to_num(filled(one_chunk(with_fen(table)["total_cost"]), 0.0)).astype(np.int64)
     rows, taken = usable_rows(table, fen, national)
     cost = fen[rows]

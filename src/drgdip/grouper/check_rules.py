@@ -18,7 +18,7 @@ from drgdip.cases.derive import whole_years
 from drgdip.cases.numbered import Codes, codes_of
 from drgdip.cases.table import as_lists, marked
 from drgdip.data import rows_of
-from drgdip.grouper.facts import OPERATORS
+from drgdip.grouper.facts import ALWAYS_READ, NOT_NEGATIVE, OPERATORS
 from drgdip.grouper.grammar import VALUE_VARIABLES
 from drgdip.grouper.hints import reason_of_unknown
 from drgdip.grouper.result import REASONS
@@ -70,9 +70,10 @@ def _required(view: View) -> Iterator[Finding]:
     """Find values that the scheme requires, by the names of the reasons for which it would refuse a case."""
     required, rows = view.scheme.required, len(view.cases)
     used = [column for variable, column in VALUE_VARIABLES.items() if variable in view.scheme.variables]
-    for column in ("row", *used):
+    impossible = {column: view.numbers(column) < 0 for column in NOT_NEGATIVE.intersection(used) - view.scheme.signed}
+    for column in (*ALWAYS_READ, *used):
         if f"unreadable_{column}" in REASONS:
-            yield at(f"unreadable_{column}", view.bad(column))
+            yield at(f"unreadable_{column}", view.bad(column) | impossible.get(column, False))
     newborn = view.numbers("age_days") <= _NEWBORN
     due = {VALUE_VARIABLES[name]: np.full(rows, True) for name in required if name in VALUE_VARIABLES}
     for column, when in (("age_days", view.numbers("age") == 0), ("newborn_weight", newborn)):
@@ -81,9 +82,9 @@ def _required(view: View) -> Iterator[Finding]:
     for column, when in due.items():
         yield at(f"missing_{column}", when & ~valid(view.column(column)) & ~view.bad(column))
     if "ZYZD" in required:
-        yield at("missing_principal_diagnosis", _without_principal(view, view.dx))
+        yield at("missing_principal_diagnosis", _without_principal(view, view.dx) & ~view.bad("dx"))
     if "ZYSS" in required:
-        yield at("missing_principal_procedure", _without_principal(view, view.procs))
+        yield at("missing_principal_procedure", _without_principal(view, view.procs) & ~view.bad("procs"))
     sex = view.numbers("sex")
     if "XB" in required:
         yield at("invalid_sex", ~np.isnan(sex) & (sex != 1) & (sex != 2), view.column("sex"))

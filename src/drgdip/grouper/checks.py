@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import from_list, from_numpy, one_chunk, to_arrow, to_kind
+from drgdip._arrow import from_list, from_numpy, one_chunk, to_kind
 from drgdip._listing import Listing
 from drgdip.cases.codes import walks_to
 from drgdip.cases.crosswalks import map_cases
 from drgdip.cases.fields import FAULTS
-from drgdip.cases.table import to_cases, with_newborn_weight
+from drgdip.cases.table import all_columns, to_cases, with_newborn_weight
 from drgdip.errors import CaseError
 from drgdip.grouper.check_rules import CHECKS, Check, rules_by_id
 from drgdip.grouper.load import load_any
@@ -129,7 +129,7 @@ def check_cases(
     for column in limits or {}:
         if column not in _LIMITED:
             raise CaseError(f"limits are given for {column!r}; they can be for {', '.join(_LIMITED)}")
-    table = to_arrow(cases)
+    table = all_columns(cases, columns)
     read = to_cases(table, columns)
     if codes is not None:
         read = map_cases(read, walks_to(codes, loaded.info))

@@ -13,6 +13,7 @@ from drgdip._arrow import filled, flags, from_numpy, one_chunk, valid
 from drgdip.cases.fields import UNREADABLE
 from drgdip.cases.table import marked, with_fen
 from drgdip.errors import CaseError
+from drgdip.grouper.facts import ALWAYS_READ, NOT_NEGATIVE
 from drgdip.grouper.grammar import VALUE_VARIABLES
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ def refusal_reasons(
     columns: Iterable[str],
     compiled: HasNumbers,
     *,
+    signed: frozenset[str],
     blank_principal: bool = False,
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield each reason for which a case is invalid, the one that counts first, and the cases that it holds of."""
@@ -190,10 +192,17 @@ def refusal_reasons(
             return np.full(encoded.rows, True) if encoded.dept is None else np.asarray(~valid(encoded.dept))
         return np.asarray(np.isnan(value(variable)))
 
-    if encoded.unreadable.null_count < encoded.rows:
-        words = [(text or "").split() for text in encoded.unreadable.to_pylist()]
-        for column in ("row", *columns):
-            yield f"unreadable_{column}", np.array([column in row for row in words])
+    negative = {
+        column: encoded.values[column] < 0
+        for column in columns
+        if column in NOT_NEGATIVE - signed and column in encoded.values
+    }
+    any_marked = encoded.unreadable.null_count < encoded.rows
+    for column in (*ALWAYS_READ, *columns):
+        if any_marked:
+            yield f"unreadable_{column}", marked(encoded.unreadable, column) | negative.get(column, False)
+        elif column in negative:
+            yield f"unreadable_{column}", negative[column]
     for variable in required:
         if variable in VALUE_VARIABLES:
             yield f"missing_{VALUE_VARIABLES[variable]}", missing(variable)

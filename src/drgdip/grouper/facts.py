@@ -5,12 +5,29 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from drgdip.grouper.grammar import VALUE_VARIABLES, And, Compare, Count, In, Not, Or, Rule, Severity
+from drgdip.grouper.grammar import VALUE_VARIABLES, And, Compare, Count, In, Not, Or, Rule, Severity, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["OPERATORS", "Facts", "HasSets", "counted", "holds", "unreadable_reason", "values_of"]
+__all__ = [
+    "ALWAYS_READ",
+    "NOT_NEGATIVE",
+    "OPERATORS",
+    "Facts",
+    "HasSets",
+    "counted",
+    "holds",
+    "impossible",
+    "signed_columns",
+    "unreadable_reason",
+    "values_of",
+]
+
+#: The row as a whole, and the columns that grouping reads under every scheme.
+ALWAYS_READ = ("row", "dx", "procs")
+#: The columns in which a number below 0 cannot be read, as a word cannot, unless a scheme's own rules ask for one.
+NOT_NEGATIVE = frozenset({"age", "age_days", "newborn_weight", "los", "icu_hours"})
 
 
 class Facts(NamedTuple):
@@ -44,9 +61,23 @@ def values_of(record: Mapping[str, Any]) -> dict[str, Any]:
     return {variable: record[column] for variable, column in VALUE_VARIABLES.items()}
 
 
+def signed_columns(rules: Iterable[Rule]) -> frozenset[str]:
+    """Return the columns of `NOT_NEGATIVE` that rules ask for numbers below 0 (``NL < 0`` closes a group)."""
+    asked = (node for rule in rules for node in walk(rule) if isinstance(node, Compare) and node.operator == "<")
+    found = (VALUE_VARIABLES[node.variable] for node in asked if isinstance(node.value, int) and node.value <= 0)
+    return frozenset(found) & NOT_NEGATIVE
+
+
+def impossible(record: Mapping[str, Any], signed: frozenset[str]) -> frozenset[str]:
+    """Return the columns of a case below 0 that cannot be, unless the scheme's rules ask for it."""
+    return frozenset(
+        [column for column in NOT_NEGATIVE - signed if (value := record[column]) is not None and value < 0]
+    )
+
+
 def unreadable_reason(unreadable: frozenset[str], columns: Iterable[str]) -> str | None:
     """Return the reason of a row that cannot be read, or of a column that grouping would read; None without one."""
-    return next((f"unreadable_{column}" for column in ("row", *columns) if column in unreadable), None)
+    return next((f"unreadable_{column}" for column in (*ALWAYS_READ, *columns) if column in unreadable), None)
 
 
 def holds(rule: Rule, facts: Facts, scheme: HasSets) -> bool:

@@ -81,6 +81,10 @@ class SchemeLike(Protocol):
         """The columns of a case beside its codes that grouping reads."""
 
     @property
+    def signed(self) -> frozenset[str]:
+        """The columns that rules ask for numbers below 0: there alone such a number is read."""
+
+    @property
     def reads_cost(self) -> bool:
         """Whether the total cost of a case matters to its group."""
 

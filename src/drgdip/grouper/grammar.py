@@ -55,7 +55,7 @@ VALUE_VARIABLES = {
 LEVELS = ("MCC", "CC")
 
 _DEEPEST = 100  # levels of parentheses; no published rule has more than five
-_LONGEST = 18  # digits of a number: what fits into 64 bits
+_LONGEST = 15  # digits of a number: what a float holds exactly, so that both engines compare alike
 
 
 @dataclass(frozen=True, slots=True)

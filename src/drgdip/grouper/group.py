@@ -171,7 +171,8 @@ def group(
     table = read_once(cases)
     names = names_of(table)
     _check_names(names, loaded, prefix)
-    needed = to_arrow(table, _needed(names, loaded, columns))
+    wanted = _needed(names, loaded, columns)
+    needed = to_arrow(table, wanted, mixed=wanted)
     results = _group_table(needed, loaded, columns, codes, engine, workers)
     return given_back(with_columns(table, _labelled(results, loaded, prefix, codes)), cases)
 
@@ -206,7 +207,8 @@ def encode(
     """
     loaded = load_any(scheme)
     table = read_once(cases)
-    needed = to_arrow(table, _needed(names_of(table), loaded, columns, VALUES))
+    wanted = _needed(names_of(table), loaded, columns, VALUES)
+    needed = to_arrow(table, wanted, mixed=wanted)
     return loaded.encode(to_cases(needed, _of_these(columns, needed)), every_code=True)
 
 

@@ -51,7 +51,7 @@ class Made(NamedTuple):
 
 
 def read_history(
-    given: pa.Table, columns: Mapping[str, str] | None, codes: str | None, national: Catalogue, *, needs_hospital: bool
+    given: Any, columns: Mapping[str, str] | None, codes: str | None, national: Catalogue, *, needs_hospital: bool
 ) -> pa.Table:
     """Return the cases under canonical names, with the base's codes."""
     table = to_cases(given, columns)

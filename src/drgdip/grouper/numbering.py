@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import pyarrow as pa
 
 from drgdip._arrow import from_list
-from drgdip._text import MISSING, normalise_code
+from drgdip._text import MISSING, code_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -95,10 +95,10 @@ class Numbering:
 
     def look(self, codes: Sequence[str]) -> list[int]:
         """Return the numbers of codes that do not stand in the table as they are written."""
-        return [self._second_look(normalise_code(code)) for code in codes]
+        return [self._second_look(code_of(code)) for code in codes]
 
-    def _second_look(self, code: str) -> int:
-        return self.missing if code in MISSING else self.number_of.get(code, self.unknown)
+    def _second_look(self, code: str | None) -> int:
+        return self.missing if code is None else self.number_of.get(code, self.unknown)
 
 
 def numbering(codes: Iterable[str]) -> Numbering:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from drgdip.cases.codes import walks_to
 from drgdip.cases.fields import read_record, resolve
 from drgdip.errors import CaseError, UnknownNameError
+from drgdip.grouper.facts import impossible
 
 if TYPE_CHECKING:
     from drgdip.cases.case import Case
@@ -30,7 +31,7 @@ def record_of(
         record["newborn_weight"] = record[weight]
         if weight in unreadable:
             unreadable |= {"newborn_weight"}
-    return record, unreadable
+    return record, unreadable | impossible(record, scheme.signed)
 
 
 def mapping_of(case: Case | Mapping[str, Any], columns: Mapping[str, str] | None = None) -> Mapping[str, Any]:

@@ -50,7 +50,7 @@ def group_encoded(encoded: Encoded, catalogue: CatalogueTables) -> dict[str, pa.
     status_reason = np.full(rows, -1, dtype=np.int32)
     reasons = list(REASONS)
     # The first reason is the one that counts, so that the last is written first.
-    found = refusal_reasons(encoded, ("ZYZD",), catalogue.value_columns, compiled)
+    found = refusal_reasons(encoded, ("ZYZD",), catalogue.value_columns, compiled, signed=catalogue.signed)
     for reason, refused in reversed(list(found)):
         status_reason[refused] = reasons.index(reason)
     refused = status_reason >= 0

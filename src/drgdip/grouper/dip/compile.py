@@ -13,7 +13,7 @@ import pyarrow as pa
 from drgdip._arrow import from_list
 from drgdip._locks import ForkSafeLock
 from drgdip._once import once_for
-from drgdip._text import MISSING, normalise_code
+from drgdip._text import MISSING, code_of, normalise_code
 from drgdip.errors import DrgdipError
 from drgdip.grouper.dip import kernels
 from drgdip.grouper.dip.kernels import Tables
@@ -83,9 +83,9 @@ class PrefixNumbering:
                 self._arrays = self._as_arrays()
         return numbers
 
-    def _number(self, code: str) -> int:
-        code = normalise_code(code)
-        if code in MISSING:
+    def _number(self, text: str) -> int:
+        code = code_of(text)
+        if code is None:
             return self.missing
         if _WHOLE + code in self.number_of:
             return self.number_of[_WHOLE + code]

@@ -16,6 +16,7 @@ from drgdip.errors import RuleError
 from drgdip.grouper.dip.model import COUNTS, EXCLUDED, TREATMENTS, CatalogueTables, Group, Matching, Term
 from drgdip.grouper.dip.options import matching_of
 from drgdip.grouper.dip.procedure_types import types_of
+from drgdip.grouper.facts import signed_columns
 from drgdip.grouper.grammar import ALWAYS, Compare, Count, In, Rule, Severity, parse, walk
 from drgdip.grouper.loading import check_counts, check_head, entry_of, grouped_codes
 from drgdip.grouper.tables import CATALOGUE, Table, read_folder, read_toml
@@ -94,7 +95,7 @@ def catalogue_of(
 
 
 def by_stages(groups: tuple[Group, ...], matching: Matching) -> dict[str, Any]:
-    """Return the fields that depend on the stages: ``by_dx``, ``lengths``, ``variables``."""
+    """Return the fields that depend on the stages: ``by_dx``, ``lengths``, ``variables``, ``signed``."""
     staged = [group for group in groups if group.kind in matching.stages]
     by_dx: dict[str, list[Group]] = defaultdict(list)
     for group in staged:
@@ -104,6 +105,7 @@ def by_stages(groups: tuple[Group, ...], matching: Matching) -> dict[str, Any]:
         "by_dx": MappingProxyType({prefix: tuple(found) for prefix, found in by_dx.items()}),
         "lengths": tuple(sorted({len(prefix) for prefix in by_dx}, reverse=True)),
         "variables": _variables(staged),
+        "signed": signed_columns({group.condition for group in staged}),
     }
 
 

@@ -252,6 +252,8 @@ class CatalogueTables:
         The lengths of those prefixes, descending.
     variables
         The variables that conditions read.
+    signed
+        The columns that conditions ask for numbers below 0.
     means
         Mean cost by group in fen, where preferences ask for it.
     annexes
@@ -274,6 +276,7 @@ class CatalogueTables:
     by_dx: Mapping[str, tuple[Group, ...]]
     lengths: tuple[int, ...]
     variables: frozenset[str]
+    signed: frozenset[str]
     means: Mapping[str, int]
     annexes: Mapping[str, Table]
     folder: Path

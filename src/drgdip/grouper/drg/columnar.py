@@ -93,7 +93,12 @@ def _refusals(encoded: Encoded, scheme: SchemeTables, compiled: Compiled) -> np.
     # The first reason is the one that counts, so that the last is written first.
     evaluation, columns = scheme.evaluation, scheme.value_columns
     found = refusal_reasons(
-        encoded, evaluation.required, columns, compiled, blank_principal=evaluation.blank_principal_diagnosis
+        encoded,
+        evaluation.required,
+        columns,
+        compiled,
+        signed=scheme.signed,
+        blank_principal=evaluation.blank_principal_diagnosis,
     )
     for reason, refused in reversed(list(found)):
         outcome[refused] = compiled.refusals[reason]

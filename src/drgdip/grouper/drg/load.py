@@ -20,10 +20,12 @@ from drgdip.grouper.drg.model import (
     SeverityCode,
     names_of,
     options_of,
+    rules_of,
     severity_rows,
     variables_of,
 )
 from drgdip.grouper.drg.overlay import changed_codes, changed_rows
+from drgdip.grouper.facts import signed_columns
 from drgdip.grouper.grammar import ALWAYS, LEVELS, VALUE_VARIABLES, Count, In, Rule, parse, walk
 from drgdip.grouper.loading import TYPE_WORDS, check_counts, check_head, entry_of, grouped_codes, is_path
 from drgdip.grouper.tables import COLUMNS, OPTIONAL, OVERLAY, Table, read_folder, read_table, read_toml
@@ -89,6 +91,7 @@ def build_scheme(
         notes=MappingProxyType(head.get("notes", {})),
         names=names_of(mdcs),
         variables=variables_of(mdcs, evaluation.required),
+        signed=signed_columns(rules_of(mdcs)),
         annexes=MappingProxyType({name: tables[name] for name in OPTIONAL if name in tables}),
         not_grouped=_not_grouped(tables.get("not_grouped.csv"), base),
         basic_groups=_basic_groups(tables.get("basic_groups.csv"), base, mdcs),

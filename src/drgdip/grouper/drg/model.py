@@ -29,6 +29,7 @@ __all__ = [
     "counts_of",
     "names_of",
     "options_of",
+    "rules_of",
     "severity_rows",
     "variables_of",
 ]
@@ -164,6 +165,8 @@ class SchemeTables:
         without a list of its own has those of its base. Empty where no list is published.
     basic_groups
         Codes of the basic groups (基础病组), in order; () where no list is published.
+    signed
+        The columns that rules ask for numbers below 0.
     """
 
     info: SchemeInfo
@@ -179,6 +182,7 @@ class SchemeTables:
     folder: Path
     not_grouped: Mapping[str, frozenset[str]] = field(default_factory=dict)
     basic_groups: tuple[str, ...] = ()
+    signed: frozenset[str] = frozenset()
 
     @property
     def id(self) -> str:
@@ -236,12 +240,19 @@ def names_of(mdcs: tuple[Mdc, ...]) -> Mapping[str, str]:
     return MappingProxyType(names | {mdc.code: mdc.name for mdc in mdcs})
 
 
+def rules_of(mdcs: Iterable[Mdc]) -> Iterator[Rule]:
+    """Yield the rules of MDCs, of their ADRGs and of the DRGs of these."""
+    for mdc in mdcs:
+        yield mdc.rule
+        for adrg in mdc.adrgs:
+            yield adrg.rule
+            yield from (drg.rule for drg in adrg.drgs)
+
+
 def variables_of(mdcs: Iterable[Mdc], required: tuple[str, ...]) -> frozenset[str]:
     """Return the variables that rules or requirements read."""
-    adrgs = [adrg for mdc in mdcs for adrg in mdc.adrgs]
     found = set(required)
-    drgs = [drg for adrg in adrgs for drg in adrg.drgs]
-    for rule in (*(m.rule for m in mdcs), *(a.rule for a in adrgs), *(d.rule for d in drgs)):
+    for rule in rules_of(mdcs):
         for node in walk(rule):
             if isinstance(node, Compare):
                 found.add(node.variable)

@@ -6,9 +6,10 @@ import dataclasses
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
-from drgdip.grouper.drg.model import Adrg, Drg, Mdc, SchemeTables, SeverityCode, names_of, variables_of
+from drgdip.grouper.drg.model import Adrg, Drg, Mdc, SchemeTables, SeverityCode, names_of, rules_of, variables_of
 from drgdip.grouper.drg.pairs import numbered, pair_schemes
 from drgdip.grouper.drg.scheme import Scheme
+from drgdip.grouper.facts import signed_columns
 from drgdip.grouper.grammar import And, Count, In, Not, Or, Rule
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Swaps:
                 exclusions=self._exclusions,
                 names=names_of(mdcs),
                 variables=variables_of(mdcs, options.evaluation.required),
+                signed=signed_columns(rules_of(mdcs)),
             )
         )
 
