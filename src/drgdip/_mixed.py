@@ -21,27 +21,44 @@ from drgdip._values import Unreadable, code_items
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["BYTES", "CODES", "LIST", "MIXED", "OTHER", "TEXT", "from_mixed", "is_alike", "plain_mixed", "python_values"]
+__all__ = [
+    "BYTES",
+    "CODES",
+    "LIST",
+    "MIXED",
+    "OTHER",
+    "TEXT",
+    "from_mixed",
+    "is_alike",
+    "plain_mixed",
+    "plain_table",
+    "python_values",
+    "texts_of_mixed",
+]
 
 #: What a value was: a text, bytes of one, a list of codes, another list, or anything else.
 TEXT, BYTES, CODES, LIST, OTHER = range(5)
 #: The text of a value, what it was, and the texts of its items if it was a list; null for a missing value.
 MIXED = pa.struct([("text", pa.string()), ("was", pa.int8()), ("items", pa.list_(pa.string()))])
 
-_SCALARS = frozenset({str, int, float, bool, bytes, Decimal, datetime.date, datetime.datetime})
+_SCALARS = frozenset({str, int, float, bool, bytes, Decimal, datetime.date, datetime.datetime, dict})
 _LISTS = frozenset({list, tuple, np.ndarray})
+_EXACT = 2**53  # whole numbers below are exact among floats
 
 
 def is_alike(values: Sequence[Any]) -> bool:
-    """Return whether values are of one kind, None and NaN beside texts aside: Arrow has them as they are."""
+    """Return whether values are of one kind, so that Arrow has each as it is; numbers and NaN among texts count so."""
     kinds = _kinds(values)
     if kinds and kinds <= _LISTS:
         try:
-            return len(_kinds(chain.from_iterable(value for value in values if value is not None))) < 2
+            kinds = _kinds(chain.from_iterable(value for value in values if value is not None))
         except TypeError:  # an array without dimension
             return False
+        return kinds <= {int, float} or (len(kinds) == 1 and kinds <= _SCALARS | _LISTS)
     if kinds == {str, float}:
         return all(type(value) is not float or value != value for value in values)
+    if kinds == {int, float}:
+        return all(type(value) is not int or abs(value) < _EXACT for value in values)
     return not kinds or (len(kinds) == 1 and bool(kinds <= _SCALARS or next(iter(kinds)).__module__ == "numpy"))
 
 
@@ -88,6 +105,16 @@ def python_values(mixed: pa.Array) -> list[Any]:
     return [text.encode() if kind == BYTES else text for text, kind in both]
 
 
+def texts_of_mixed(mixed: pa.Array) -> pa.Array:
+    """Return the values as texts, the items of lists joined by ``|``, whatever the other rows hold."""
+    texts, _, items = (part.to_pylist() for part in mixed.flatten())
+    joined = (
+        text if found is None else "|".join(item or "" for item in found)
+        for text, found in zip(texts, items, strict=True)
+    )
+    return pa.array(list(joined), pa.string())
+
+
 def plain_mixed(mixed: pa.Array) -> pa.Array:
     """Return the values as texts, or all as lists of texts where some are lists, for columns that are not read."""
     texts, kinds, items = mixed.flatten()
@@ -101,3 +128,12 @@ def plain_mixed(mixed: pa.Array) -> pa.Array:
         ],
         pa.list_(pa.string()),
     )
+
+
+def plain_table(table: pa.Table) -> pa.Table:
+    """Return a table with texts for the values of mixed columns."""
+    for place, field in enumerate(table.schema):
+        if field.type == MIXED:
+            chunks = [texts_of_mixed(chunk) for chunk in table.column(place).chunks]
+            table = table.set_column(place, field.name, pa.chunked_array(chunks, pa.string()))
+    return table

@@ -199,7 +199,7 @@ def code_items(value: object) -> list[str | None]:
     if isinstance(value, dict):
         raise Unreadable("no code, nor a list of codes")
     items: Any = value
-    if isinstance(value, list | tuple) or (hasattr(value, "__iter__") and getattr(items, "ndim", 1)):
+    if isinstance(value, list | tuple) or (hasattr(value, "__iter__") and getattr(items, "ndim", None) != 0):
         return [item if item is None or type(item) is str else _code_text(item) for item in items]
     if is_missing(value):
         return []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
+from drgdip._mixed import plain_table
 from drgdip.cases.csv_files import csv_parts
 from drgdip.cases.derive import derive
 from drgdip.cases.fields import CODE_COLUMNS, FAULTS
@@ -149,7 +150,7 @@ def read_case_parts(
 ) -> Iterator[CasePart]:
     """Read a file in parts (`read_parts`), each with its cases: canonical names, ages and stay from dates."""
     for part in read_parts(path, format=format, wanted=wanted):
-        yield CasePart(part.table, derive(to_cases(part.table, columns)), part.done)
+        yield CasePart(plain_table(part.table), derive(to_cases(part.table, columns)), part.done)
 
 
 def format_of(path: Path, format: str = "auto") -> str:  # noqa: A002
@@ -173,7 +174,7 @@ def read_table(path: str | os.PathLike[str], *, format: str = "auto") -> pa.Tabl
     A broken row (too many cells, too few, no record) is kept, and marked in a column ``unreadable``. Settlement lists
     become one row each (`drgdip.cases.settlement_list.flatten`).
     """
-    return pa.concat_tables([part.table for part in read_parts(path, format=format)])
+    return plain_table(pa.concat_tables([part.table for part in read_parts(path, format=format)]))
 
 
 def read_parts(

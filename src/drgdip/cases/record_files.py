@@ -57,7 +57,7 @@ def _table_of(records: Any, path: Path, wanted: Wanted) -> pa.Table:
         records = [record if body is None else flatten(body) for record, body in zip(records, bodies, strict=True)]
     names = wanted(list(dict.fromkeys(name for record in records if isinstance(record, dict) for name in record)))
     rows = [record if isinstance(record, dict) else {} for record in records]
-    table = pa.table({name: from_values([row.get(name) for row in rows], name) for name in names})
+    table = pa.table({name: from_values([row.get(name) for row in rows], name, mixed=True) for name in names})
     if all(isinstance(record, dict) for record in records):
         return table
     broken = [None if isinstance(record, dict) else str(record) for record in records]

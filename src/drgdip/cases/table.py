@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from drgdip._arrays import as_python, is_text, plain_texts, read_numbers, read_values, read_wholes
 from drgdip._arrow import filled, flags, from_list, from_lists, from_numpy, names_of, one_chunk, to_arrow, valid
-from drgdip._mixed import BYTES, CODES, MIXED, TEXT, plain_mixed
+from drgdip._mixed import BYTES, CODES, MIXED, TEXT, plain_mixed, texts_of_mixed
 from drgdip._money import read_amounts, to_yuan
 from drgdip._text import MISSING, is_missing, text_of
 from drgdip._values import Unreadable, code_items, read_codes, read_sex
@@ -97,7 +97,7 @@ def _case_column(table: pa.Table, resolved: Resolved, column: str) -> tuple[pa.A
         return read_code_lists(given)
     if column in READERS:
         return _read_column(given, column)
-    return (plain_mixed(given) if given.type == MIXED else given), np.zeros(len(given), dtype=bool)
+    return (texts_of_mixed(given) if given.type == MIXED else given), np.zeros(len(given), dtype=bool)
 
 
 def case_columns(

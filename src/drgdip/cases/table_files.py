@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from drgdip._arrow import from_list
+from drgdip._mixed import from_mixed
 from drgdip.cases.parts import Part, check_header, slices
 from drgdip.errors import CaseError
 
@@ -53,12 +53,13 @@ def excel_parts(path: Path, rows: int, wanted: Wanted) -> Iterator[Part]:
     if not places:
         raise CaseError(f"{path}: the first row of the first sheet is blank; it should be a header")
     body = [row for row in body if any(cell != "" for cell in row)]
-    columns = {name: [_cell(row[places[name]]) for row in body] for name in wanted(list(places))}
-    yield from slices(pa.table({name: from_list(cells, pa.string()) for name, cells in columns.items()}), rows)
+    columns = {name: _cells([row[places[name]] for row in body]) for name in wanted(list(places))}
+    yield from slices(pa.table(columns), rows)
 
 
-def _cell(value: object) -> str | None:
-    """Return a cell of a workbook as text; whole numbers, which it has as floats, without a fraction."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return None if value == "" else str(value)
+def _cells(cells: list[object]) -> pa.Array:
+    """Return cells of a workbook as texts, or as what they are where some are numbers, dates or the like."""
+    known = [None if cell == "" else cell for cell in cells]
+    if all(cell is None or isinstance(cell, str) for cell in known):
+        return pa.array(known, pa.string())
+    return from_mixed(known)
