@@ -13,12 +13,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from drgdip.data import rows_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "drgdip"
-PAGES = ("ARCHITECTURE.md", "docs/api.md")
+PAGES = ("ARCHITECTURE.md", "docs/api.md", "docs/cases.md")
 _PART = re.compile(r"(<!-- generated: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -80,8 +82,26 @@ def _does(value: object) -> str:
     return f"{type(value).__name__}" if not isinstance(value, str) else f"`{value!r}`"
 
 
+def values() -> str:
+    """Return the table of values that stand in files, by what they are read as (``data/values.csv``)."""
+    lines = ["| column | written | read as | why |", "| --- | --- | --- | --- |"]
+    grouped: dict[tuple[str, str, str], list[str]] = {}
+    for row in rows_of("values.csv"):
+        grouped.setdefault((row["column"], row["read"], row["english"]), []).append(row["written"])
+    for (column, read, why), written in grouped.items():
+        shown = ", ".join(f"`{_cell(text)}`" for text in written)
+        answer = "unreadable" if read == "unreadable" else "missing" if read in {"null", "[]"} else f"`{_cell(read)}`"
+        lines.append(f"| `{column}` | {shown} | {answer} | {_cell(why)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "modules": modules,
+    "values": values,
     "drgdip": names_of("drgdip"),
     "drgdip.points": names_of("drgdip.points"),
     "drgdip.settle": names_of("drgdip.settle"),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import datetime  # noqa: TC003 - pydantic reads the annotations of Case when it runs
-from decimal import Decimal  # noqa: TC003
+import datetime
+from decimal import Decimal  # noqa: TC003 - pydantic reads the annotations of Case when it runs
 from typing import Annotated
 
 import pyarrow as pa
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from drgdip._values import read_codes, read_sex, read_text, read_whole
+from drgdip._values import read_codes, read_day, read_sex, read_text, read_whole
 from drgdip.cases.fields import READERS
 
 __all__ = ["TYPES", "Case", "make_case_schema"]
@@ -43,6 +43,7 @@ TYPES: dict[str, pa.DataType] = {
 Whole = Annotated[int | None, BeforeValidator(read_whole)]
 Years = Annotated[int | None, BeforeValidator(READERS["age"])]
 Days = Annotated[int | None, BeforeValidator(READERS["age_days"])]
+Day = Annotated[datetime.date | None, BeforeValidator(read_day)]
 Grams = Annotated[int | None, BeforeValidator(READERS["birth_weight"])]
 Codes = Annotated[list[str | None], BeforeValidator(read_codes)]
 
@@ -84,9 +85,9 @@ class Case(BaseModel):
     )
     hospital: str | None = Field(default=None, description="code of the hospital")
     pool: str | None = Field(default=None, description="the pool that pays: region and kind of insurance")
-    born: datetime.date | None = Field(default=None, description="day of birth")
-    admitted: datetime.date | None = Field(default=None, description="day of admission")
-    discharged: datetime.date | None = Field(default=None, description="day of discharge")
+    born: Day = Field(default=None, description="day of birth")
+    admitted: Day = Field(default=None, description="day of admission")
+    discharged: Day = Field(default=None, description="day of discharge")
     total_cost: Decimal | None = Field(default=None, description="total cost of the stay in yuan")
     items_cost: Decimal | None = Field(default=None, description="sum of the amounts by item in yuan")
     dx_conditions: list[str | None] | None = Field(
