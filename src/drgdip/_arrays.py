@@ -38,6 +38,7 @@ __all__ = [
     "read_numbers",
     "read_values",
     "read_wholes",
+    "without_views",
 ]
 
 #: The day that is not known.
@@ -59,8 +60,16 @@ def is_text(kind: pa.DataType) -> bool:
 def plain_texts(column: pa.Array) -> pa.Array:
     """Return a dictionary as its values and a view of texts as texts; other columns as they are."""
     if pa.types.is_dictionary(column.type):
+        column = without_views(column)
         column = column.cast(column.type.value_type)
     return column.cast(pa.string()) if pa.types.is_string_view(column.type) else column
+
+
+def without_views(column: pa.Array) -> pa.Array:
+    """Return a dictionary of views of texts, as Polars has for categories, as one of texts: Arrow can cast no other."""
+    if pa.types.is_dictionary(column.type) and pa.types.is_string_view(column.type.value_type):
+        return pa.DictionaryArray.from_arrays(column.indices, column.dictionary.cast(pa.string()))
+    return column
 
 
 def as_python(values: pa.Array) -> list[Any]:

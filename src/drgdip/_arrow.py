@@ -91,6 +91,8 @@ def to_arrow(data: Any, columns: list[str] | None = None, *, mixed: Collection[s
         table = pa.table(
             {name: from_values([row.get(name) for row in data], name, mixed=name in mixed) for name in names}
         )
+    elif kind in {"polars", "lazy"}:
+        table = _from_polars(data, columns, mixed)
     elif kind == "batch":
         table = pa.Table.from_batches([data])
     elif kind == "duckdb":
@@ -98,6 +100,17 @@ def to_arrow(data: Any, columns: list[str] | None = None, *, mixed: Collection[s
     else:
         table = data if kind == "pyarrow" else _from_capsule(data)
     return table if columns is None else table.select(columns)
+
+
+def _from_polars(frame: Any, columns: list[str] | None, mixed: Collection[str]) -> pa.Table:
+    """Return columns of a Polars frame; those that it cannot hand to Arrow, objects and 128 bits, value by value."""
+    frame = frame if columns is None else frame.select(list(dict.fromkeys(columns)))
+    odd = [name for name, kind in frame.schema.items() if str(kind) in {"Object", "Int128", "UInt128"}]
+    table = _from_capsule(frame.drop(odd))
+    if not odd:
+        return table
+    read = {name: from_values(frame[name].to_list(), name, mixed=name in mixed) for name in odd}
+    return pa.table({name: read[name] if name in read else table[name] for name in frame.columns})
 
 
 def _from_capsule(data: Any) -> pa.Table:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrays import as_python, is_text, plain_texts, read_numbers, read_values, read_wholes
+from drgdip._arrays import as_python, is_text, plain_texts, read_numbers, read_values, read_wholes, without_views
 from drgdip._arrow import filled, flags, from_list, from_lists, from_numpy, names_of, one_chunk, to_arrow, valid
 from drgdip._mixed import BYTES, CODES, MIXED, TEXT, plain_mixed, texts_of_mixed
 from drgdip._money import read_amounts, to_yuan
@@ -182,11 +182,14 @@ def _text_lists(column: pa.Array) -> pa.Array | None:
     """Return a column of texts or of lists of texts as lists, None for any other."""
     kind = column.type
     if is_text(kind) or pa.types.is_null(kind):
-        return pc.split_pattern(column.cast(pa.string()), "|")
+        return pc.split_pattern(plain_texts(column).cast(pa.string()), "|")
     if pa.types.is_fixed_size_list(kind) and is_text(kind.value_type):
         column = column.cast(pa.list_(kind.value_type))
     if (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)) and is_text(column.type.value_type):
         inner = column.type.value_type
+        if pa.types.is_dictionary(inner) and pa.types.is_string_view(inner.value_type):
+            kinds = pa.LargeListArray if pa.types.is_large_list(column.type) else pa.ListArray
+            return kinds.from_arrays(column.offsets, without_views(column.values), mask=column.is_null())
         if not pa.types.is_string_view(inner):
             return column
         return column.cast((pa.large_list if pa.types.is_large_list(kind) else pa.list_)(pa.string()))
@@ -224,7 +227,7 @@ def _texts(column: pa.Array, *, codes: bool) -> tuple[pa.Array, np.ndarray]:
     """Return a column of single codes as texts, and which rows hold no code; of others every value is its text."""
     failed = np.zeros(len(column), dtype=bool)
     if is_text(column.type) or pa.types.is_null(column.type):
-        return column.cast(pa.string()), failed
+        return plain_texts(column).cast(pa.string()), failed
     if not codes:
         column = plain_mixed(column) if column.type == MIXED else column
         texts = [None if is_missing(value) else text_of(value) for value in as_python(column)]
@@ -382,9 +385,7 @@ def marked(marks: pa.Array, column: str) -> np.ndarray:
 
 def clean_codes(lists: pa.Array) -> pa.Array:
     """Return lists of codes with every code normalised and without missing ones behind the first."""
-    codes = lists.flatten()
-    if pa.types.is_dictionary(codes.type):
-        codes = codes.cast(codes.type.value_type)
+    codes = plain_texts(lists.flatten())
     encoded = codes.dictionary_encode()
     cleaned = [read_codes(code) for code in encoded.dictionary.to_pylist()]
     if codes.null_count or any(len(found) != 1 for found in cleaned):
