@@ -25,6 +25,7 @@ __all__ = [
     "UNREADABLE",
     "Resolved",
     "Wide",
+    "join_wide",
     "read_record",
     "resolve",
 ]
@@ -178,7 +179,7 @@ def read_record(record: Mapping[str, Any], *, cost: bool = False) -> tuple[dict[
             if name is not None:
                 values[column] = read(record[name])
             elif column in resolved.wide:
-                values[column] = read(_join(record, resolved.wide[column]))
+                values[column] = read(join_wide(record, resolved.wide[column]))
             else:
                 values[column] = read(None)
         except Unreadable:
@@ -187,7 +188,7 @@ def read_record(record: Mapping[str, Any], *, cost: bool = False) -> tuple[dict[
     return values, frozenset(unreadable)
 
 
-def _join(record: Mapping[str, Any], wide: Wide) -> list[object]:
+def join_wide(record: Mapping[str, Any], wide: Wide) -> list[object]:
     """Return the codes of a wide record as one list."""
     codes = [None if wide.principal is None else record[wide.principal]]
     codes += [record[name] for name in wide.numbered]

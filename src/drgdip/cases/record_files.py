@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from drgdip._arrow import from_values
+from drgdip.cases.alike import alike_records
 from drgdip.cases.fields import UNREADABLE
 from drgdip.cases.parts import encoding_of, free_name, slices
 from drgdip.cases.settlement_list import body_of, flatten
@@ -55,8 +56,8 @@ def _table_of(records: Any, path: Path, wanted: Wanted) -> pa.Table:
     bodies = [body_of(record) for record in records]
     if any(body is not None for body in bodies):
         records = [record if body is None else flatten(body) for record, body in zip(records, bodies, strict=True)]
-    names = wanted(list(dict.fromkeys(name for record in records if isinstance(record, dict) for name in record)))
-    rows = [record if isinstance(record, dict) else {} for record in records]
+    rows = alike_records([record if isinstance(record, dict) else {} for record in records])
+    names = wanted(list(dict.fromkeys(name for row in rows for name in row)))
     table = pa.table({name: from_values([row.get(name) for row in rows], name, mixed=True) for name in names})
     if all(isinstance(record, dict) for record in records):
         return table

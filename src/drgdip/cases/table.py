@@ -14,6 +14,7 @@ from drgdip._mixed import BYTES, CODES, MIXED, TEXT, plain_mixed, texts_of_mixed
 from drgdip._money import read_amounts, to_yuan
 from drgdip._text import MISSING, is_missing, text_of
 from drgdip._values import Unreadable, code_items, read_codes, read_sex
+from drgdip.cases.alike import alike_records
 from drgdip.cases.case import TYPES, make_case_schema
 from drgdip.cases.fields import CODE_COLUMNS, COMPANIONS, READERS, UNITS, UNREADABLE, Resolved, resolve
 from drgdip.errors import CaseError, UnknownNameError
@@ -63,6 +64,7 @@ def to_cases(cases: Any, columns: Mapping[str, str] | None = None, *, need_dx: b
     CaseError
         No table; two columns for one; a column of ``columns`` that is not there; no diagnoses.
     """
+    cases = alike_records(cases, columns)
     names = names_of(cases)
     resolved = resolve_columns(names, columns or {}, need_dx=need_dx)
     wide = [name for parts in resolved.wide.values() for name in parts.names]
@@ -117,6 +119,7 @@ def used_names(names: list[str], columns: Mapping[str, str] | None = None) -> se
 
 def all_columns(cases: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
     """Return a table of any kind as Arrow, all columns under their own names, for `to_cases`."""
+    cases = alike_records(cases, columns)
     return to_arrow(cases, mixed=used_names(names_of(cases), columns))
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from drgdip._arrow import from_list, given_back, names_of, read_once, to_arrow, with_columns
 from drgdip._version import __version__
+from drgdip.cases.alike import alike_records
 from drgdip.cases.codes import walks_to
 from drgdip.cases.table import case_columns, to_cases
 from drgdip.data import sha256_of
@@ -171,8 +172,7 @@ def group(
     table = read_once(cases)
     names = names_of(table)
     _check_names(names, loaded, prefix)
-    wanted = _needed(names, loaded, columns)
-    needed = to_arrow(table, wanted, mixed=wanted)
+    needed = _read(table, loaded, columns)
     results = _group_table(needed, loaded, columns, codes, engine, workers)
     return given_back(with_columns(table, _labelled(results, loaded, prefix, codes)), cases)
 
@@ -207,8 +207,7 @@ def encode(
     """
     loaded = load_any(scheme)
     table = read_once(cases)
-    wanted = _needed(names_of(table), loaded, columns, VALUES)
-    needed = to_arrow(table, wanted, mixed=wanted)
+    needed = _read(table, loaded, columns, VALUES)
     return loaded.encode(to_cases(needed, _of_these(columns, needed)), every_code=True)
 
 
@@ -370,6 +369,13 @@ def _needed(
     if "newborn_weight" in read and (kind := scheme.newborn_weight):
         read.add(f"{kind}_weight")
     return list(dict.fromkeys(name for column in found for name in found[column] if column in read))
+
+
+def _read(cases: Any, scheme: SchemeLike, columns: Mapping[str, str] | None, more: tuple[str, ...] = ()) -> pa.Table:
+    """Return the columns of a table that grouping reads (`_needed`) as Arrow."""
+    alike = alike_records(cases, columns)
+    wanted = _needed(names_of(alike), scheme, columns, more)
+    return to_arrow(alike, wanted, mixed=wanted)
 
 
 def _of_these(columns: Mapping[str, str] | None, needed: pa.Table) -> dict[str, str]:

@@ -1,0 +1,82 @@
+"""Records that name their columns in different ways, brought under the names that hold for all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from drgdip._text import is_missing
+from drgdip._values import Unreadable
+from drgdip.cases.fields import CODE_COLUMNS, COMPANIONS, join_wide, resolve
+from drgdip.errors import CaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from drgdip.cases.fields import Resolved, Wide
+
+__all__ = ["alike_records"]
+
+
+def alike_records(cases: Any, columns: Mapping[str, Any] | None = None) -> Any:
+    """Return records so that each column has one name, where they name it in different ways; all else as it is.
+
+    A record with ``dx`` beside one with ``dx_principal`` would hide the diagnoses of the latter: a table has one place
+    for a column. Names that the caller gives with ``columns`` stay.
+    """
+    if not isinstance(cases, list | tuple) or len(shapes := set(map(tuple, cases))) < 2:
+        return cases
+    kept = {*(columns or {}), *(name for name in (columns or {}).values() if isinstance(name, str))}
+
+    def resolved(names: tuple[Any, ...]) -> Resolved:
+        return resolve(tuple(name for name in names if isinstance(name, str) and name not in kept))
+
+    found = {shape: resolved(shape) for shape in shapes}
+    try:
+        whole = resolved(tuple(dict.fromkeys(name for row in cases for name in row)))
+    except CaseError:  # two names of one column, each in records of its own
+        whole = None
+    if whole is not None and all(_is_within(part, whole) for part in found.values()):
+        return cases
+    return [_renamed(record, found[tuple(record)]) for record in cases]
+
+
+def _is_within(part: Resolved, whole: Resolved) -> bool:
+    """Return whether all records together name the columns of one as it alone does."""
+    return all(whole.single.get(column) == name for column, name in part.single.items()) and all(
+        column in whole.wide and _is_part(wide, whole.wide[column]) for column, wide in part.wide.items()
+    )
+
+
+def _is_part(wide: Wide, whole: Wide) -> bool:
+    return (
+        wide.principal in {None, whole.principal}
+        and wide.listed in {None, whole.listed}
+        and set(wide.numbered) <= set(whole.numbered)
+    )
+
+
+def _renamed(record: Mapping[Any, Any], found: Resolved) -> dict[Any, Any]:
+    """Return a record under the names of the columns, lists that stand in several columns as lists."""
+    wide = {column: parts for column, parts in found.wide.items() if column in (*CODE_COLUMNS, *COMPANIONS)}
+    used = {*found.single.values(), *(name for parts in wide.values() for name in parts.names)}
+    new = {name: value for name, value in record.items() if name not in used}
+    new |= {column: record[name] for column, name in found.single.items()}
+    for column, parts in wide.items():
+        if column in CODE_COLUMNS:
+            new[column] = _joined(record, parts)
+        elif COMPANIONS[column] in wide and len(wide[COMPANIONS[column]].numbered) == len(parts.numbered):
+            cells = zip(_cells(record, parts), _cells(record, wide[COMPANIONS[column]]), strict=True)
+            new[column] = [cell for place, (cell, code) in enumerate(cells) if not place or not is_missing(code)]
+    return new
+
+
+def _joined(record: Mapping[Any, Any], parts: Wide) -> Any:
+    try:
+        return join_wide(record, parts)
+    except Unreadable:
+        return record[parts.listed]  # unreadable by itself, and so the column
+
+
+def _cells(record: Mapping[Any, Any], parts: Wide) -> list[Any]:
+    first = None if parts.principal is None else record[parts.principal]
+    return [first, *(record[name] for name in parts.numbered)]
