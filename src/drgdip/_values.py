@@ -63,6 +63,11 @@ def _without_unit(text: str, units: tuple[str, ...]) -> str:
     return text[: len(text) - len(unit)].rstrip() if unit else text
 
 
+def _is_array(value: object) -> bool:
+    """Return whether a value is an array of some dimension: one of a single number is no number."""
+    return bool(getattr(value, "ndim", 0))
+
+
 def read_whole(value: object, *, units: tuple[str, ...] = ()) -> int | None:
     """Return a whole number; text of one (``"3"``, ``"3.0"``) and floats without a fraction are taken.
 
@@ -81,7 +86,7 @@ def read_whole(value: object, *, units: tuple[str, ...] = ()) -> int | None:
             raise Unreadable("not a whole number")
         digits = text.partition(".")[0]
         number = int(digits) if len(digits) < _LONGEST else _LARGEST + 1
-    elif hasattr(value, "__index__") and not isinstance(value, bool):
+    elif hasattr(value, "__index__") and not isinstance(value, bool) and not _is_array(value):
         number = value.__index__()
     elif isinstance(value, float) and value.is_integer():
         number = int(value)
@@ -105,7 +110,7 @@ def read_number(value: object, *, exponent: bool = False, units: tuple[str, ...]
             raise Unreadable("not a number")
         value = float(text)
     value = _plain(value)
-    if isinstance(value, bool) or not hasattr(value, "__float__"):
+    if isinstance(value, bool) or not hasattr(value, "__float__") or _is_array(value):
         raise Unreadable("not a number")
     try:
         number = float(value)
