@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from drgdip import check_cases, encode, group, group_one, load_scheme, read_cases
+from drgdip import CaseError, check_cases, encode, explain, group, group_one, load_scheme, map_codes, read_cases
 from drgdip.data import rows_of
 
 SCHEMES = ("chs-drg-2.0", "chs-drg-1.1-hefei-2023", "nhsa-dip-3.0")
@@ -295,3 +295,23 @@ def test_numbers_that_floats_do_not_hold():
     for scheme in SCHEMES:
         assert_rows_alone(rows, rows, scheme)
     assert [row["reason"] for row in group(rows, "chs-drg-2.0")][3:] == ["unreadable_age"] * 2
+
+
+@pytest.mark.parametrize("values", [["A46.x00", 51.23], [51.23, 38.0], [["A46.x00"], ["A46.x00", 3]]])
+def test_numbers_do_not_become_codes_by_being_mapped(values):
+    frame = pd.DataFrame({"dx": values, "procs": ["", ""]})
+    with pytest.raises(CaseError, match="column 'dx' holds a value that is no code in row [01] .a number may have"):
+        map_codes(frame, "clinical-2.0")
+
+
+def test_lists_beside_texts_are_mapped():
+    frame = pd.DataFrame({"dx": [["A19.000x001"], "I63.900|A19.000x001", None], "procs": ["", "", ""]})
+    mapped = map_codes(frame, "clinical-2.0").data["dx"].tolist()
+    assert mapped == [["A19.001"], ["I63.900", "A19.001"], []]
+
+
+def test_explanations_name_the_column_and_how_to_read_it():
+    for scheme in ("chs-drg-2.0", "nhsa-dip-3.0"):
+        trace = explain({"sex": 1, "dx": 51.23, "procs": None}, scheme)
+        assert trace.result.reason == "unreadable_dx"
+        assert "read the column as text (dtype=str in pandas" in str(trace)

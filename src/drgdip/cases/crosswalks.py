@@ -8,11 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from drgdip._arrays import is_text
 from drgdip._arrow import filled, from_list, from_numpy, kind_of, names_of, one_chunk, to_arrow, with_columns
+from drgdip._mixed import MIXED
 from drgdip._text import code_of
 from drgdip.cases.codes import crosswalk, edition_of
 from drgdip.cases.fields import CODE_COLUMNS
-from drgdip.cases.table import case_columns
+from drgdip.cases.table import case_columns, read_code_lists
 from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
@@ -67,7 +69,8 @@ def map_codes(cases: Any, from_: str, to: str = "nhsa-2.0", *, columns: Mapping[
     UnknownNameError
         There is no such edition or code set.
     CaseError
-        No cross-walk leads from the one to the other; no table; codes alone with an edition, which has two code sets.
+        No cross-walk leads from the one to the other; no table; codes alone with an edition, which has two code sets;
+        a number among the codes of a table.
 
     Notes
     -----
@@ -111,13 +114,26 @@ def _map_table(cases: Any, walks: Mapping[str, Walk], columns: Mapping[str, str]
         cases = cases.collect()
     found = case_columns(names_of(cases), columns)
     names = {name: walks[kind] for kind in CODE_COLUMNS if kind in walks for name in found.get(kind, ())}
-    table = to_arrow(cases, list(names))
+    table = to_arrow(cases, list(names), mixed=names)
     mapped: dict[str, Any] = {}
     rows: list[tuple[Any, ...]] = []
     for name, walk in names.items():
-        mapped[name], report = _map_column(one_chunk(table[name]), walk, name)
+        mapped[name], report = _map_column(_only_texts(one_chunk(table[name]), name), walk, name)
         rows += report
     return MappedCodes(with_columns(cases, pa.table(mapped), in_place=True), _report(rows))
+
+
+def _only_texts(column: pa.Array, name: str) -> pa.Array:
+    """Return a column of codes; numbers among them are refused, for as texts they would look like codes."""
+    if is_text(column.type):
+        return column
+    lists, failed = read_code_lists(column)
+    if failed.any():
+        raise CaseError(
+            f"column {name!r} holds a value that is no code in row {int(failed.argmax())} (a number may have lost "
+            "zeros); read the column as text (dtype=str in pandas, a text column in Excel)"
+        )
+    return lists if column.type == MIXED else column
 
 
 def map_cases(cases: pa.Table, walks: Mapping[str, Walk]) -> pa.Table:
