@@ -152,6 +152,8 @@ def damaged(change):
         (lambda body: body["diseinfo"].append({"diag_code": "A01.000"}), "diagnosis_count"),
         (lambda body: [item.update(main_oprn_flag=1) for item in body["oprninfo"]], "several_main_procedures"),
         (lambda body: body["oprninfo"].pop(), "procedure_count"),
+        (lambda body: body["oprninfo"][0].update(oprn_oprt_code=51.23), "unreadable_procs"),
+        (lambda body: body["diseinfo"][0].update(diag_code=12), "unreadable_dx"),
         (lambda body: body.update(oprninfo="text"), "list_oprninfo"),
         (lambda body: body["oprninfo"][0].update(oprn_oprt_date=""), "procedure_without_date"),
         (lambda body: body["oprninfo"][0].update(oprn_oprt_date="soon"), "unreadable_date"),

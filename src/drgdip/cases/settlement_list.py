@@ -62,14 +62,14 @@ def flatten(nodes: Mapping[str, Any]) -> dict[str, Any]:
     diagnoses = _in_order(
         _items(nodes, "diseinfo", faults), "diag_code", "maindiag_flag", "several_main_diagnoses", faults
     )
-    row["dx"] = [_text(item.get("diag_code")) for item in diagnoses]
+    row["dx"] = [_code(item.get("diag_code")) for item in diagnoses]
     row["dx_conditions"] = [_text(item.get("adm_cond_type")) for item in diagnoses]
     _compare_count(row, "diag_code_cnt", diagnoses, "diagnosis_count", faults)
 
     operations = _items(nodes, "oprninfo", faults)
     flag = "main_oprn_flag" if any("main_oprn_flag" in item for item in operations) else "oprn_oprt_type"
     operations = _in_order(operations, "oprn_oprt_code", flag, "several_main_procedures", faults)
-    row["procs"] = [_text(item.get("oprn_oprt_code")) for item in operations]
+    row["procs"] = [_code(item.get("oprn_oprt_code")) for item in operations]
     row["proc_dates"] = [_day_text(item) for item in operations]
     _compare_count(row, "oprn_oprt_code_cnt", operations, "procedure_count", faults)
 
@@ -174,6 +174,11 @@ def _yuan(item: Mapping[str, Any], name: str) -> Decimal:
 def _text(value: object) -> str | None:
     """Return a scalar as text, None for a missing one and for what is no scalar."""
     return None if _nested(value) or is_missing(value) else str(value).strip()
+
+
+def _code(value: object) -> object:
+    """Return a code; what is none, such as a number, stays what it is, for the reader of codes to see."""
+    return _text(value) if isinstance(value, str) or is_missing(value) else value
 
 
 def _day_text(item: Mapping[str, Any]) -> str | None:
