@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from drgdip import Case, CaseError, DrgdipError, UnknownNameError, make_case_schema, normalise_code
 from drgdip._values import Unreadable
-from drgdip.cases.fields import COMPANIONS, READERS, read_record, resolve
+from drgdip.cases.fields import READERS, read_record
+from drgdip.cases.names import COMPANIONS, resolve
 from drgdip.cases.table import clean_codes, to_cases
 
 # --- codes -----------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import drgdip
 from drgdip import SchemeError, list_schemes, load_scheme
 from drgdip._text import fold_width, normalise_code
 from drgdip.cases.case import make_case_schema
-from drgdip.cases.fields import COMPANIONS
+from drgdip.cases.names import COMPANIONS
 
 DATA = SOURCE / "data"
 #: Every table of the package; the module that reads them stands beside them.

@@ -14,13 +14,14 @@ from drgdip._money import read_amounts, to_yuan
 from drgdip._text import MISSING, is_missing, text_of
 from drgdip._values import read_codes, read_number, read_whole
 from drgdip.cases.case import TYPES, make_case_schema
-from drgdip.cases.fields import CODE_COLUMNS, COMPANIONS, READERS, UNREADABLE, Resolved, resolve
+from drgdip.cases.fields import READERS, UNREADABLE
+from drgdip.cases.names import CODE_COLUMNS, COMPANIONS, Resolved, resolve
 from drgdip.errors import CaseError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from drgdip.cases.fields import Wide
+    from drgdip.cases.names import Wide
 
 __all__ = [
     "as_lists",

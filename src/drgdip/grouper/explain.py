@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from drgdip._once import once
 from drgdip._text import is_missing, shown
-from drgdip.cases.fields import resolve
+from drgdip.cases.names import resolve
 from drgdip.data import rows_of
 from drgdip.errors import UnknownNameError
 from drgdip.grouper.grammar import VALUE_VARIABLES

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from drgdip.cases.codes import walks_to
-from drgdip.cases.fields import read_record, resolve
+from drgdip.cases.fields import read_record
+from drgdip.cases.names import resolve
 from drgdip.errors import CaseError, UnknownNameError
 
 if TYPE_CHECKING:

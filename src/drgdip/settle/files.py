@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from drgdip._arrays import from_days, is_text, read_days, read_flags, read_numbers, read_wholes
 from drgdip._arrow import from_numpy, one_chunk
-from drgdip.cases.fields import CODE_COLUMNS, resolve
+from drgdip.cases.names import CODE_COLUMNS, resolve
 from drgdip.cases.readers import read_table
 from drgdip.errors import CaseError, UnknownNameError
 from drgdip.settle._inputs import plain
