@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from drgdip._values import Unreadable, read_codes, read_fen, read_number, read_sex, read_text, read_whole
-from drgdip.cases.names import CODE_COLUMNS, COMPANIONS, resolve
+from drgdip.cases.names import CODE_COLUMNS, COMPANIONS, UNREADABLE, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from drgdip.cases.names import Wide
+    from drgdip.cases.names import ColumnNames, Wide
 
 __all__ = [
     "CODE_COLUMNS",
@@ -21,8 +21,6 @@ __all__ = [
     "read_record",
 ]
 
-#: The column that names the columns that cannot be read in a row, joined by blanks, or null.
-UNREADABLE = "unreadable"
 #: The column that names the faults in the structure of a nested record: rules of ``checks.csv``, or null.
 FAULTS = "faults"
 
@@ -44,12 +42,14 @@ READERS: dict[str, Callable[[object], Any]] = {
 _READERS_AND_COST = READERS | {"total_cost": read_fen}
 
 
-def read_record(record: Mapping[str, Any], *, cost: bool = False) -> tuple[dict[str, Any], frozenset[str]]:
+def read_record(
+    record: Mapping[str, Any], columns: ColumnNames | None = None, *, cost: bool = False
+) -> tuple[dict[str, Any], frozenset[str]]:
     """Return the values of one record by column, and the columns whose value cannot be read (null in the values).
 
     Names that are no case column are passed over. The total cost, in fen, is read where it is asked for.
     """
-    resolved = resolve(tuple(name for name in record if isinstance(name, str)))
+    resolved = resolve([name for name in record if isinstance(name, str)], columns, what="key of the case")
     values: dict[str, Any] = {}
     marks = record.get(UNREADABLE)
     unreadable = set(marks.split()) if isinstance(marks, str) else set()
@@ -71,6 +71,8 @@ def read_record(record: Mapping[str, Any], *, cost: bool = False) -> tuple[dict[
 
 def _join(record: Mapping[str, Any], wide: Wide) -> list[object]:
     """Return the codes of a wide record as one list."""
-    codes = [None if wide.principal is None else record[wide.principal]]
+    codes: list[object] = [None if wide.principal is None else record[wide.principal]]
+    if wide.head is not None:
+        codes = [*read_codes(record[wide.head])] or [None]
     codes += [record[name] for name in wide.numbered]
-    return codes if wide.listed is None else [*codes, *read_codes(record[wide.listed])]
+    return [*codes, *(code for name in wide.listed for code in read_codes(record[name]))]

@@ -18,8 +18,9 @@ from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
+    from drgdip.cases.names import ColumnNames
     from drgdip.cases.parts import Part, Wanted
 
 __all__ = [
@@ -59,7 +60,7 @@ def read_cases(
     path: str | os.PathLike[str],
     *,
     format: str = "auto",  # noqa: A002 - the word of pandas and of the command line
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     others: bool | None = None,
 ) -> pa.Table:
     """Read a file of cases.
@@ -112,7 +113,7 @@ def read_cases(
     return cases.replace_schema_metadata({IGNORED: json.dumps(ignored, ensure_ascii=False)} if ignored else None)
 
 
-def _with_others(part: CasePart, columns: Mapping[str, str] | None) -> pa.Table:
+def _with_others(part: CasePart, columns: ColumnNames | None) -> pa.Table:
     """Return a part of a file as cases with clean codes, and with the file's other columns on the right."""
     table, cases, _ = part
     for column in CODE_COLUMNS:
@@ -144,7 +145,7 @@ def read_case_parts(
     path: str | os.PathLike[str],
     *,
     format: str = "auto",  # noqa: A002
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     wanted: Wanted = list,
 ) -> Iterator[CasePart]:
     """Read a file in parts (`read_parts`), each with its cases: canonical names, ages and stay from dates."""
