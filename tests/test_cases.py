@@ -21,7 +21,7 @@ from drgdip import Case, CaseError, DrgdipError, UnknownNameError, make_case_sch
 from drgdip._values import Unreadable
 from drgdip.cases.case import TYPES
 from drgdip.cases.fields import READERS, read_record
-from drgdip.cases.names import COMPANIONS, OTHER_CODES, find_name, name_of, resolve
+from drgdip.cases.names import CASE_COLUMNS, COMPANIONS, OTHER_CODES, find_name, name_of, resolve
 from drgdip.cases.table import clean_codes, to_cases
 
 # --- codes -----------------------------------------------------------------------------------------------------------
@@ -159,6 +159,10 @@ def test_every_alias_is_known(column, alias):
     table = pa.table({name: ["1"]} | ({} if target == "dx" else {"dx": ["A1"]}))
     if target in TYPES and (not wide or target not in COMPANIONS):  # what goes with wide codes is nothing without them
         assert target in to_cases(table).column_names
+
+
+def test_the_columns_of_a_case_are_those_that_have_types():
+    assert tuple(TYPES) == CASE_COLUMNS
 
 
 def test_a_canonical_name_goes_before_an_alias():

@@ -10,13 +10,12 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-from drgdip._once import once
 from drgdip._text import fold_width
-from drgdip.cases.case import TYPES
-from drgdip.data import rows_of
+from drgdip.cases.aliases import CASE_COLUMNS, CERTAIN, CODE_COLUMNS, Found, base_of, fold_name, look_up
 from drgdip.errors import CaseError, UnknownNameError
 
 __all__ = [
+    "CASE_COLUMNS",
     "CODE_COLUMNS",
     "COMPANIONS",
     "OTHER_CODES",
@@ -30,10 +29,9 @@ __all__ = [
     "keep_columns",
     "name_of",
     "resolve",
+    "write_options",
 ]
 
-#: The two list columns: element 0 is the principal code and may be null.
-CODE_COLUMNS = ("dx", "procs")
 #: Lists that say something of each code of another list, place by place.
 COMPANIONS = {"dx_conditions": "dx", "proc_dates": "procs"}
 #: The column that names the columns that cannot be read in a row, joined by blanks, or null.
@@ -46,30 +44,8 @@ ColumnNames: TypeAlias = Mapping[str, str | Sequence[str]]
 
 _PARTS = tuple(f"{column}_{part}" for column in CODE_COLUMNS for part in ("principal", "others"))
 _LISTS = (*CODE_COLUMNS, *COMPANIONS, "items_cost")
-# Ranks of names: the canonical one, those that are certain, and above that those taken for want of a better one.
-_EXACT, _CERTAIN = 0, 1
-# Notes that a header puts behind a name without changing what the column holds.
-_CODE_NOTE = re.compile(r"(疾病|手术)?(编码|代码|code)$|icd(10|9(cm3)?)?")
-_UNITS = {
-    "age": ("周岁", "岁"),
-    "age_days": ("天", "日"),
-    "newborn_weight": ("克", "g"),
-    "birth_weight": ("克", "g"),
-    "admission_weight": ("克", "g"),
-    "los": ("天", "日"),
-    "icu_hours": ("小时", "h"),
-    "total_cost": ("元",),
-    "items_cost": ("元",),
-    "fund_booked": ("元",),
-    "patient_paid": ("元",),
-    "own_paid": ("元",),
-    "out_of_scope": ("元",),
-    "deductible": ("元",),
-}
-_ANY_UNIT = re.compile("(" + "|".join(sorted({u for units in _UNITS.values() for u in units}, key=len)[::-1]) + ")$")
+_EXACT = 0  # the rank of the canonical name
 _PLAIN = re.compile(r"[\w=.]+")  # a shell takes it as it is
-_PERSON = re.compile("^(患者|病人)")
-_SEPARATORS = re.compile(r"[\s_\-/()\[\]{}【】〔〕「」]+")
 
 
 class Wide(NamedTuple):
@@ -108,14 +84,6 @@ class Resolved:
     passed_over: Mapping[str, str] = field(default_factory=dict)
 
 
-class _Found(NamedTuple):
-    """A name of a table that is known: its column, its rank, and its number in a series."""
-
-    column: str
-    rank: int
-    number: int | None = None
-
-
 def resolve(names: Sequence[str], columns: ColumnNames | None = None, *, what: str = "column in the table") -> Resolved:
     """Find the case columns among the names of a table.
 
@@ -151,7 +119,7 @@ def expand_columns(
 
     ``more`` are columns beside those of a case. Patterns give their names in the order of the numbers in them.
     """
-    known = (*TYPES, *_PARTS, *more)
+    known = (*CASE_COLUMNS, *_PARTS, *more)
     result: dict[str, tuple[str, ...]] = {}
     for column, theirs in columns.items():
         if column not in known:
@@ -203,13 +171,13 @@ def find_name(names: Sequence[str], column: str) -> str | None:
     CaseError
         Two names of one rank stand for the column.
     """
-    found = {name: known for name in names if (known := _look_up(name)) and known.column == column}
+    found = {name: known for name in names if (known := look_up(name)) and known.column == column}
     return _choose(column, found) if found else None
 
 
 def name_of(name: str) -> str | None:
     """Return the column of ``columns.csv`` (or the part of a list) that a name stands for, None for no known name."""
-    found = _look_up(name)
+    found = look_up(name)
     return None if found is None else found.column
 
 
@@ -217,10 +185,10 @@ def name_of(name: str) -> str | None:
 def _resolve(names: tuple[str, ...], given: tuple[tuple[str, tuple[str, ...]], ...]) -> Resolved:
     by_hand = dict(given)
     taken = {name for found in by_hand.values() for name in found}
-    candidates: dict[str, dict[str, _Found]] = {}
+    candidates: dict[str, dict[str, Found]] = {}
     for name in dict.fromkeys(names):
-        known = None if name in taken else _look_up(name)
-        if known is not None and _base(known.column) in TYPES:
+        known = None if name in taken else look_up(name)
+        if known is not None and base_of(known.column) in CASE_COLUMNS:
             candidates.setdefault(known.column, {})[name] = known
     single: dict[str, str] = {}
     wide: dict[str, Wide] = {}
@@ -230,19 +198,19 @@ def _resolve(names: tuple[str, ...], given: tuple[tuple[str, tuple[str, ...]], .
             single[column] = parts.names[0]
         elif parts.names:
             wide[column] = parts
-    for column in TYPES:
+    for column in CASE_COLUMNS:
         if column not in _LISTS and column in by_hand:
             single[column] = by_hand[column][0]
         elif column not in _LISTS and column in candidates:
             single[column] = _choose(column, candidates[column])
     used = {*single.values(), *(name for parts in wide.values() for name in parts.names)}
-    passed = {name: _base(column) for column, found in candidates.items() for name in found if name not in used}
+    passed = {name: base_of(column) for column, found in candidates.items() for name in found if name not in used}
     return Resolved(single, wide, passed)
 
 
 def _parts_of(
     column: str,
-    candidates: Mapping[str, Mapping[str, _Found]],
+    candidates: Mapping[str, Mapping[str, Found]],
     by_hand: Mapping[str, tuple[str, ...]],
     *,
     understood: bool,
@@ -272,8 +240,8 @@ def _parts_of(
 
 def _beginning(
     column: str,
-    whole: Mapping[str, _Found],
-    main: Mapping[str, _Found],
+    whole: Mapping[str, Found],
+    main: Mapping[str, Found],
     by_hand: Mapping[str, tuple[str, ...]],
 ) -> tuple[str | None, str | None]:
     """Return the column that a list begins with: one of a whole list or a code, or one of the principal code."""
@@ -297,24 +265,24 @@ def _beginning(
     return head, principal
 
 
-def _best(*found: Mapping[str, _Found]) -> list[dict[str, _Found]]:
+def _best(*found: Mapping[str, Found]) -> list[dict[str, Found]]:
     """Return names of parts of one list: the certain ones alone, where there is any."""
-    certain = any(known.rank <= _CERTAIN for part in found for known in part.values())
-    return [{name: known for name, known in part.items() if known.rank <= _CERTAIN or not certain} for part in found]
+    certain = any(known.rank <= CERTAIN for part in found for known in part.values())
+    return [{name: known for name, known in part.items() if known.rank <= CERTAIN or not certain} for part in found]
 
 
-def _in_order(found: Mapping[str, _Found]) -> tuple[str, ...]:
+def _in_order(found: Mapping[str, Found]) -> tuple[str, ...]:
     numbers = {name: known.number for name, known in found.items() if known.number is not None}
     return tuple(sorted(numbers, key=lambda name: numbers[name] or 0))
 
 
-def _first(column: str, numbered: Sequence[str], series: Mapping[str, _Found]) -> str:
+def _first(column: str, numbered: Sequence[str], series: Mapping[str, Found]) -> str:
     """Return the first column of a series, whose code is the principal one."""
     number = series[numbered[0]].number
     return _choose(f"{column}_principal", {name: series[name] for name in numbered if series[name].number == number})
 
 
-def _choose(column: str, found: Mapping[str, _Found]) -> str:
+def _choose(column: str, found: Mapping[str, Found]) -> str:
     """Return the name of the lowest rank."""
     ranks = {name: _EXACT if name == column else known.rank for name, known in found.items()}
     best = [name for name in found if ranks[name] == min(ranks.values())]
@@ -329,69 +297,10 @@ def _choose(column: str, found: Mapping[str, _Found]) -> str:
 
 def _advice(columns: Mapping[str, str]) -> str:
     """Return how a caller says which columns are meant, in Python and on the command line."""
+    return f"columns={dict(columns)!r} ({write_options(columns)} on the command line)"
+
+
+def write_options(columns: Mapping[str, str]) -> str:
+    """Return names of columns as options of the command line, quoted where a shell needs it."""
     pairs = [f"{column}={name}" for column, name in columns.items()]
-    options = " ".join(f"--columns {pair if _PLAIN.fullmatch(pair) else shlex.quote(pair)}" for pair in pairs)
-    return f"columns={dict(columns)!r} ({options} on the command line)"
-
-
-def _base(column: str) -> str:
-    """Return the column of a case that a column of ``columns.csv`` is a part of."""
-    return re.sub("_(principal|others|numbered)$", "", column)
-
-
-def fold_name(name: str) -> str:
-    """Return a name without what does not count: width, case, white space, underscores, hyphens, brackets."""
-    return _SEPARATORS.sub("", fold_width(name).casefold())
-
-
-def _look_up(name: str) -> _Found | None:
-    """Return what a name stands for, None for an unknown one."""
-    folded = fold_name(name)
-    return _look_up_folded(folded) or _look_up_folded(_PERSON.sub("", folded))
-
-
-def _look_up_folded(folded: str) -> _Found | None:
-    found = _known(folded)
-    if found is not None:
-        return found
-    unit = _ANY_UNIT.search(folded)
-    if unit:
-        found = _known(folded[: unit.start()])
-        if found is not None and unit[0] in _UNITS.get(found.column, ()):
-            return found
-    found = _known(_CODE_NOTE.sub("", folded))
-    if found is not None and _base(found.column) in CODE_COLUMNS:
-        return found._replace(rank=_CERTAIN)  # it says that it holds codes
-    return None
-
-
-def _known(folded: str) -> _Found | None:
-    """Return what a folded name stands for as it is, or as one of a series."""
-    plain, series = _aliases()
-    if folded in plain:
-        return plain[folded]
-    for digits in re.finditer(r"\d{1,3}", folded):
-        found = series.get(f"{folded[: digits.start()]}{{n}}{folded[digits.end() :]}")
-        if found is not None:
-            return found._replace(number=int(digits[0]))
-    return None
-
-
-@once
-def _aliases() -> tuple[dict[str, _Found], dict[str, _Found]]:
-    """Return what each folded alias stands for: those of one column, and those of series (``{n}`` is the number)."""
-    plain: dict[str, _Found] = {}
-    series: dict[str, _Found] = {}
-    for column in TYPES:
-        plain[fold_name(column)] = _Found(column, _CERTAIN)
-    for row in rows_of("columns.csv"):
-        alias, found = row["alias"], _Found(row["column"], int(row["rank"]))
-        if "{n}" in alias:
-            before, after = map(fold_name, alias.split("{n}"))
-            series[f"{before}{{n}}{after}"] = found
-        elif "{n:1}" in alias:
-            for digit in range(10):
-                plain[fold_name(alias.replace("{n:1}", str(digit)))] = found._replace(number=digit)
-        else:
-            plain[fold_name(alias)] = found
-    return plain, series
+    return " ".join(f"--columns {pair if _PLAIN.fullmatch(pair) else shlex.quote(pair)}" for pair in pairs)

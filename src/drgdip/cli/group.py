@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drgdip.cli.options import FILE, SCHEME, Commands, add_output, add_reading, read_columns
-from drgdip.cli.output import open_output, print_note, print_written, screen_of
+from drgdip.cli.output import open_output, print_columns, print_note, print_written, screen_of
 from drgdip.cli.progress import with_progress
 from drgdip.cli.summary import Summary
 from drgdip.errors import CaseError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from drgdip.cases.describe import Understood
     from drgdip.cases.readers import CasePart
     from drgdip.grouper.family import SchemeLike
 
@@ -37,14 +38,16 @@ def add(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from drgdip.cases.readers import read_case_parts
+    from drgdip.grouper.group import name_required
     from drgdip.grouper.load import load_any
 
     scheme = load_any(options.scheme)
+    understood: list[Understood] = []
     parts = read_case_parts(
         options.file,
         format=options.input_format,
         columns=read_columns(options),
-        wanted=_wanted(scheme, options),
+        wanted=_wanted(scheme, options, understood),
     )
     first = next(parts)  # before OUT is opened: a column that is missing is so in every row
     summary = Summary(scheme)
@@ -54,14 +57,19 @@ def _run(options: argparse.Namespace) -> None:
             if writer is not None:
                 writer.write(grouped)
     _report(options, summary)
+    print_columns(understood[-1], needed=name_required(scheme), scheme=scheme.id)
 
 
-def _wanted(scheme: SchemeLike, options: argparse.Namespace) -> Callable[[list[str]], list[str]]:
+def _wanted(
+    scheme: SchemeLike, options: argparse.Namespace, understood: list[Understood]
+) -> Callable[[list[str]], list[str]]:
     """Return what chooses the columns to read: all where the file is written again, else the case columns."""
+    from drgdip.cases.describe import understand
     from drgdip.cases.table import used_names
     from drgdip.grouper.group import taken_names
 
     def wanted(names: list[str]) -> list[str]:
+        understood.append(understand(names, read_columns(options)))
         taken = taken_names(names, scheme, options.prefix)
         if taken:
             raise CaseError(

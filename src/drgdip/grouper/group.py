@@ -35,6 +35,7 @@ __all__ = [
     "group",
     "group_batches",
     "make_result_fields",
+    "name_required",
     "results_of",
     "taken_names",
     "warmup",
@@ -341,7 +342,7 @@ def _check_names(names: list[str], scheme: SchemeLike, prefix: str) -> None:
         )
 
 
-def _wanted(scheme: SchemeLike) -> list[str]:
+def name_required(scheme: SchemeLike) -> list[str]:
     """Return the columns that a scheme cannot do without."""
     return ["dx", "procs", *(VALUE_VARIABLES[v] for v in scheme.required if v in VALUE_VARIABLES)]
 
@@ -352,7 +353,7 @@ def _needed(names: list[str], scheme: SchemeLike, columns: ColumnNames | None, m
     The columns that the scheme cannot do without must be there.
     """
     found = case_columns(names, columns)
-    wanted = _wanted(scheme)
+    wanted = name_required(scheme)
     absent = [column for column in wanted if column not in found]
     if absent:
         raise CaseError(
@@ -412,7 +413,7 @@ def _group_with_reference(cases: pa.Table, scheme: SchemeLike, codes: str | None
 def _group_encoded(encoded: Encoded, scheme: SchemeLike, prefix: str, workers: int) -> pa.Table:
     if encoded.codes_sha256 != scheme.codes_sha256:
         raise CaseError(f"the cases were encoded for a scheme with other codes than {scheme.id}; encode them for it")
-    absent = [column for column in _wanted(scheme)[2:] if column not in encoded.columns]
+    absent = [column for column in name_required(scheme)[2:] if column not in encoded.columns]
     if absent:
         raise CaseError(
             f"{scheme.id} needs {' and '.join(absent)}, which the encoded cases do not have; encode a table that has "
