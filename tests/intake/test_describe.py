@@ -1,4 +1,4 @@
-"""What a table was understood to hold: `describe_cases`, the metadata of `read_cases`, the notes of the command line."""
+"""What a table is understood to hold: `describe_cases`, the metadata of `read_cases`, notes of the command line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROW = {
 
 def rows_of(cases, *more, **options):
     found = drgdip.describe_cases(cases, *more, **options)
-    return {row["column"] or row["used_as"]: row for row in found}
+    return {row["column"] or row["used_as"]: row for row in (found if isinstance(found, list) else found.to_pylist())}
 
 
 def test_a_row_for_each_column_says_what_it_is_used_as():

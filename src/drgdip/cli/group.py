@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from drgdip.cases.describe import Understood
     from drgdip.cases.readers import CasePart
     from drgdip.grouper.family import SchemeLike
 
@@ -37,19 +36,21 @@ def add(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from drgdip.cases.describe import understand
     from drgdip.cases.readers import read_case_parts
     from drgdip.grouper.group import name_required
     from drgdip.grouper.load import load_any
 
     scheme = load_any(options.scheme)
-    understood: list[Understood] = []
+    every: list[str] = []
     parts = read_case_parts(
         options.file,
         format=options.input_format,
         columns=read_columns(options),
-        wanted=_wanted(scheme, options, understood),
+        wanted=_wanted(scheme, options, every),
     )
     first = next(parts)  # before OUT is opened: a column that is missing is so in every row
+    understood = understand(every, read_columns(options), first.table)
     summary = Summary(scheme)
     with open_output(options) as writer:
         for part in with_progress(itertools.chain([first], parts)):
@@ -57,19 +58,19 @@ def _run(options: argparse.Namespace) -> None:
             if writer is not None:
                 writer.write(grouped)
     _report(options, summary)
-    print_columns(understood[-1], needed=name_required(scheme), scheme=scheme.id)
+    print_columns(understood, needed=name_required(scheme), scheme=scheme.id)
 
 
-def _wanted(
-    scheme: SchemeLike, options: argparse.Namespace, understood: list[Understood]
-) -> Callable[[list[str]], list[str]]:
-    """Return what chooses the columns to read: all where the file is written again, else the case columns."""
-    from drgdip.cases.describe import understand
+def _wanted(scheme: SchemeLike, options: argparse.Namespace, every: list[str]) -> Callable[[list[str]], list[str]]:
+    """Return what chooses the columns to read: all where the file is written again, else the case columns.
+
+    The names of all columns are left in ``every``.
+    """
     from drgdip.cases.table import used_names
     from drgdip.grouper.group import taken_names
 
     def wanted(names: list[str]) -> list[str]:
-        understood.append(understand(names, read_columns(options)))
+        every[:] = names
         taken = taken_names(names, scheme, options.prefix)
         if taken:
             raise CaseError(
