@@ -38,7 +38,6 @@ def add(commands: Commands) -> None:
 def _run(options: argparse.Namespace) -> None:
     from drgdip.cases.describe import understand
     from drgdip.cases.readers import read_case_parts
-    from drgdip.grouper.group import name_required
     from drgdip.grouper.load import load_any
 
     scheme = load_any(options.scheme)
@@ -58,7 +57,7 @@ def _run(options: argparse.Namespace) -> None:
             if writer is not None:
                 writer.write(grouped)
     _report(options, summary)
-    print_columns(understood, needed=name_required(scheme), scheme=scheme.id)
+    print_columns(understood)
 
 
 def _wanted(scheme: SchemeLike, options: argparse.Namespace, every: list[str]) -> Callable[[list[str]], list[str]]:

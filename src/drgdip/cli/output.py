@@ -91,10 +91,8 @@ def print_note(text: str) -> None:
     print(f"note: {shown(text)}", file=sys.stderr)
 
 
-def print_columns(
-    understood: Understood, language: str = "en", *, needed: Iterable[str] = (), scheme: str = ""
-) -> None:
-    """Print the columns that hold codes and are not used, and those that a scheme needs and the file lacks."""
+def print_columns(understood: Understood, language: str = "en") -> None:
+    """Print the columns that hold codes and are not used, each with the option that uses it."""
     from drgdip.cases.names import write_options
     from drgdip.reasons import describe_reason
 
@@ -102,9 +100,6 @@ def print_columns(
         column = f"{kind}_others" if kind in understood.columns else kind
         advice = write_options({column: name})
         print_note(f"{name}: {describe_reason(f'column_unused_{kind}', language)} ({advice})")
-    for column in needed:
-        if column not in understood.columns:
-            print_note(f"{scheme}: {describe_reason(f'column_needed:{column}', language)} (--columns {column}=NAME)")
 
 
 def counted(number: int, thing: str) -> str:
