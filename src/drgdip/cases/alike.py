@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from drgdip._text import is_missing
 from drgdip._values import Unreadable
-from drgdip.cases.fields import CODE_COLUMNS, COMPANIONS, join_wide, resolve
+from drgdip.cases.fields import join_wide
+from drgdip.cases.names import CODE_COLUMNS, COMPANIONS, expand_columns, resolve
 from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from drgdip.cases.fields import Resolved, Wide
+    from drgdip.cases.names import ColumnNames, Resolved, Wide
 
 __all__ = ["alike_records"]
 
 
-def alike_records(cases: Any, columns: Mapping[str, Any] | None = None) -> Any:
+def alike_records(cases: Any, columns: ColumnNames | None = None) -> Any:
     """Return records so that each column has one name, where they name it in different ways; all else as it is.
 
     A record with ``dx`` beside one with ``dx_principal`` would hide the diagnoses of the latter: a table has one place
@@ -25,14 +27,15 @@ def alike_records(cases: Any, columns: Mapping[str, Any] | None = None) -> Any:
     """
     if not isinstance(cases, list | tuple) or len(shapes := set(map(tuple, cases))) < 2:
         return cases
-    kept = {*(columns or {}), *(name for name in (columns or {}).values() if isinstance(name, str))}
+    every = list(dict.fromkeys(name for row in cases for name in row))
+    kept = {*(columns or {}), *chain.from_iterable(expand_columns(columns or {}, every).values())}
 
     def resolved(names: tuple[Any, ...]) -> Resolved:
         return resolve(tuple(name for name in names if isinstance(name, str) and name not in kept))
 
     found = {shape: resolved(shape) for shape in shapes}
     try:
-        whole = resolved(tuple(dict.fromkeys(name for row in cases for name in row)))
+        whole = resolved(tuple(every))
     except CaseError:  # two names of one column, each in records of its own
         whole = None
     if whole is not None and all(_is_within(part, whole) for part in found.values()):
@@ -50,7 +53,8 @@ def _is_within(part: Resolved, whole: Resolved) -> bool:
 def _is_part(wide: Wide, whole: Wide) -> bool:
     return (
         wide.principal in {None, whole.principal}
-        and wide.listed in {None, whole.listed}
+        and wide.head in {None, whole.head}
+        and set(wide.listed) <= set(whole.listed)
         and set(wide.numbered) <= set(whole.numbered)
     )
 
@@ -74,7 +78,7 @@ def _joined(record: Mapping[Any, Any], parts: Wide) -> Any:
     try:
         return join_wide(record, parts)
     except Unreadable:
-        return record[parts.listed]  # unreadable by itself, and so the column
+        return [record[name] for name in parts.names]  # unreadable, and so the column
 
 
 def _cells(record: Mapping[Any, Any], parts: Wide) -> list[Any]:

@@ -13,7 +13,7 @@ from drgdip._arrow import filled, from_list, from_numpy, kind_of, names_of, one_
 from drgdip._mixed import MIXED
 from drgdip._text import code_of
 from drgdip.cases.codes import crosswalk, edition_of
-from drgdip.cases.fields import CODE_COLUMNS
+from drgdip.cases.names import CODE_COLUMNS
 from drgdip.cases.table import case_columns, read_code_lists
 from drgdip.errors import CaseError
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from drgdip.cases.codes import Walk
+    from drgdip.cases.names import ColumnNames
 
 __all__ = ["MappedCodes", "map_cases", "map_codes"]
 
@@ -44,7 +45,7 @@ class MappedCodes(NamedTuple):
     report: pa.Table
 
 
-def map_codes(cases: Any, from_: str, to: str = "nhsa-2.0", *, columns: Mapping[str, str] | None = None) -> MappedCodes:
+def map_codes(cases: Any, from_: str, to: str = "nhsa-2.0", *, columns: ColumnNames | None = None) -> MappedCodes:
     """Map codes from one edition to another by the published cross-walks.
 
     Parameters
@@ -108,7 +109,7 @@ def _map_array(cases: Any, walk: Walk) -> MappedCodes:
     return MappedCodes(mapped.to_pylist() if listed else mapped, _report(report))
 
 
-def _map_table(cases: Any, walks: Mapping[str, Walk], columns: Mapping[str, str]) -> MappedCodes:
+def _map_table(cases: Any, walks: Mapping[str, Walk], columns: ColumnNames) -> MappedCodes:
     """Map the code columns of a table, for `map_codes`."""
     if kind_of(cases) == "lazy":
         cases = cases.collect()

@@ -16,13 +16,12 @@ from drgdip._text import MISSING, is_missing, text_of
 from drgdip._values import Unreadable, code_items, read_codes, read_sex
 from drgdip.cases.alike import alike_records
 from drgdip.cases.case import TYPES, make_case_schema
-from drgdip.cases.fields import CODE_COLUMNS, COMPANIONS, READERS, UNITS, UNREADABLE, Resolved, resolve
-from drgdip.errors import CaseError, UnknownNameError
+from drgdip.cases.fields import READERS, UNITS
+from drgdip.cases.names import CODE_COLUMNS, COMPANIONS, UNREADABLE, Resolved, resolve
+from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from drgdip.cases.fields import Wide
+    from drgdip.cases.names import ColumnNames, Wide
 
 __all__ = [
     "all_columns",
@@ -40,7 +39,7 @@ __all__ = [
 ]
 
 
-def to_cases(cases: Any, columns: Mapping[str, str] | None = None, *, need_dx: bool = True) -> pa.Table:
+def to_cases(cases: Any, columns: ColumnNames | None = None, *, need_dx: bool = True) -> pa.Table:
     """Return any table of cases as Arrow under canonical names.
 
     Parameters
@@ -49,7 +48,7 @@ def to_cases(cases: Any, columns: Mapping[str, str] | None = None, *, need_dx: b
         A table of any kind (`drgdip._arrow`), with case columns under canonical names or aliases
         (``docs/cases.md``). Codes are lists, text joined by ``|``, or numbered columns.
     columns
-        Name in the table by case column, for names that are no alias.
+        Name in the table by case column, for names that are no alias (`drgdip.cases.names.resolve`).
     need_dx
         Whether a table without diagnoses is an error.
 
@@ -103,7 +102,7 @@ def _case_column(table: pa.Table, resolved: Resolved, column: str) -> tuple[pa.A
 
 
 def case_columns(
-    names: list[str], columns: Mapping[str, str] | None = None, *, need_dx: bool = True
+    names: list[str], columns: ColumnNames | None = None, *, need_dx: bool = True
 ) -> dict[str, tuple[str, ...]]:
     """Return the names in a table that hold each case column (and ``unreadable``), as `to_cases` finds them."""
     resolved = resolve_columns(names, columns or {}, need_dx=need_dx)
@@ -112,28 +111,21 @@ def case_columns(
     return found | ({UNREADABLE: (UNREADABLE,)} if UNREADABLE in names else {})
 
 
-def used_names(names: list[str], columns: Mapping[str, str] | None = None) -> set[str]:
+def used_names(names: list[str], columns: ColumnNames | None = None) -> set[str]:
     """Return the names in a table that hold a case column, or the marks of what cannot be read."""
     return {name for found in case_columns(names, columns).values() for name in found}
 
 
-def all_columns(cases: Any, columns: Mapping[str, str] | None = None) -> pa.Table:
+def all_columns(cases: Any, columns: ColumnNames | None = None) -> pa.Table:
     """Return a table of any kind as Arrow, all columns under their own names, for `to_cases`."""
     cases = alike_records(cases, columns)
     return to_arrow(cases, mixed=used_names(names_of(cases), columns))
 
 
-def resolve_columns(names: list[str], columns: Mapping[str, str], *, need_dx: bool = True) -> Resolved:
+def resolve_columns(names: list[str], columns: ColumnNames, *, need_dx: bool = True) -> Resolved:
     """Return which names of a table hold which case column, those that the caller names before all others."""
-    for column, name in columns.items():
-        if column not in TYPES:
-            raise UnknownNameError("case column", column, TYPES, hint=f"The columns are {', '.join(TYPES)}.")
-        if name not in names:
-            raise UnknownNameError("column in the table", name, names)
-    given = set(columns.values())
-    found = resolve(tuple(name for name in names if name not in given and name not in columns))
-    single = {**found.single, **columns}
-    wide = {column: parts for column, parts in found.wide.items() if column not in columns}
+    resolved = resolve(names, columns)
+    single, wide = resolved.single, resolved.wide
     if need_dx and "dx" not in single and "dx" not in wide:
         raise CaseError(
             f"no column holds diagnoses; the columns are {', '.join(map(repr, names)) or 'none'}. Name it dx, use one "
@@ -146,7 +138,7 @@ def resolve_columns(names: list[str], columns: Mapping[str, str], *, need_dx: bo
         raise CaseError(
             f"column {doubled[0]!r} stands {names.count(doubled[0])} times in the table; rename all but one"
         )
-    return Resolved(single, wide)
+    return resolved
 
 
 def as_lists(column: pa.Array) -> pa.Array:
@@ -252,23 +244,51 @@ def _gather(table: pa.Table, wide: Wide, companion: Wide | None = None) -> tuple
     of the codes that are kept.
     """
     rows = len(table)
+    wide = _plain_head(table, wide)
+    if wide.head is not None and companion is not None:
+        return pa.nulls(rows, pa.large_list(pa.string())), np.zeros(rows, dtype=bool)  # no cell has a place in the list
     cells, failed = _cells(table, wide, codes=True)
     kept = np.empty((rows, len(cells)), dtype=bool)
     for place, column in enumerate(cells):
         kept[:, place] = ~_stand_for_nothing(column)
     kept[:, 0] |= kept.any(axis=1)
-    if wide.listed is not None:
-        more, bad = read_code_lists(one_chunk(table[wide.listed]))
-        failed = failed | bad
+    heads, further = pa.nulls(rows), []
+    if companion is None:
+        read = [read_code_lists(one_chunk(table[name])) for name in wide.listed]
+        further = [found for found, _ in read]
+        if wide.head is not None:
+            heads, bad = read_code_lists(one_chunk(table[wide.head]))
+            failed = failed | bad
+        failed = np.logical_or.reduce([failed, *(bad for _, bad in read)])
     kept[failed] = False
     row, position = np.nonzero(kept)
     texts = pa.concat_arrays(cells if companion is None else _cells(table, companion, codes=False)[0])
     offsets = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
     lists = pa.LargeListArray.from_arrays(from_numpy(offsets), texts.take(from_numpy(position * rows + row)))
-    if wide.listed is None or companion is not None:
+    if companion is not None or (wide.head is None and not wide.listed):
         return lists, failed
-    both = zip(lists.to_pylist(), more.to_pylist(), failed.tolist(), strict=True)
-    return from_lists([[] if bad else [*(one or [None]), *(other or [])] for one, other, bad in both]), failed
+    begun = lists.to_pylist()
+    if wide.head is not None:
+        whole = heads.to_pylist()
+        begun = [[*(first or [None]), *more[1:]] for first, more in zip(whole, begun, strict=True)]
+    rows_of = zip(begun, failed.tolist(), *(found.to_pylist() for found in further), strict=True)
+    return from_lists(
+        [
+            [] if bad else [*(row or [None]), *(code for more in others for code in more or ())]
+            for row, bad, *others in rows_of
+        ]
+    ), failed
+
+
+def _plain_head(table: pa.Table, wide: Wide) -> Wide:
+    """Return the columns with a head that has one code a row as what it is, a column of principal codes."""
+    if wide.head is None:
+        return wide
+    column = one_chunk(table[wide.head])
+    scalar = is_text(column.type) or pa.types.is_null(column.type)
+    if not scalar or (is_text(column.type) and pc.any(pc.match_substring(column.cast(pa.string()), "|")).as_py()):
+        return wide
+    return wide._replace(head=None, principal=wide.head)
 
 
 def _cells(table: pa.Table, wide: Wide, *, codes: bool) -> tuple[list[pa.Array], np.ndarray]:

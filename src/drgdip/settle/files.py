@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from drgdip._arrays import from_days, is_text, read_days, read_flags, read_numbers, read_wholes
 from drgdip._arrow import from_numpy, one_chunk
-from drgdip.cases.fields import CODE_COLUMNS, resolve
+from drgdip.cases.case import TYPES
+from drgdip.cases.names import CODE_COLUMNS, find_name
 from drgdip.cases.readers import read_table
 from drgdip.errors import CaseError, UnknownNameError
 from drgdip.settle._inputs import plain
@@ -92,7 +93,8 @@ def _renamed(table: pa.Table, columns: Mapping[str, str]) -> pa.Table:
 def _typed(table: pa.Table, path: str) -> pa.Table:
     """Return a table under the library's names, with numbers, flags and dates read."""
     table = plain(table)
-    names = {name: column for column, name in resolve(tuple(table.column_names)).single.items()}
+    own = table.column_names
+    names = {name: column for column in TYPES if (name := find_name(own, column)) is not None}
     table = table.rename_columns(
         [name if (column := names.get(name, name)) in CODE_COLUMNS else column for name in table.column_names]
     )
