@@ -39,7 +39,7 @@ def describe_cases(
     Returns
     -------
     A row a column, in the kind of container that ``cases`` is. Its ``column`` is the name in the table, null for a
-    column that is missing. ``used_as`` is a case column or a part of one (``dx_others``), null for a column that is not used.
+    column that is missing. ``used_as`` is a case column or a part of one (``dx_others``), null for one not used.
     ``filled`` counts rows that hold something, and ``examples`` has up to three values, shortened. ``note`` is a reason
     of ``drgdip.list_reasons("columns")``, or null.
 
