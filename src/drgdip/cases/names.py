@@ -99,7 +99,7 @@ def resolve(names: Sequence[str], columns: ColumnNames | None = None, *, what: s
         Names that the caller gives, before all others: by case column, or by ``dx_principal``, ``dx_others``,
         ``procs_principal`` and ``procs_others``.
     what
-        What a name is, for errors.
+        The noun for a name, in errors.
 
     Raises
     ------

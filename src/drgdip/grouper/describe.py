@@ -1,4 +1,4 @@
-"""What a table of cases is understood to hold, column by column, and what a scheme misses in it."""
+"""How the columns of a table of cases are understood, and which columns of a scheme are missing in it."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def describe_cases(
 
     Returns
     -------
-    A row a column, in the kind of container that ``cases`` is: ``column`` (its name in the table, null for a column
-    that is missing), ``used_as`` (a case column or a part of one, such as ``dx_others``; null for a column that is not
-    used), ``filled`` (rows that hold something), ``examples`` (up to three values, shortened), and ``note``, a reason
+    A row a column, in the kind of container that ``cases`` is. Its ``column`` is the name in the table, null for a
+    column that is missing. ``used_as`` is a case column or a part of one (``dx_others``), null for one not used.
+    ``filled`` counts rows that hold something, and ``examples`` has up to three values, shortened. ``note`` is a reason
     of ``drgdip.list_reasons("columns")``, or null.
 
     Raises
