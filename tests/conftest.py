@@ -154,3 +154,20 @@ def unloaded():
 
     with patch.dict(load_packaged.made, clear=True), patch.dict(_packaged.made, clear=True):
         yield forget
+
+
+class Restless:
+    """A source of which the rows stand in another order at each reading, and which counts its readings."""
+
+    def __init__(self, table):
+        import pyarrow as pa
+
+        self.table = table if isinstance(table, pa.Table) else pa.Table.from_pylist(table)
+        self.readings = 0
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        import numpy as np
+
+        self.readings += 1
+        order = np.random.default_rng(self.readings).permutation(len(self.table))
+        return self.table.take(order).__arrow_c_stream__(requested_schema)

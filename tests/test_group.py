@@ -246,7 +246,6 @@ def test_names_of_columns_that_grouping_does_not_read_are_passed_over(cases, exp
     ("change", "message"),
     [
         (lambda t: t.drop_columns(["dx"]), "no column holds diagnoses"),
-        (lambda t: t.drop_columns(["procs"]), "needs procs"),
         (lambda t: t.drop_columns(["sex"]), "needs sex"),
         (lambda t: t.append_column("group", t["case_id"]), "columns group already"),
         (lambda _: 5, "a int is no table"),
@@ -339,8 +338,25 @@ def test_a_stream_is_read_only_as_far_as_it_is_asked_for(cases):
 
 
 def test_errors_of_a_stream_come_at_once(cases):
-    with pytest.raises(drgdip.CaseError, match="needs procs"):
-        drgdip.group(cases.drop_columns(["procs"]).to_reader(), SCHEME)
+    with pytest.raises(drgdip.CaseError, match="needs sex"):
+        drgdip.group(cases.drop_columns(["sex"]).to_reader(), SCHEME)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_table_without_procedures_is_one_of_stays_without(engine, cases):
+    without = cases.drop_columns(["procs"])
+    blank = without.append_column("procs", pa.array([[]] * len(cases), pa.list_(pa.string())))
+    expected = results_of(drgdip.group(blank, SCHEME, engine=engine))
+    assert results_of(drgdip.group(without, SCHEME, engine=engine)) == expected
+
+
+def test_tables_of_nothing_give_nothing():
+    for table in ([], pa.table({}), pd.DataFrame(), pl.DataFrame(), drgdip.make_case_schema().empty_table()):
+        grouped = drgdip.group(table, SCHEME)
+        assert len(grouped) == 0
+        assert isinstance(grouped, list) or "group" in [*(getattr(grouped, "column_names", None) or grouped.columns)]
+        assert len(drgdip.check_cases(table, SCHEME)) == 0
+        assert drgdip.encode(table, SCHEME).rows == 0
 
 
 def test_batches_for_engines_that_hand_them_out(cases, expected):

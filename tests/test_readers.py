@@ -206,12 +206,10 @@ def test_the_format_can_be_told(write, name):
         ("a.csv", b"", "the file is empty"),
         ("a.json", b"", "the file is empty"),
         ("a.parquet", b"", "the file is empty"),
-        ("a.csv", b"\n\ndx\nA1\n", "the first line is blank; it should be a header"),
+        ("a.csv", b"\n \n\n", "the first lines are blank; one of them should be a header"),
         ("a.csv", b"PK\x03\x04\x00\x00\x00", "is not a text file"),
         ("a.csv", b"\x89PNG\r\n\x1a\n\xff\xfe\xfa", "is neither UTF-8 nor GB18030 text; save it as UTF-8"),
-        ("a.csv", b"\xef\xbb\xbfdx,x\nA1,\xff\n", "is not the text that it begins as"),
-        ("a.csv", "dx\nA1\n".encode("utf-16")[:-1], "is not the text that it begins as"),
-        ("a.csv", b"dx,x\nA1,\xe5\xa5\xbd\xff", "is neither UTF-8 nor GB18030 text"),
+        ("a.csv", b"\xef\xbb\xbfdx,x\nA1,\xff\xff\xff\n", "is neither UTF-8 nor GB18030 text"),
         ("a.csv", b"dx,sex,dx\nA1,1,A2\n", "column 'dx' stands 2 times in the header"),
         ("a.csv", b"sex,age\n1,2\n", "no column holds diagnoses; the columns are 'sex', 'age'"),
         ("a.csv", "dx,性别,gender\nA1,1,1\n".encode(), "'性别' and 'gender' both stand for 'sex'"),
@@ -219,7 +217,6 @@ def test_the_format_can_be_told(write, name):
         ("a.json", b'{"dx": ', "is not JSON: "),
         ("a.json", b"[" * 100_000, "is not JSON: "),
         ("a.json", b'{"dx": "A1", "age": ' + b"9" * 5000 + b"}", "is not JSON: "),
-        ("a.json", b"[]", "should hold records"),
         ("a.json", b'"A1"', "should hold records"),
         ("a.json", b"[1, 2]", "should hold records"),
         ("a.jsonl", b"one\ntwo\n", "should hold records"),
@@ -237,7 +234,7 @@ def test_a_file_that_is_none(write, name, content, message):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(CaseError, match="nothing.csv: there is no such file"):
         read_cases(tmp_path / "nothing.csv")
-    with pytest.raises(CaseError, match="is a folder, not a file of cases"):
+    with pytest.raises(CaseError, match="the folder has no file of cases"):
         read_cases(tmp_path)
 
 

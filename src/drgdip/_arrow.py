@@ -6,7 +6,8 @@ Nothing is imported that the caller did not bring: a container is recognised by 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+import functools
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,10 @@ from drgdip._mixed import from_mixed, is_alike, plain_mixed
 from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 __all__ = [
     "filled",
@@ -29,6 +33,7 @@ __all__ = [
     "names_of",
     "one_chunk",
     "read_once",
+    "reads_once",
     "to_arrow",
     "to_kind",
     "valid",
@@ -235,6 +240,46 @@ def read_once(data: Any) -> Any:
     if kind == "lazy":
         return data.collect()
     return to_arrow(data) if kind in {"duckdb", "capsule"} else data
+
+
+def reads_once(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Let a function read each of its tables once, though it asks for them several times.
+
+    A second reading of a lazy frame, a relation or a stream might give another order, or nothing: results would be
+    joined to other rows. Such a table is collected at the door, and stays the kind that it is.
+    """
+
+    @functools.wraps(function)
+    def door(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        seen: dict[int, Any] = {}
+
+        def held(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {key: held(part) for key, part in value.items()}
+            return seen.setdefault(id(value), _held(value)) if _is_source(value) else value
+
+        arguments = [held(value) for value in args], {name: held(value) for name, value in kwargs.items()}
+        return function(*arguments[0], **arguments[1])
+
+    return door
+
+
+def _is_source(value: object) -> bool:
+    """Return whether a value is a table that a second reading may give otherwise."""
+    module = type(value).__module__.partition(".")[0]
+    if module in {"pandas", "numpy"} or isinstance(value, pa.Table | pa.RecordBatch | pa.Array | pa.ChunkedArray):
+        return False
+    if module == "polars":
+        return type(value).__name__ == "LazyFrame"
+    return "duckdb" in module or hasattr(value, "__arrow_c_stream__") or hasattr(value, "__arrow_c_array__")
+
+
+def _held(table: Any) -> Any:
+    """Return a table that has been read as one of the same kind, in memory."""
+    kind = kind_of(table)
+    if kind == "lazy":
+        return table.collect().lazy()
+    return to_kind(to_arrow(table), table)
 
 
 def given_back(result: Any, data: Any) -> Any:

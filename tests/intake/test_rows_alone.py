@@ -259,8 +259,8 @@ def test_records_that_name_their_columns_in_different_ways(tmp_path):
 def test_a_row_whose_own_codes_cannot_be_read_has_none():
     """Neither those of other columns nor those of other rows."""
     rows = [
-        {"sex": 1, "age": 71, "dx": 51.23, "dx_principal": "I63.900", "procs": "38.9300"},
-        {"sex": 1, "age": 71, "dx": "I63.900", "dx_principal": "A46.x00", "procs": ["38.9300", 3]},
+        {"sex": 1, "age": 71, "dx": 51.23, "dx_other_1": "I63.900", "procs": "38.9300"},
+        {"sex": 1, "age": 71, "dx": "I63.900", "dx_other_1": "A46.x00", "procs": ["38.9300", 3]},
     ]
     for scheme in SCHEMES:
         results = group(rows, scheme)

@@ -1,6 +1,7 @@
 """Every function takes every kind of table, gives back that kind, and leaves its input as it was."""
 
 import decimal
+import inspect
 import math
 
 import duckdb
@@ -8,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from conftest import Restless
 from points_cases import make_cases
 
 import drgdip
@@ -264,3 +266,63 @@ def test_the_public_names_are_the_ones_that_are_there():
     for name in points.__all__:
         assert getattr(points, name).__doc__ or name.isupper()
     assert drgdip.points is points
+
+
+# --- sources that are read once --------------------------------------------------------------------------------------
+
+
+def by_case(rows):
+    """Results by case where there is a row a case; else the rows in an order of their own."""
+    if rows and "case_id" in rows[0]:
+        return {row["case_id"]: row for row in rows}
+    return sorted(rows, key=repr)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_cases_without_an_order_are_read_once_and_keep_their_results(name):
+    source = Restless(TABLE)
+    assert by_case(rows_of(FUNCTIONS[name](source))) == by_case(rows_of(FUNCTIONS[name](TABLE)))
+    assert source.readings == 1
+
+
+@pytest.mark.parametrize("name", SECOND)
+def test_second_tables_without_an_order_are_read_once(name):
+    sources = []
+
+    def give(table):
+        sources.append(Restless(table))
+        return sources[-1]
+
+    expected = rows_of(SECOND[name](lambda table: table))
+    assert by_case(rows_of(SECOND[name](give))) == by_case(expected)
+    assert [source.readings for source in sources] == [1] * len(sources)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_lazy_plan_that_gives_another_order_each_time(name):
+    """The plan of a group_by of Polars gives its rows in any order."""
+    runs = []
+
+    def shuffled(frame):
+        runs.append(len(frame))
+        return frame.sample(fraction=1, shuffle=True, seed=len(runs))
+
+    lazy = pl.DataFrame(TABLE).lazy().map_batches(shuffled, schema=pl.DataFrame(TABLE).schema)
+    result = FUNCTIONS[name](lazy)
+    assert len(runs) == 1
+    assert by_case(rows_of(result)) == by_case(rows_of(FUNCTIONS[name](pl.DataFrame(TABLE))))
+
+
+def test_every_function_that_takes_cases_is_among_those():
+    """A function that takes a table and is not here would not be known to read it once."""
+    tried = {*FUNCTIONS, "apply_auxiliary", "borrow_weights", "build_rate_table", "derive_parent_weights"}
+    tried |= {"downgrade_tcm", "mark_readmissions", "plot_ratios", "plot_weights", "remove_inversion"}
+    tried |= {"restructure_weights", "take_higher_group"}
+    first = {
+        name: next(iter(inspect.signature(function).parameters), "")
+        for name in points.__all__
+        if inspect.isfunction(function := getattr(points, name))
+    }
+    tables = {name for name, parameter in first.items() if parameter in {"cases", "weights", "rates", "before"}}
+    assert tables <= tried
+    assert all(hasattr(getattr(points, name), "__wrapped__") for name in tables)

@@ -24,6 +24,7 @@ CASE_COLUMNS = (
     "discharge",
     "dx",
     "procs",
+    "tcm_dx",
     "dept",
     "icu_hours",
     "hospital",

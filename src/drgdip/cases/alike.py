@@ -5,10 +5,13 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
+from drgdip._arrow import kind_of, names_of
 from drgdip._text import is_missing
 from drgdip._values import Unreadable
 from drgdip.cases.fields import join_wide
-from drgdip.cases.names import CODE_COLUMNS, COMPANIONS, expand_columns, resolve
+from drgdip.cases.names import CASE_COLUMNS, CODE_COLUMNS, COMPANIONS, expand_columns, resolve
 from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
@@ -25,7 +28,10 @@ def alike_records(cases: Any, columns: ColumnNames | None = None) -> Any:
     A record with ``dx`` beside one with ``dx_principal`` would hide the diagnoses of the latter: a table has one place
     for a column. Names that the caller gives with ``columns`` stay.
     """
-    if not isinstance(cases, list | tuple) or len(shapes := set(map(tuple, cases))) < 2:
+    kind = kind_of(cases)
+    if kind in {"records", "pandas", "pyarrow", "batch", "polars"} and not len(cases) and not names_of(cases):
+        return pa.table({column: pa.nulls(0) for column in CASE_COLUMNS})  # a table of nothing has every column
+    if kind != "records" or len(shapes := set(map(tuple, cases))) < 2:
         return cases
     every = list(dict.fromkeys(name for row in cases for name in row))
     kept = {*(columns or {}), *chain.from_iterable(expand_columns(columns or {}, every).values())}

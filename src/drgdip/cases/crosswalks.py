@@ -9,7 +9,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._arrays import is_text
-from drgdip._arrow import filled, from_list, from_numpy, kind_of, names_of, one_chunk, to_arrow, with_columns
+from drgdip._arrow import (
+    filled,
+    from_list,
+    from_numpy,
+    given_back,
+    kind_of,
+    names_of,
+    one_chunk,
+    read_once,
+    to_arrow,
+    with_columns,
+)
 from drgdip._mixed import MIXED
 from drgdip._text import code_of
 from drgdip.cases.codes import crosswalk, edition_of
@@ -111,8 +122,8 @@ def _map_array(cases: Any, walk: Walk) -> MappedCodes:
 
 def _map_table(cases: Any, walks: Mapping[str, Walk], columns: ColumnNames) -> MappedCodes:
     """Map the code columns of a table, for `map_codes`."""
-    if kind_of(cases) == "lazy":
-        cases = cases.collect()
+    cases = cases.collect() if kind_of(cases) == "lazy" else cases
+    source, cases = cases, read_once(cases)
     found = case_columns(names_of(cases), columns)
     names = {name: walks[kind] for kind in CODE_COLUMNS if kind in walks for name in found.get(kind, ())}
     table = to_arrow(cases, list(names), mixed=names)
@@ -121,7 +132,8 @@ def _map_table(cases: Any, walks: Mapping[str, Walk], columns: ColumnNames) -> M
     for name, walk in names.items():
         mapped[name], report = _map_column(_only_texts(one_chunk(table[name]), name), walk, name)
         rows += report
-    return MappedCodes(with_columns(cases, pa.table(mapped), in_place=True), _report(rows))
+    result = with_columns(cases, pa.table(mapped), in_place=True)
+    return MappedCodes(given_back(result, source), _report(rows))
 
 
 def _only_texts(column: pa.Array, name: str) -> pa.Array:

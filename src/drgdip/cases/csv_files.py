@@ -13,76 +13,114 @@ import pyarrow.csv as pacsv
 from drgdip._arrow import from_list
 from drgdip._files import unguard_table, unguard_text
 from drgdip.cases.fields import UNREADABLE
-from drgdip.cases.parts import Part, check_header, encoding_of, free_name, slices
+from drgdip.cases.parts import BAD, SPOILT, Part, check_header, encoding_of, free_name, names_diagnoses, slices
+from drgdip.cases.quotes import rows_of_lines, stray_quotes
 from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from drgdip.cases.parts import Wanted
+    from drgdip.cases.names import ColumnNames
+    from drgdip.cases.parts import Encoding, Wanted
+    from drgdip.cases.quotes import Row
+    from drgdip.cases.sources import Source
 
 __all__ = ["csv_parts"]
 
 _CSV_BLOCK = 1 << 24
+_LINES = 40  # that are looked at for the header
+_ABOVE = 10  # lines that may stand above it
 
 
 class _Layout(NamedTuple):
-    """Encoding, delimiter and header of a CSV file, and how many lines the header has."""
+    """Encoding, delimiter and header of a CSV file, its last line, and the lines above it."""
 
-    encoding: str
+    encoding: Encoding
     delimiter: str
     header: list[str]
     lines: int
+    above: tuple[str, ...]
 
 
-def _layout_of(path: Path) -> _Layout:
-    """Return how a CSV file is laid out."""
-    encoding = encoding_of(path)
-    with path.open(encoding=encoding, newline="") as file:
-        first = file.readline()
-        if not first.strip():
-            raise CaseError(f"{path}: the first line is blank; it should be a header")
-        delimiter = max(",\t;", key=first.count)
-        file.seek(0)
-        rows = csv.reader(file, delimiter=delimiter)
-        header = [unguard_text(" ".join(name.split())) for name in next(rows)]
-    check_header(path, header)
-    return _Layout(encoding, delimiter, header, rows.line_num)
-
-
-def csv_parts(path: Path, rows: int, wanted: Wanted) -> Iterator[Part]:
+def csv_parts(source: Source, rows: int, wanted: Wanted, *, columns: ColumnNames | None = None) -> Iterator[Part]:
     """Yield a CSV file in parts; it is read as they are asked for."""
-    layout = _layout_of(path)
-    columns = wanted(layout.header)
-    if _is_regular(path, layout):
-        with _utf8(path, layout) as file:
-            for table in _regular_tables(file, layout, columns):
-                yield from (Part(unguard_table(part.table), file.tell() / file.size()) for part in slices(table, rows))
+    layout = _layout_of(source, columns)
+    chosen = wanted(layout.header)
+    if _is_regular(source, layout):
+        with _utf8(source, layout) as file:
+            for table in _regular_tables(file, layout, chosen):
+                for part in slices(table, rows, layout.above):
+                    yield part._replace(table=unguard_table(part.table), done=file.tell() / file.size())
     else:
-        yield from (Part(unguard_table(table), done) for table, done in _irregular_tables(path, layout, columns, rows))
+        for table, done in _irregular_tables(source, layout, chosen, rows):
+            yield Part(unguard_table(table), done, layout.above)
 
 
-def _is_regular(path: Path, layout: _Layout) -> bool:
-    """Return whether every row has as many cells as the header, which must be known before parts are read."""
+def _text(source: Source, encoding: Encoding) -> io.TextIOWrapper:
+    """Return a file as text, with `BAD` where bytes are none."""
+    return io.TextIOWrapper(source.open(), encoding=encoding.name, newline="", errors=SPOILT)
+
+
+def _layout_of(source: Source, columns: ColumnNames | None) -> _Layout:
+    """Return how a CSV file is laid out: the header is the first line that names diagnoses, else the first at all."""
+    encoding = encoding_of(source)
+    with _text(source, encoding) as file:
+        lines = list(itertools.islice(file, _LINES))
+    filled = [place for place, line in enumerate(lines) if line.strip()]
+    if not filled:
+        raise CaseError(f"{source}: the first lines are blank; one of them should be a header")
+    heads = [(place, _head(source, lines, place)) for place in filled[: _ABOVE + 1]]
+    named = ((place, head) for place, head in heads if names_diagnoses(head[1].cells, columns))
+    place, (delimiter, row) = next(named, heads[0])
+    if row.open:
+        raise CaseError(f"{source}, line {place + 1}: a quote in the header is not closed; close it")
+    header = [unguard_text(" ".join(name.split())) for name in row.cells]
+    check_header(source, header)
+    above = tuple(lines[number].strip() for number in filled if number < place)
+    return _Layout(encoding, delimiter, header, place + row.last, above)
+
+
+def _head(source: Source, lines: list[str], place: int) -> tuple[str, Row]:
+    """Return the delimiter of a line, and the row that begins there."""
+    delimiter = max(",\t;", key=lines[place].count)
     try:
-        with _utf8(path, layout) as file:
+        return delimiter, next(rows_of_lines(lines[place:], delimiter))
+    except csv.Error as error:
+        raise CaseError(f"{source}, line {place + 1}: is not CSV: {error}") from error
+
+
+def _is_regular(source: Source, layout: _Layout) -> bool:
+    """Return whether every row has as many cells as the header, which must be known before parts are read."""
+    if not layout.encoding.clean:
+        return False
+    try:
+        with _utf8(source, layout) as file:
             for _ in _regular_tables(file, layout, layout.header[:1]):
                 pass
+        return not _has_open_quotes(source, layout)
     except pa.ArrowInvalid:
         return False
-    return True
 
 
-def _utf8(path: Path, layout: _Layout) -> pa.NativeFile:
+def _has_open_quotes(source: Source, layout: _Layout) -> bool:
+    """Return whether a row has a quote that is not closed; Arrow reads on to the next one without a word."""
+    with _utf8(source, layout) as file:
+        blocks = iter(lambda: file.read(_CSV_BLOCK), b"")
+        if not stray_quotes(blocks, layout.delimiter.encode()):
+            return False
+    with _text(source, layout.encoding) as lines:
+        return any(row.open for row in rows_of_lines(lines, layout.delimiter, len(layout.header)))
+
+
+def _utf8(source: Source, layout: _Layout) -> pa.NativeFile:
     """Return a CSV file as Arrow's own stream of UTF-8; a file in another encoding is turned into it in memory.
 
     Arrow reads ahead in threads of its own. Were they to call a file or a codec of Python, a process that ends
     meanwhile would abort.
     """
-    if layout.encoding in {"utf-8", "utf-8-sig"}:
-        return pa.OSFile(str(path))
-    return pa.BufferReader(path.read_bytes().decode(layout.encoding).encode())
+    if layout.encoding.name in {"utf-8", "utf-8-sig"}:
+        return pa.OSFile(str(source.path)) if source.path is not None else pa.BufferReader(source.content)
+    return pa.BufferReader(source.read().decode(layout.encoding.name).encode())
 
 
 def _regular_tables(file: pa.NativeFile, layout: _Layout, columns: list[str]) -> Iterator[pa.Table]:
@@ -111,28 +149,42 @@ def _regular_tables(file: pa.NativeFile, layout: _Layout, columns: list[str]) ->
         yield reader.schema.empty_table()
 
 
-def _irregular_tables(path: Path, layout: _Layout, wanted: list[str], rows: int) -> Iterator[tuple[pa.Table, float]]:
-    """Yield a CSV file with rows of other lengths than the header: cells too many go to a column of their own."""
+def _irregular_tables(
+    source: Source, layout: _Layout, wanted: list[str], rows: int
+) -> Iterator[tuple[pa.Table, float]]:
+    """Yield a CSV file some rows of which are unreadable: cells too many go to a column of their own.
+
+    Such a row has another number of cells than the header, a quote that is not closed, or bytes that are no text.
+    """
     width = len(layout.header)
-    size = path.stat().st_size
-    with path.open("rb") as binary, io.TextIOWrapper(binary, encoding=layout.encoding, newline="") as file:
-        reader = csv.reader(file, delimiter=layout.delimiter)
-        next(reader)
-        started = False
-        while True:
+    size = source.size
+    with source.open() as binary, io.TextIOWrapper(binary, layout.encoding.name, SPOILT, newline="") as file:
+        for _ in range(layout.lines):
+            file.readline()
+        found = rows_of_lines(iter(file.readline, ""), layout.delimiter, width)
+        for started in itertools.count():
+            line = layout.lines
             try:
-                cells = list(itertools.islice((row for row in reader if row), rows))
+                some = list(itertools.islice(found, rows))
+                line += some[-1].last if some else 0
             except csv.Error as error:
-                raise CaseError(f"{path}, line {reader.line_num}: is not CSV: {error}") from error
-            if not cells and started:
+                raise CaseError(f"{source}, behind line {line}: is not CSV: {error}") from error
+            if not some and started:
                 return
-            started = True
-            columns: dict[str, list[str | None]] = {
-                name: [(row[position] or None) if position < len(row) else None for row in cells]
-                for position, name in enumerate(layout.header)
-                if name in wanted
-            }
-            columns[free_name(layout.header)] = [layout.delimiter.join(row[width:]) or None for row in cells]
-            columns[UNREADABLE] = [None if len(row) == width else "row" for row in cells]
-            arrays = {name: from_list(column, pa.string()) for name, column in columns.items()}
-            yield pa.table(arrays), binary.tell() / size
+            yield _irregular_table(some, layout, wanted, width), binary.tell() / size
+
+
+def _irregular_table(rows: list[Row], layout: _Layout, wanted: list[str], width: int) -> pa.Table:
+    columns: dict[str, list[str | None]] = {
+        name: [(row.cells[position] or None) if position < len(row.cells) else None for row in rows]
+        for position, name in enumerate(layout.header)
+        if name in wanted
+    }
+    columns[free_name(layout.header)] = [layout.delimiter.join(row.cells[width:]) or None for row in rows]
+    spoilt = [row.open or len(row.cells) != width or any(BAD in cell for cell in row.cells) for row in rows]
+    columns[UNREADABLE] = ["row" if bad else None for bad in spoilt]
+    return pa.table({name: _array(column) for name, column in columns.items()})
+
+
+def _array(column: list[str | None]) -> pa.Array:
+    return from_list([None if text is None else text.replace(BAD, "\ufffd") for text in column], pa.string())

@@ -3,79 +3,152 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from drgdip.cases.names import resolve
 from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
 
-__all__ = ["Part", "Wanted", "check_header", "encoding_of", "free_name", "slices"]
+    from drgdip.cases.names import ColumnNames
+    from drgdip.cases.sources import Source
+
+__all__ = [
+    "BAD",
+    "SPOILT",
+    "Encoding",
+    "Part",
+    "Wanted",
+    "check_header",
+    "encoding_of",
+    "free_name",
+    "header_at",
+    "names_diagnoses",
+    "slices",
+]
 
 _BLOCK = 1 << 20
 _OVERFLOW = "overflow"
+_ABOVE = 10  # rows that may stand above a header
+#: The character that stands where bytes are no text: no text has it. A row with it is unreadable.
+BAD = "\ufdd0"
+#: The handler of errors that writes it.
+SPOILT = "drgdip.spoilt"
+
+_CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f]")
+_MARKS = {
+    codecs.BOM_UTF8: ("utf-8-sig",),
+    codecs.BOM_UTF16_LE: ("utf-16",),
+    codecs.BOM_UTF16_BE: ("utf-16",),
+}
 
 #: Chooses among the columns of a file.
 Wanted: TypeAlias = Callable[[list[str]], list[str]]
 
+codecs.register_error(SPOILT, lambda error: (BAD, getattr(error, "end", 0)))
+
 
 class Part(NamedTuple):
-    """Some rows of a file, and how much of the file is read with them (0 to 1)."""
+    """Some rows of a file, how much of the file is read with them (0 to 1), and the rows above the header."""
 
     table: pa.Table
     done: float
+    above: tuple[str, ...] = ()
 
 
-def slices(table: pa.Table, rows: int) -> Iterator[Part]:
+def slices(table: pa.Table, rows: int, above: tuple[str, ...] = ()) -> Iterator[Part]:
     """Yield a table in parts of so many rows at most, one part at least."""
     for start in range(0, max(len(table), 1), rows):
-        yield Part(table.slice(start, rows), min(1.0, (start + rows) / max(len(table), 1)))
+        yield Part(table.slice(start, rows), min(1.0, (start + rows) / max(len(table), 1)), above)
 
 
-def encoding_of(path: Path) -> str:
-    """Return the encoding of a text file: by its byte order mark, else UTF-8 if all of it is, else GB18030."""
-    candidates = ["utf-8", "gb18030"]
-    decoders = {name: codecs.getincrementaldecoder(name)() for name in candidates}
-    with path.open("rb") as file:
-        block = file.read(_BLOCK)
-        for mark, name in (
-            (codecs.BOM_UTF8, "utf-8-sig"),
-            (codecs.BOM_UTF16_LE, "utf-16"),
-            (codecs.BOM_UTF16_BE, "utf-16"),
-        ):
-            if block.startswith(mark):
-                return name
-        while block:
-            if b"\0" in block:
-                raise CaseError(f"{path}: is not a text file (it holds zero bytes)")
-            for name in list(candidates):
-                try:
-                    decoders[name].decode(block)
-                except UnicodeDecodeError:
-                    candidates.remove(name)
-            if not candidates:
-                raise CaseError(f"{path}: is neither UTF-8 nor GB18030 text; save it as UTF-8")
-            block = file.read(_BLOCK)
-    for name in list(candidates):
-        try:
-            decoders[name].decode(b"", final=True)
-        except UnicodeDecodeError:
-            candidates.remove(name)
-    if not candidates:
-        raise CaseError(f"{path}: the file ends within a character; it seems to be cut off")
-    return candidates[0]
+def header_at(rows: Sequence[Sequence[str]], columns: ColumnNames | None) -> int:
+    """Return which of the first rows of a file is the header: the first that names diagnoses, if there is one.
+
+    Exports have a title above the header. Without a row that names diagnoses the first is the header.
+    """
+    for place, names in enumerate(rows[: _ABOVE + 1]):
+        if names_diagnoses([name for name in names if name], columns):
+            return place
+    return next((place for place, names in enumerate(rows[: _ABOVE + 1]) if any(names)), 0)
 
 
-def check_header(path: Path, header: list[str]) -> None:
+def names_diagnoses(names: list[str], columns: ColumnNames | None) -> bool:
+    """Return whether a row of a file is its header: a name in it stands for diagnoses, or is one of the caller's."""
+    given = {name for wanted in (columns or {}).values() for name in ([wanted] if isinstance(wanted, str) else wanted)}
+    try:
+        found = resolve(names)
+        return bool(given.intersection(names)) or "dx" in found.single or "dx" in found.wide
+    except CaseError:  # two names for one column: it is a header
+        return True
+
+
+class Encoding(NamedTuple):
+    """The encoding of a text file, and whether all of its bytes are text in it."""
+
+    name: str
+    clean: bool
+
+
+def encoding_of(source: Source) -> Encoding:
+    """Return the encoding of a text file: by its byte order mark, UTF-8 if all of it is, else GB18030.
+
+    A file of which some bytes are text in neither has the encoding in which the fewest are bad.
+
+    Raises
+    ------
+    CaseError
+        The file holds zero bytes, or bytes that are no text in more than one line of ten.
+    """
+    with source.open() as file:
+        head = file.read(3)
+    names = next((names for mark, names in _MARKS.items() if head.startswith(mark)), ("utf-8", "gb18030"))
+    decoders = {name: codecs.getincrementaldecoder(name)() for name in names}
+    for block, final in _blocks(source):
+        if b"\0" in block and "utf-16" not in names:
+            raise CaseError(f"{source}: is not a text file (it holds zero bytes)")
+        for name, decoder in list(decoders.items()):
+            try:
+                decoder.decode(block, final)
+            except UnicodeDecodeError:
+                del decoders[name]
+    return Encoding(next(iter(decoders)), clean=True) if decoders else Encoding(_likeliest(source, names), clean=False)
+
+
+def _likeliest(source: Source, names: Sequence[str]) -> str:
+    """Return the encoding in which the fewest bytes of a file are no text."""
+    bad = {}
+    lines = 0
+    for name in names:
+        decoder = codecs.getincrementaldecoder(name)(SPOILT)
+        texts = [decoder.decode(block, final) for block, final in _blocks(source)]
+        bad[name] = sum(text.count(BAD) + len(_CONTROL.findall(text)) for text in texts)
+        lines = sum(text.count("\n") for text in texts)
+    name = min(bad, key=bad.__getitem__)
+    if bad[name] > max(1, lines // 10):
+        raise CaseError(f"{source}: is neither UTF-8 nor GB18030 text; save it as UTF-8")
+    return name
+
+
+def _blocks(source: Source) -> Iterator[tuple[bytes, bool]]:
+    """Yield a file in blocks, and an empty one at the end."""
+    with source.open() as file:
+        while block := file.read(_BLOCK):
+            yield block, False
+    yield b"", True
+
+
+def check_header(source: Source, header: list[str]) -> None:
     """Refuse a header that has a name twice."""
     doubled = [name for name, times in Counter(header).items() if times > 1]
     if doubled:
-        raise CaseError(f"{path}: column {doubled[0]!r} stands {header.count(doubled[0])} times in the header")
+        raise CaseError(f"{source}: column {doubled[0]!r} stands {header.count(doubled[0])} times in the header")
 
 
 def free_name(names: list[str]) -> str:

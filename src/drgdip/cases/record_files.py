@@ -10,60 +10,82 @@ import pyarrow as pa
 
 from drgdip._arrow import from_values
 from drgdip.cases.alike import alike_records
-from drgdip.cases.fields import UNREADABLE
-from drgdip.cases.parts import encoding_of, free_name, slices
+from drgdip.cases.names import UNREADABLE
+from drgdip.cases.parts import BAD, SPOILT, Part, encoding_of, free_name, slices
 from drgdip.cases.settlement_list import body_of, flatten
 from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
-    from drgdip.cases.parts import Part, Wanted
+    from drgdip.cases.names import ColumnNames
+    from drgdip.cases.parts import Wanted
+    from drgdip.cases.sources import Source
 
-__all__ = ["json_line_parts", "json_parts"]
+__all__ = ["json_line_parts", "json_parts", "record_parts"]
 
 
-def json_parts(path: Path, rows: int, wanted: Wanted) -> Iterator[Part]:
+def json_parts(source: Source, rows: int, wanted: Wanted, *, columns: ColumnNames | None = None) -> Iterator[Part]:
     """Yield a JSON file (a list of records, or one) in parts; it is read whole."""
     try:
-        content = json.loads(_text_of(path))
+        content = json.loads(_text_of(source))
     except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError
-        raise CaseError(f"{path}: is not JSON: {error}") from error
-    yield from slices(_table_of([content] if isinstance(content, dict) else content, path, wanted), rows)
+        raise CaseError(f"{source}: is not JSON: {error}") from error
+    yield from record_parts(content, str(source), rows, wanted, columns=columns)
 
 
-def json_line_parts(path: Path, rows: int, wanted: Wanted) -> Iterator[Part]:
+def json_line_parts(source: Source, rows: int, wanted: Wanted, *, columns: ColumnNames | None = None) -> Iterator[Part]:
     """Yield a file of JSON lines in parts; it is read whole."""
     records: list[Any] = []
-    for line in io.StringIO(_text_of(path)):
+    for line in io.StringIO(_text_of(source)):
         if line.strip():
             try:
                 records.append(json.loads(line))
             except (ValueError, RecursionError):
                 records.append(line.strip())
-    yield from slices(_table_of(records, path, wanted), rows)
+    yield from record_parts(records, str(source), rows, wanted, columns=columns)
 
 
-def _text_of(path: Path) -> str:
-    return path.read_text(encoding=encoding_of(path))
+def _text_of(source: Source) -> str:
+    """Return the text of a file, with `BAD` where bytes are none."""
+    return source.read().decode(encoding_of(source).name, SPOILT)
 
 
-def _table_of(records: Any, path: Path, wanted: Wanted) -> pa.Table:
+def record_parts(
+    content: Any, name: str, rows: int, wanted: Wanted, *, columns: ColumnNames | None = None
+) -> Iterator[Part]:
+    """Yield records, or one, in parts; settlement lists become a record each."""
+    records = [content] if isinstance(content, dict) else content
+    if not isinstance(records, list | tuple) or (records and not any(isinstance(record, dict) for record in records)):
+        raise CaseError(f'{name}: should hold records, each an object such as {{"dx": [...], "sex": 1}}')
+    if not records:
+        yield Part(pa.table({}), 1.0)
+        return
+    yield from slices(_table_of(records, wanted, columns), rows)
+
+
+def _table_of(records: Sequence[Any], wanted: Wanted, columns: ColumnNames | None) -> pa.Table:
     """Return records as a table; an entry that is no record is kept as text in a column of its own."""
-    if not isinstance(records, list) or not any(isinstance(record, dict) for record in records):
-        raise CaseError(f'{path}: should hold records, each an object such as {{"dx": [...], "sex": 1}}')
-    bodies = [body_of(record) for record in records]
-    if any(body is not None for body in bodies):
-        records = [record if body is None else flatten(body) for record, body in zip(records, bodies, strict=True)]
-    rows = alike_records([record if isinstance(record, dict) else {} for record in records])
-    names = wanted(list(dict.fromkeys(name for row in rows for name in row)))
-    table = pa.table({name: from_values([row.get(name) for row in rows], name, mixed=True) for name in names})
-    if all(isinstance(record, dict) for record in records):
-        return table
     broken = [None if isinstance(record, dict) else str(record) for record in records]
-    marks = [None if isinstance(record, dict) else "row" for record in records]
-    table = table.append_column(free_name(names), pa.array(broken, pa.string()))
-    if UNREADABLE in names:
-        table = table.drop_columns([UNREADABLE])
-    return table.append_column(UNREADABLE, pa.array(marks, pa.string()))
+    spoilt = [text is not None or BAD in str(record) for record, text in zip(records, broken, strict=True)]
+    given = [_clean(record) if isinstance(record, dict) else {} for record in records]
+    bodies = [body_of(record) for record in given]
+    flat = [record if body is None else flatten(body) for record, body in zip(given, bodies, strict=True)]
+    shaped = flat if columns else alike_records(flat)
+    names = wanted(list(dict.fromkeys(name for record in shaped for name in record)))
+    table = pa.table({name: from_values([record.get(name) for record in shaped], name, mixed=True) for name in names})
+    if any(text is not None for text in broken):
+        table = table.append_column(free_name(names), pa.array(broken, pa.string()))
+    if not any(spoilt):
+        return table
+    table = table.drop_columns([UNREADABLE]) if UNREADABLE in names else table
+    return table.append_column(UNREADABLE, pa.array(["row" if bad else None for bad in spoilt], pa.string()))
+
+
+def _clean(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with the sign for a character that is none in the place of `BAD`."""
+    if BAD not in str(record):
+        return record
+    text: str = json.dumps(record, ensure_ascii=False).replace(BAD, "\ufffd")
+    cleaned: dict[str, Any] = json.loads(text)
+    return cleaned

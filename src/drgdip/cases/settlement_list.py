@@ -6,11 +6,13 @@ faults keeps them, and `drgdip.check_cases` reports them by the rules of ``data/
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from drgdip._text import is_missing
+from drgdip._text import is_missing, normalise_code
 from drgdip._values import Unreadable, read_day, read_moment, read_yuan
+from drgdip.cases.codes import known_codes
 from drgdip.cases.fields import FAULTS
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ __all__ = ["body_of", "flatten"]
 #: Fields that grouping may need: a list without one has it as missing, as all lists have the same fields.
 _FIELDS = ("gend", "age", "nwb_age", "nwb_bir_wt", "nwb_adm_wt", "act_ipt_days", "dscg_way")
 _PARTS = ("claa_sumfee", "clab_amt", "fulamt_ownpay_amt", "oth_amt")
+_WESTERN = "nhsa-icd10-2.0"
+_TCM = re.compile(r"[A-Z]{2,4}[A-Z0-9]{2,5}|[A-Z]\d{2}(\.\d{2}){2,}\.?")
 #: Half a fen: sums of amounts that are rounded to fen are exact.
 _TOLERANCE = Decimal("0.005")
 
@@ -42,7 +46,9 @@ def flatten(nodes: Mapping[str, Any]) -> dict[str, Any]:
     """Return a settlement list as one record: the fields of ``setlinfo``, codes as lists, sums, and the faults found.
 
     The main diagnosis and the main procedure stand first, the others in the order of the list. Without any main flag
-    the first of the list is the main one. If there are flags but none is 1, there is no main one.
+    the first of the list is the main one. If there are flags but none is 1, there is no main one. Diagnoses of Chinese
+    medicine, which may have a main flag of their own, are a list apart (``tcm_dx``): places number ``diag_type``
+    differently, so that the code sets tell them.
     """
     faults: list[str] = []
     general = nodes.get("setlinfo")
@@ -59,12 +65,16 @@ def flatten(nodes: Mapping[str, Any]) -> dict[str, Any]:
 
     if nodes.get("diseinfo") is None:
         faults.append("list_diseinfo")
-    diagnoses = _in_order(
-        _items(nodes, "diseinfo", faults), "diag_code", "maindiag_flag", "several_main_diagnoses", faults
-    )
+    listed = _items(nodes, "diseinfo", faults)
+    chinese = [item for item in listed if is_tcm(item.get("diag_code"))]
+    western = _known_main_first([item for item in listed if item not in chinese])
+    flags = any(_text(item.get("maindiag_flag")) for item in listed)
+    diagnoses = _in_order(western, "diag_code", "maindiag_flag", "several_main_diagnoses", faults, flagged=flags)
+    row["tcm_dx"] = [_text(item.get("diag_code")) for item in chinese]
     row["dx"] = [_code(item.get("diag_code")) for item in diagnoses]
     row["dx_conditions"] = [_text(item.get("adm_cond_type")) for item in diagnoses]
-    _compare_count(row, "diag_code_cnt", diagnoses, "diagnosis_count", faults)
+    if _text(row.get("diag_code_cnt")) != str(len(listed)):  # some count those of Chinese medicine, some do not
+        _compare_count(row, "diag_code_cnt", diagnoses, "diagnosis_count", faults)
 
     operations = _items(nodes, "oprninfo", faults)
     flag = "main_oprn_flag" if any("main_oprn_flag" in item for item in operations) else "oprn_oprt_type"
@@ -77,6 +87,24 @@ def flatten(nodes: Mapping[str, Any]) -> dict[str, Any]:
     _add_items(row, _items(nodes, "iteminfo", faults), faults)
     row[FAULTS] = " ".join(dict.fromkeys(faults)) or None
     return row
+
+
+def is_tcm(code: object) -> bool:
+    """Return whether a code is one of Chinese medicine: it has the form of one, and the national ICD-10 has no such.
+
+    Forms: GB/T 15657-1995 (BNP120, ZZ…), and the national classification of 2020 (A07.01.01, B04.02.01.03.01).
+    """
+    if not isinstance(code, str) or _TCM.fullmatch(normalised := normalise_code(code)) is None:
+        return False
+    return normalised not in known_codes(_WESTERN)
+
+
+def _known_main_first(diagnoses: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return diagnoses with the first main one that the national ICD-10 knows before other main ones."""
+    main = [item for item in diagnoses if _text(item.get("maindiag_flag")) == "1"]
+    known = (item for item in main if normalise_code(_text(item.get("diag_code")) or "") in known_codes(_WESTERN))
+    first = next(known, None) if len(main) > 1 else None
+    return diagnoses if first is None else [first, *(item for item in diagnoses if item is not first)]
 
 
 def _small(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,16 +130,19 @@ def _nested(value: object) -> bool:
 
 
 def _in_order(
-    items: list[dict[str, Any]], code: str, flag: str, several: str, faults: list[str]
+    items: list[dict[str, Any]], code: str, flag: str, several: str, faults: list[str], *, flagged: bool = False
 ) -> list[dict[str, Any]]:
-    """Return the records with the main one first; an empty one stands for a main one that is not there."""
-    flagged = [item for item in items if _text(item.get(flag)) == "1"]
-    if len(flagged) > 1:
+    """Return the records with the main one first; an empty one stands for a main one that is not there.
+
+    ``flagged`` says that there are flags elsewhere in the node.
+    """
+    main = [item for item in items if _text(item.get(flag)) == "1"]
+    if len(main) > 1:
         faults.append(several)
-    if flagged:
-        return [flagged[0], *(item for item in items if item is not flagged[0] and _text(item.get(code)))]
-    if any(_text(item.get(flag)) for item in items):
-        return [{}, *(item for item in items if _text(item.get(code)))]
+    if main:
+        return [main[0], *(item for item in items if item is not main[0] and not is_missing(item.get(code)))]
+    if flagged or any(_text(item.get(flag)) for item in items):
+        return [{}, *(item for item in items if not is_missing(item.get(code)))]
     return items
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "all_columns",
     "as_lists",
+    "as_texts",
     "case_columns",
     "clean_codes",
     "marked",
@@ -35,6 +36,7 @@ __all__ = [
     "used_names",
     "with_all_columns",
     "with_fen",
+    "with_marks",
     "with_newborn_weight",
 ]
 
@@ -218,6 +220,11 @@ def _numbers(column: pa.Array) -> list[Any]:
 _NO_CODE = 0
 
 
+def as_texts(column: pa.Array) -> pa.Array:
+    """Return values in any layout as texts."""
+    return _texts(column, codes=False)[0]
+
+
 def _texts(column: pa.Array, *, codes: bool) -> tuple[pa.Array, np.ndarray]:
     """Return a column of single codes as texts, and which rows hold no code; of others every value is its text."""
     failed = np.zeros(len(column), dtype=bool)
@@ -355,6 +362,15 @@ def _unreadable(before: pa.Array, failures: list[tuple[str, np.ndarray]]) -> pa.
     return from_list([" ".join(dict.fromkeys(name.split())) or None for name in names], pa.string())
 
 
+def with_marks(cases: pa.Table, failures: list[tuple[str, np.ndarray]]) -> pa.Table:
+    """Return cases with more columns marked as unreadable in some rows."""
+    failures = [failure for failure in failures if failure[1].any()]
+    if not failures:
+        return cases
+    marks = _unreadable(one_chunk(cases[UNREADABLE]), failures)
+    return cases.set_column(cases.column_names.index(UNREADABLE), UNREADABLE, marks)
+
+
 def with_all_columns(cases: pa.Table) -> pa.Table:
     """Return cases with nulls for the columns that they do not have: a file is grouped as far as it goes."""
     for field in make_case_schema():
@@ -379,10 +395,7 @@ def with_newborn_weight(cases: pa.Table, kind: str) -> pa.Table:
     values = pc.if_else(from_numpy(taken), weight, given)
     cases = cases.set_column(cases.column_names.index("newborn_weight"), "newborn_weight", values)
     failed = taken & marked(marks, other)
-    if failed.any():
-        marks = _unreadable(marks, [("newborn_weight", failed)])
-        cases = cases.set_column(cases.column_names.index(UNREADABLE), UNREADABLE, marks)
-    return cases
+    return with_marks(cases, [("newborn_weight", failed)])
 
 
 def with_fen(cases: pa.Table) -> pa.Table:
@@ -392,10 +405,7 @@ def with_fen(cases: pa.Table) -> pa.Table:
     fen, known, failed = read_amounts(one_chunk(cases["total_cost"]))
     column = from_numpy(fen.astype(np.float64), known)
     cases = cases.set_column(cases.column_names.index("total_cost"), "total_cost", column)
-    if failed.any():
-        marks = _unreadable(one_chunk(cases[UNREADABLE]), [("total_cost", failed)])
-        cases = cases.set_column(cases.column_names.index(UNREADABLE), UNREADABLE, marks)
-    return cases
+    return with_marks(cases, [("total_cost", failed)])
 
 
 def marked(marks: pa.Array, column: str) -> np.ndarray:

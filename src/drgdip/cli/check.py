@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drgdip.cli.options import FILE, SCHEME, Commands, add_language, add_output, add_reading, read_columns
-from drgdip.cli.output import open_output, print_columns, print_note, print_written, screen_of
+from drgdip.cli.options import FILE, SCHEME, Commands, add_language, add_output, add_reading, read_columns, source_of
+from drgdip.cli.output import open_output, print_above, print_columns, print_note, print_written, screen_of
 from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
@@ -41,11 +41,11 @@ def add(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from drgdip.cases.readers import ignored_columns, read_cases, understood_columns
+    from drgdip.cases.readers import ignored_columns, read_cases, rows_above, understood_columns
     from drgdip.grouper.checks import check_cases, list_checks
 
     limits = dict(map(_read_limit, options.limit))
-    cases = read_cases(options.file, format=options.input_format, columns=read_columns(options))
+    cases = read_cases(source_of(options), format=options.input_format, columns=read_columns(options))
     findings = check_cases(cases, options.scheme, codes=options.codes, limits=limits)
     with open_output(options) as writer:
         if writer is not None:
@@ -65,6 +65,7 @@ def _run(options: argparse.Namespace) -> None:
             print(f"  {concerned[check.id]:>8,}  {check.level:<7}  {check.id}: {message}", file=screen)
     print_written(options)
     print_columns(understood_columns(cases), options.language)
+    print_above(rows_above(cases))
     ignored = ignored_columns(cases)
     if ignored:
         shown = ", ".join(ignored[:_SHOWN]) + (", …" if len(ignored) > _SHOWN else "")

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drgdip.cli.options import FILE, SCHEME, Commands, add_language, add_output, add_reading, read_columns
+from drgdip.cli.options import FILE, SCHEME, Commands, add_language, add_output, add_reading, read_columns, source_of
 from drgdip.cli.output import counted, open_output, print_columns, print_written, screen_of, shorten
 from drgdip.errors import CaseError
 
@@ -71,7 +71,7 @@ def _run(options: argparse.Namespace) -> None:
     else:
         from drgdip.cases.readers import read_cases, understood_columns
 
-        cases = read_cases(options.file, format=options.input_format, columns=read_columns(options))
+        cases = read_cases(source_of(options), format=options.input_format, columns=read_columns(options))
         print_columns(understood_columns(cases), options.language)
         table = diff_cases(cases, before, after, codes=options.codes)
         alike = before.family == after.family

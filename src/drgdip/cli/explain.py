@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from drgdip.cli.options import SCHEME, Commands, add_language, add_reading, read_columns
+from drgdip.cli.options import SCHEME, Commands, add_language, add_reading, read_columns, source_of
 from drgdip.cli.output import print_columns, print_note
 from drgdip.errors import CaseError, UnknownNameError
 
@@ -68,7 +68,7 @@ def _case_of_options(options: argparse.Namespace) -> dict[str, Any]:
 def _case_of_file(options: argparse.Namespace) -> dict[str, Any]:
     from drgdip.cases.readers import read_cases, understood_columns
 
-    cases = read_cases(options.file, format=options.input_format, columns=read_columns(options))
+    cases = read_cases(source_of(options), format=options.input_format, columns=read_columns(options))
     if "case_id" not in cases.column_names:
         raise CaseError(f"{options.file} has no column of case numbers; say which it is with --columns case_id=NAME")
     numbers = [str(number) for number in cases["case_id"].to_pylist()]

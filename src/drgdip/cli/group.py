@@ -6,8 +6,8 @@ import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drgdip.cli.options import FILE, SCHEME, Commands, add_output, add_reading, read_columns
-from drgdip.cli.output import open_output, print_columns, print_note, print_written, screen_of
+from drgdip.cli.options import FILE, SCHEME, Commands, add_output, add_reading, read_columns, source_of
+from drgdip.cli.output import open_output, print_above, print_columns, print_note, print_written, screen_of
 from drgdip.cli.progress import with_progress
 from drgdip.cli.summary import Summary
 from drgdip.errors import CaseError
@@ -43,7 +43,7 @@ def _run(options: argparse.Namespace) -> None:
     scheme = load_any(options.scheme)
     every: list[str] = []
     parts = read_case_parts(
-        options.file,
+        source_of(options),
         format=options.input_format,
         columns=read_columns(options),
         wanted=_wanted(scheme, options, every),
@@ -58,6 +58,7 @@ def _run(options: argparse.Namespace) -> None:
                 writer.write(grouped)
     _report(options, summary)
     print_columns(understood)
+    print_above(first.above)
 
 
 def _wanted(scheme: SchemeLike, options: argparse.Namespace, every: list[str]) -> Callable[[list[str]], list[str]]:

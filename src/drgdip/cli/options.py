@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,12 +21,13 @@ __all__ = [
     "add_reading",
     "read_columns",
     "read_pairs",
+    "source_of",
 ]
 
 #: The object that a verb adds its parser to; argparse has no public type for it.
 Commands: TypeAlias = Any
 
-FILE = "CSV, Excel, JSON, JSON lines or Parquet"
+FILE = "CSV, Excel, JSON, JSON lines or Parquet; - for standard input"
 SCHEME = "a scheme's or catalogue's id, or the path of its folder"
 
 
@@ -75,6 +77,11 @@ def read_columns(options: argparse.Namespace) -> dict[str, str | list[str]]:
     for column, _, name in pairs:
         names.setdefault(column, []).append(name)
     return {column: found if len(found) > 1 else found[0] for column, found in names.items()}
+
+
+def source_of(options: argparse.Namespace) -> Any:
+    """Return where the cases come from: FILE, or standard input for ``-``."""
+    return sys.stdin.buffer if str(options.file) == "-" else options.file
 
 
 def read_pairs(words: Sequence[str] | None, option: str) -> dict[str, str]:

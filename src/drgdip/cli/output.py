@@ -13,7 +13,7 @@ from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from drgdip._writers import TableWriter
     from drgdip.cases.describe import Understood
@@ -22,6 +22,7 @@ __all__ = [
     "check_output",
     "counted",
     "open_output",
+    "print_above",
     "print_columns",
     "print_note",
     "print_written",
@@ -38,7 +39,7 @@ def open_output(options: argparse.Namespace) -> Iterator[TableWriter | None]:
     """Yield the writer that ``-o`` and ``--format`` ask for, or None."""
     from drgdip._writers import TableWriter
     from drgdip.cases.parts import encoding_of
-    from drgdip.cases.readers import format_of
+    from drgdip.cases.sources import Source, format_of
 
     if options.output is None:
         if options.format:
@@ -57,8 +58,9 @@ def open_output(options: argparse.Namespace) -> Iterator[TableWriter | None]:
     mark = (
         form == "csv"
         and options.file is not None
+        and options.file.is_file()
         and format_of(options.file, options.input_format) == "csv"
-        and encoding_of(options.file) != "utf-8"
+        and encoding_of(Source(str(options.file), options.file)).name != "utf-8"
     )
     with replacing(path) as part:
         try:
@@ -100,6 +102,12 @@ def print_columns(understood: Understood, language: str = "en") -> None:
         column = f"{kind}_others" if kind in understood.columns else kind
         advice = write_options({column: name})
         print_note(f"{name}: {describe_reason(f'column_unused_{kind}', language)} ({advice})")
+
+
+def print_above(rows: Sequence[str]) -> None:
+    """Print a note on the rows above the header of a file, which are no cases."""
+    if rows:
+        print_note(f"{counted(len(rows), 'row')} above the header passed over: {shorten(rows[0])}")
 
 
 def counted(number: int, thing: str) -> str:

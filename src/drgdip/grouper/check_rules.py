@@ -243,7 +243,8 @@ def _ages(view: View) -> Iterator[Finding]:
 def _dates(view: View) -> Iterator[Finding]:
     for name in ("born", "admitted", "discharged"):
         if view.has(name):
-            yield at("unreadable_date", read_days(view.column(name))[1], as_text(view.column(name)), name)
+            bad = read_days(view.column(name))[1] | view.bad(name)
+            yield at("unreadable_date", bad, as_text(view.column(name)), name)
     born, admitted, discharged = (view.days(name) for name in ("born", "admitted", "discharged"))
     if view.has("born", "admitted"):
         yield at("born_after_admission", born > admitted, as_text(view.column("born")))
@@ -259,8 +260,10 @@ def _dates(view: View) -> Iterator[Finding]:
         days, bad, texts = dates
         shown = texts.take(from_numpy(np.flatnonzero(bad)))
         yield Finding("unreadable_date", view.procs.row[bad], shown, "proc_dates")
-        yield of_codes("procedure_without_date", np.isnat(days) & ~bad & view.procs.known, view.procs)
+        yield at("unreadable_date", view.bad("proc_dates"), field="proc_dates")
         row = view.procs.row
+        bad = bad | view.bad("proc_dates")[row]
+        yield of_codes("procedure_without_date", np.isnat(days) & ~bad & view.procs.known, view.procs)
         outside = ((days < admitted[row]) | (days > discharged[row])) & view.procs.known
         yield of_codes("procedure_outside_stay", outside, view.procs)
 
@@ -301,7 +304,7 @@ def _money(view: View) -> Iterator[Finding]:
             fen, known, bad = read_amounts(view.column(name))
             amounts[name] = np.where(known, fen / 100, np.nan)
             texts = as_text(view.column(name))
-            yield at(f"unreadable_{name}", bad, texts)
+            yield at(f"unreadable_{name}", bad | view.bad(name), texts)
             yield at("negative_cost", amounts[name] < 0, texts, name)
     if len(amounts) > 1:
         wrong = np.abs(amounts["total_cost"] - amounts["items_cost"]) > _TOLERANCE

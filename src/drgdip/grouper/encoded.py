@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import filled, flags, from_numpy, one_chunk, valid
+from drgdip._arrow import filled, flags, from_lists, from_numpy, one_chunk, valid
 from drgdip.cases.fields import UNREADABLE
 from drgdip.cases.table import marked, with_fen
 from drgdip.errors import CaseError
@@ -91,7 +91,8 @@ def encode_columns(cases: pa.Table, compiled: HasNumbers, *, whole_case: bool = 
             values[column] = filled(numbers.cast(pa.float64(), safe=False), np.nan)
     dept = one_chunk(cases["dept"]) if "dept" in cases.column_names else None
     dx, dx_offsets = _encode_lists(one_chunk(cases["dx"]), compiled.dx, first_only=not whole_case)
-    procs, proc_offsets = _encode_lists(one_chunk(cases["procs"]), compiled.procs)
+    given = one_chunk(cases["procs"]) if "procs" in cases.column_names else from_lists([[]] * len(cases))
+    procs, proc_offsets = _encode_lists(given, compiled.procs)
     return Encoded(
         rows=len(cases),
         dx=dx,

@@ -345,7 +345,7 @@ def _check_names(names: list[str], scheme: SchemeLike, prefix: str) -> None:
 
 def name_required(scheme: SchemeLike) -> list[str]:
     """Return the columns that a scheme cannot do without."""
-    return ["dx", "procs", *(VALUE_VARIABLES[v] for v in scheme.required if v in VALUE_VARIABLES)]
+    return ["dx", *(VALUE_VARIABLES[v] for v in scheme.required if v in VALUE_VARIABLES)]
 
 
 def _needed(names: list[str], scheme: SchemeLike, columns: ColumnNames | None, more: tuple[str, ...] = ()) -> list[str]:
@@ -362,7 +362,7 @@ def _needed(names: list[str], scheme: SchemeLike, columns: ColumnNames | None, m
             f"{', '.join(map(repr, names))}. Use a name of docs/cases.md, say columns={{{absent[0]!r}: ...}} "
             "(--columns on the command line), or, where every value is missing, add a column of nulls"
         )
-    read = {*wanted, *scheme.value_columns, "unreadable", *more}
+    read = {*wanted, "procs", *scheme.value_columns, "unreadable", *more}
     if "newborn_weight" in read and (kind := scheme.newborn_weight):
         read.add(f"{kind}_weight")
     return list(dict.fromkeys(name for column in found for name in found[column] if column in read))
@@ -421,7 +421,7 @@ def _group_with_reference(cases: pa.Table, scheme: SchemeLike, codes: str | None
 def _group_encoded(encoded: Encoded, scheme: SchemeLike, prefix: str, workers: int) -> pa.Table:
     if encoded.codes_sha256 != scheme.codes_sha256:
         raise CaseError(f"the cases were encoded for a scheme with other codes than {scheme.id}; encode them for it")
-    absent = [column for column in name_required(scheme)[2:] if column not in encoded.columns]
+    absent = [column for column in name_required(scheme)[1:] if column not in encoded.columns]
     if absent:
         raise CaseError(
             f"{scheme.id} needs {' and '.join(absent)}, which the encoded cases do not have; encode a table that has "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from drgdip.cases.codes import walks_to
 from drgdip.cases.fields import read_record
+from drgdip.cases.settlement_list import body_of
 from drgdip.errors import CaseError
 from drgdip.grouper.facts import impossible
 
@@ -34,10 +35,20 @@ def record_of(
     return record, unreadable | impossible(record, scheme.signed)
 
 
+def _of_list(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    from drgdip.cases.readers import read_cases  # it needs Arrow, which one record does not
+
+    case: dict[str, Any] = read_cases(dict(message)).to_pylist()[0]
+    return case
+
+
 def mapping_of(case: Any) -> Mapping[str, Any]:
-    """Return a case as a mapping: it is a `drgdip.Case`, a mapping, or a row with keys, such as a pandas Series."""
+    """Return a case as a mapping: it is a `drgdip.Case`, a mapping, or a row with keys, such as a pandas Series.
+
+    A settlement list (a message 4101A, or its nodes) is read as `drgdip.read_cases` reads it.
+    """
     if isinstance(case, Mapping):
-        return case
+        return _of_list(case) if body_of(case) is not None else case
     if hasattr(type(case), "model_fields"):
         return dict(vars(case))
     if hasattr(case, "keys") and hasattr(case, "__getitem__") and not hasattr(case, "columns"):

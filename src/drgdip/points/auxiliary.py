@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import to_kind
+from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, Reasons, add_columns, as_list, decode, nullable, text_columns
 from drgdip._sums import sums
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
@@ -53,6 +53,7 @@ _PART = "auxiliary_part"
 _DECIMALS = 12
 
 
+@reads_once
 def build_auxiliary_table(
     cases: Any,
     *,
@@ -260,6 +261,7 @@ def _types_of(columns: Columns) -> tuple[Codes, pa.Array]:
         raise CaseError(f"column {name!r} holds {kind}: give lists of types, or texts joined by |") from error
 
 
+@reads_once
 def apply_auxiliary(cases: Any, table: Any, *, columns: Mapping[str, str] | None = None) -> Any:
     """Give each case the highest coefficient of the auxiliary types (辅助目录) that it triggers.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import to_arrow, to_kind
+from drgdip._arrow import reads_once, to_arrow, to_kind
 from drgdip._columns import Columns, add_columns, as_list, labels, nullable
 from drgdip._sums import sums
 from drgdip.errors import PolicyError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["borrow_weights", "derive_parent_weights", "score_parts"]
 
 
+@reads_once
 def score_parts(
     cases: Any,
     parts: Sequence[str],
@@ -73,6 +74,7 @@ def score_parts(
     return to_kind(pa.table(joined), cases)
 
 
+@reads_once
 def derive_parent_weights(weights: Any, parents: Any, *, columns: Mapping[str, str] | None = None) -> Any:
     """Give each group the weight that its parent as a whole has.
 
@@ -113,6 +115,7 @@ def derive_parent_weights(weights: Any, parents: Any, *, columns: Mapping[str, s
     return to_kind(pa.table({"group": table.column("group"), "weight": nullable(found)}), weights)
 
 
+@reads_once
 def borrow_weights(weights: Any, sources: Mapping[str, Any], *, columns: Mapping[str, str] | None = None) -> Any:
     """Fill the weights that unstable and uncovered groups lack, from other tables or other groups.
 

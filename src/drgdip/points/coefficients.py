@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import to_kind
+from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, Reasons, add_columns, as_list, nullable, text_columns
 from drgdip.errors import PolicyError, UnknownNameError
 from drgdip.points.inclusion import GROUPED
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["measure_cost_coefficients", "remove_inversion"]
 
 
+@reads_once
 def measure_cost_coefficients(
     cases: Any,
     by: str | Sequence[str],
@@ -134,6 +135,7 @@ def _keyed(table: pa.Table, keys: Sequence[str]) -> pa.Table:
     return table.filter(pc.is_valid(table[keys[0]]))
 
 
+@reads_once
 def remove_inversion(
     coefficients: Any,
     order: Sequence[str],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from drgdip._arrow import reads_once
 from drgdip._columns import Columns, Reasons, add_columns, as_list, nullable
 from drgdip._sums import sums
 from drgdip.errors import PolicyError, UnknownNameError
@@ -37,6 +38,7 @@ _NO_KEY = frozenset(
 )
 
 
+@reads_once
 def combine_coefficients(
     cases: Any,
     tables: Mapping[str, Any],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import to_kind
+from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, as_list
 from drgdip._sums import counts, sums
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
@@ -30,6 +30,7 @@ __all__ = ["estimate_value"]
 _INTERVALS = ("one_dimensional", "two_dimensional")
 
 
+@reads_once
 def estimate_value(
     cases: Any,
     *,

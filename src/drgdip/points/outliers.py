@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from drgdip._arrow import reads_once
 from drgdip._columns import Columns, Reasons, add_columns, labels, nullable
 from drgdip._sums import blocks
 from drgdip.errors import PolicyError
@@ -112,6 +113,7 @@ def reference_costs(columns: Columns, reference: Any, policy: OutlierPolicy) -> 
     return np.append(table.numbers("mean"), np.nan)[columns.match(wanted, table)]
 
 
+@reads_once
 def classify_outliers(
     cases: Any,
     policy: OutlierPolicy | str,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from drgdip._arrow import reads_once
 from drgdip._columns import Columns
 from drgdip.errors import DrgdipError
 
@@ -35,6 +36,7 @@ def _axes(axes: Any) -> Any:
     return Picture(layout="constrained").subplots()
 
 
+@reads_once
 def plot_weights(before: Any, after: Any, *, columns: Mapping[str, str] | None = None, axes: Any = None) -> Any:
     """Plot the weights of one table against those of another, a point a group.
 
@@ -73,6 +75,7 @@ def plot_weights(before: Any, after: Any, *, columns: Mapping[str, str] | None =
     return axes.get_figure()
 
 
+@reads_once
 def plot_ratios(
     cases: Any,
     *,

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from drgdip._arrow import reads_once
 from drgdip._columns import Columns, add_columns
 from drgdip._sums import blocks
 from drgdip.errors import CaseError, PolicyError
@@ -31,6 +32,7 @@ __all__ = ["case_points"]
 _COLUMNS_OF_KINDS = {"bed_day": "los", "special_review": "reasonable_cost"}
 
 
+@reads_once
 def case_points(
     cases: Any,
     weights: Any,

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import to_arrow, to_kind
+from drgdip._arrow import reads_once, to_arrow, to_kind
 from drgdip._columns import Columns, Reasons, add_columns, nullable
 from drgdip.errors import PolicyError, UnknownNameError
 
@@ -30,6 +30,7 @@ _SPAN = 1 << 21
 _NO_DATE = -(1 << 20)
 
 
+@reads_once
 def build_rate_table(rates: Any, *, columns: Mapping[str, str] | None = None) -> Any:
     """Build one table of rates and coefficients by pool, level and group with dates of validity, and check it.
 
@@ -168,6 +169,7 @@ class _Rates:
         return found
 
 
+@reads_once
 def set_payment_standards(
     cases: Any,
     rates: Any,

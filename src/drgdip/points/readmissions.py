@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from drgdip._arrow import reads_once
 from drgdip._columns import Columns, Reasons, add_columns, as_list
 from drgdip.errors import PolicyError
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["mark_readmissions"]
 
 
+@reads_once
 def mark_readmissions(
     cases: Any,
     *,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from drgdip._arrow import reads_once
 from drgdip._columns import Columns, add_columns, as_list, nullable
 from drgdip._sums import sums
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["restructure_costs", "restructure_weights"]
 
 
+@reads_once
 def restructure_costs(
     cases: Any,
     factors: Mapping[str, float],
@@ -105,6 +107,7 @@ def restructure_costs(
     )
 
 
+@reads_once
 def restructure_weights(
     weights: Any,
     factors: Mapping[str, float] | str | None = None,

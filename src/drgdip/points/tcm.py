@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from drgdip._arrow import reads_once
 from drgdip._columns import Columns, Reasons, add_columns, decode, nullable
 from drgdip.errors import PolicyError
 
@@ -27,6 +28,7 @@ TCM_PARTS = (
 )
 
 
+@reads_once
 def take_higher_group(cases: Any, weights: Any, *, columns: Mapping[str, str] | None = None) -> Any:
     """Take for a case the higher weight of its own Chinese-medicine group and of the matching Western group (就高).
 
@@ -72,6 +74,7 @@ def take_higher_group(cases: Any, weights: Any, *, columns: Mapping[str, str] | 
     )
 
 
+@reads_once
 def downgrade_tcm(
     cases: Any,
     *,

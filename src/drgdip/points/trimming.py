@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import to_kind
+from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, add_columns, as_list, nullable
 from drgdip._sums import sums
 from drgdip.points.inclusion import GROUPED, with_statuses
@@ -41,6 +41,7 @@ def _select(
     return found, Selection(columns, found, trim=trim, rules=rules, positive=positive)
 
 
+@reads_once
 def trim_cases(
     cases: Any,
     trim: Trim | None = None,
@@ -101,6 +102,7 @@ def trim_cases(
     )
 
 
+@reads_once
 def report_trimming(
     cases: Any,
     trim: Trim | None = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import to_kind
+from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, nullable
 from drgdip._sums import counts, sums
 from drgdip.errors import CaseError, PolicyError
@@ -22,6 +22,7 @@ __all__ = ["base_rate", "compute_elastic_value", "point_value"]
 _WITHOUT_POINTS = "points_reason says why; mend the case, or take it out knowing that the value rises"
 
 
+@reads_once
 def base_rate(
     cases: Any,
     *,
@@ -101,6 +102,7 @@ def base_rate(
     return to_kind(pa.table(result), cases)
 
 
+@reads_once
 def point_value(
     cases: Any,
     *,
@@ -186,6 +188,7 @@ def point_value(
     return to_kind(pa.table(result), cases)
 
 
+@reads_once
 def compute_elastic_value(
     cases: Any,
     *,

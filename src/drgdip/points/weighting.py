@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import to_kind
+from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, Reasons, as_list, labels, nullable, text_columns
 from drgdip._sums import counts, total
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
@@ -33,6 +33,7 @@ _MEANS = ("arithmetic", "geometric")
 _BASES = ("balanced", "overall")
 
 
+@reads_once
 def weights(
     cases: Any,
     by: str | Sequence[str] = "group",

@@ -1,0 +1,182 @@
+"""Where cases come from: a path, bytes, an open file, a folder or a zip of files, records in memory."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from drgdip.errors import CaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["FORMATS", "Source", "format_of", "is_records", "sources_of"]
+
+#: Formats by the ending of a file's name.
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".xlsx": "excel",
+    ".xls": "excel",
+}
+_LARGEST = 1 << 32  # bytes that the files of a zip may have together
+_HEAD = 1 << 16
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file of cases, on disk or in memory.
+
+    Attributes
+    ----------
+    name
+        What messages call it.
+    path
+        Where it lies; None of one in memory.
+    content
+        The bytes of one in memory.
+    """
+
+    name: str
+    path: Path | None = None
+    content: bytes = b""
+
+    def open(self) -> BinaryIO:
+        """Return the file, opened for reading bytes."""
+        return io.BytesIO(self.content) if self.path is None else self.path.open("rb")
+
+    def read(self) -> bytes:
+        """Return the whole content."""
+        return self.content if self.path is None else self.path.read_bytes()
+
+    @property
+    def size(self) -> int:
+        """The number of bytes."""
+        return len(self.content) if self.path is None else self.path.stat().st_size
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def is_records(source: object) -> bool:
+    """Return whether a source is a record, or a list of them: a parsed payload."""
+    return isinstance(source, dict) or (isinstance(source, list | tuple) and not isinstance(source, str | bytes))
+
+
+def sources_of(source: Any) -> list[Source]:
+    """Return the files of a source, in order of their names; a folder or a zip holds several.
+
+    Raises
+    ------
+    CaseError
+        There is nothing, or no file of cases in it; a zip that would take more than 4 GiB.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _of_content("the content given", bytes(source))
+    if hasattr(source, "read"):
+        content = source.read()
+        name = getattr(source, "name", None)
+        content = content.encode() if isinstance(content, str) else content
+        return _of_content(name if isinstance(name, str) else "the file given", content)
+    if not isinstance(source, str | os.PathLike):
+        raise CaseError(
+            f"a {type(source).__name__} is no file of cases: give a path, bytes, an open file, or records as dicts"
+        )
+    path = Path(source)
+    if not path.exists():
+        raise CaseError(f"{path}: there is no such file")
+    if path.is_dir():
+        found = sorted(entry for entry in path.iterdir() if entry.is_file() and entry.suffix.lower() in FORMATS)
+        if not found:
+            raise CaseError(f"{path}: the folder has no file of cases ({', '.join(FORMATS)})")
+        return [Source(str(entry), entry) for entry in found]
+    if path.stat().st_size == 0:
+        raise CaseError(f"{path}: the file is empty")
+    if path.suffix.lower() == ".zip":
+        return _of_zip(str(path), path.read_bytes())
+    return [Source(str(path), path)]
+
+
+def _of_content(name: str, content: bytes) -> list[Source]:
+    if not content:
+        raise CaseError(f"{name}: the file is empty")
+    if content[:4] == b"PK\x03\x04" and "xl/workbook.xml" not in _names_in(name, content):
+        return _of_zip(name, content)
+    return [Source(name, None, content)]
+
+
+def _names_in(name: str, content: bytes) -> list[str]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return archive.namelist()
+    except zipfile.BadZipFile as error:
+        raise CaseError(f"{name}: is not a zip file: {error}") from error
+
+
+def _of_zip(name: str, content: bytes) -> list[Source]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = [entry for entry in archive.infolist() if Path(entry.filename).suffix.lower() in FORMATS]
+            size = sum(entry.file_size for entry in entries)
+            if size > _LARGEST:
+                raise CaseError(f"{name}: its files take {size:,} bytes; unpack it, and read the folder")
+            found = list(_unpacked(name, archive, sorted(entries, key=lambda entry: entry.filename)))
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError) as error:
+        raise CaseError(f"{name}: is not a zip file that can be read: {error}") from error
+    if not found:
+        raise CaseError(f"{name}: the zip has no file of cases ({', '.join(FORMATS)})")
+    return found
+
+
+def _unpacked(name: str, archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> Iterator[Source]:
+    """Yield the files of a zip; no more is unpacked than it states."""
+    for entry in entries:
+        with archive.open(entry) as file:
+            content = file.read(entry.file_size + 1)
+        if len(content) > entry.file_size:
+            raise CaseError(f"{name}: {entry.filename} is larger than the zip says")
+        yield Source(f"{name}: {entry.filename}", None, content)
+
+
+def format_of(source: Source | Path, format: str = "auto") -> str:  # noqa: A002 - the word of pandas
+    """Return the format of a file by its name, or as told; of one without a name by its content."""
+    if format != "auto":
+        if format not in FORMATS.values():
+            raise CaseError(f"format {format!r} is not one of auto, {', '.join(dict.fromkeys(FORMATS.values()))}")
+        return format
+    suffix = Path(str(source)).suffix.lower()
+    if suffix in FORMATS:
+        return FORMATS[suffix]
+    if isinstance(source, Source) and source.path is None:
+        return _format_by_content(source.content)
+    raise CaseError(
+        f"{source}: the format of a file {suffix or 'without ending'} is not known; say it with format= "
+        "(on the command line --input-format, for what is written --format)"
+    )
+
+
+def _format_by_content(content: bytes) -> str:
+    if content[:4] == b"PAR1":
+        return "parquet"
+    if content[:4] in {b"PK\x03\x04", b"\xd0\xcf\x11\xe0"}:
+        return "excel"
+    head = content[:_HEAD].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head[:1] == b"[":
+        return "json"
+    if head[:1] == b"{":
+        lines = [line for line in head.splitlines()[:2] if line.strip()]
+        return (
+            "jsonl"
+            if len(lines) > 1 and all(line[:1] == b"{" and line.rstrip()[-1:] == b"}" for line in lines)
+            else "json"
+        )
+    return "csv"
