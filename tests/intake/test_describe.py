@@ -52,7 +52,7 @@ def test_columns_that_a_scheme_misses_are_rows():
     rows = rows_of([ROW], "chs-drg-1.1")
     missing = {name: row["note"] for name, row in rows.items() if row["column"] is None}
     assert missing == {
-        "procs": "column_needed:procs",
+        "procs": "column_absent:procs",
         "age": "column_needed:age",
         "age_days": "column_absent:age_days",
         "newborn_weight": "column_absent:newborn_weight",

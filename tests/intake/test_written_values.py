@@ -36,13 +36,13 @@ def expected_of(column, read):
 
 def first_of(cases, column):
     """The first value of a column of cases, and whether it cannot be read."""
-    values = one_chunk(cases[column])
+    values, marks = one_chunk(cases[column]), (cases["unreadable"][0].as_py() or "").split()
     if column == "born":
         days, failed = read_days(values)
-        return days.astype(object)[0], bool(failed[0])
+        return days.astype(object)[0], bool(failed[0]) or column in marks
     if column in CODES:
         values = clean_codes(values)
-    return values.to_pylist()[0], column in (cases["unreadable"][0].as_py() or "").split()
+    return values.to_pylist()[0], column in marks
 
 
 def record_of(column, value):

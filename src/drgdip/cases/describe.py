@@ -144,7 +144,8 @@ def _said(name: str) -> str | None:
 
 def _kind_of_codes(column: pa.Array) -> str | None:
     """Return which codes the first rows of a column hold, None where most of them are no codes."""
-    if not (is_text(column.type) or pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+    kind_of_list = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
+    if not is_text(column.type.value_type if kind_of_list else column.type):
         return None
     rows = as_python(column.drop_null().slice(0, _ROWS))
     codes = [normalise_code(code) for row in rows for text in read_codes(row) if text for code in _APART.split(text)]

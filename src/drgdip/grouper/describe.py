@@ -68,4 +68,4 @@ def describe_cases(
 def _columns_of(scheme: SchemeLike) -> tuple[list[str], list[str]]:
     """Return the columns that a scheme cannot do without, and those that it reads besides."""
     weight = [f"{scheme.newborn_weight}_weight"] if scheme.newborn_weight else []
-    return name_required(scheme), [*scheme.value_columns, *weight]
+    return name_required(scheme), ["procs", *scheme.value_columns, *weight]
