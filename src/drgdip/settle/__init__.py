@@ -15,12 +15,14 @@ from drgdip.settle.budget import (
     hold_reserve,
     split_budget,
 )
+from drgdip.settle.calendar import list_deadlines, mark_lists
 from drgdip.settle.capital import advance_capital
 from drgdip.settle.coverage import CoverageMinimum, list_coverage_minima, measure_coverage
 from drgdip.settle.files import read_settlement
 from drgdip.settle.ledger import LEDGER, Step
-from drgdip.settle.monthly import mark_lists, month
+from drgdip.settle.monthly import Months, month
 from drgdip.settle.payment import LIST_STATUSES, PAYMENT_RULES, PAYMENT_STATUSES, price_cases
+from drgdip.settle.payments import PAYMENT_KINDS, sum_payments
 from drgdip.settle.policies import PolicyInfo, list_policies, load_policy, read_policy
 from drgdip.settle.policy import Policy
 from drgdip.settle.report import REPORT_FORMATS, write_report
@@ -31,11 +33,13 @@ from drgdip.settle.sharing import share_surplus
 from drgdip.settle.simulation import Simulation, simulate
 from drgdip.settle.statements import make_statements
 from drgdip.settle.surplus import measure_surplus
+from drgdip.settle.versions import pick_versions
 from drgdip.settle.year import Year, settle_year
 
 __all__ = [
     "LEDGER",
     "LIST_STATUSES",
+    "PAYMENT_KINDS",
     "PAYMENT_RULES",
     "PAYMENT_STATUSES",
     "REPORT_FORMATS",
@@ -44,6 +48,7 @@ __all__ = [
     "Citation",
     "Clearing",
     "CoverageMinimum",
+    "Months",
     "Policy",
     "PolicyInfo",
     "Review",
@@ -60,6 +65,7 @@ __all__ = [
     "clear_year",
     "hold_reserve",
     "list_coverage_minima",
+    "list_deadlines",
     "list_policies",
     "load_policy",
     "make_statements",
@@ -67,6 +73,7 @@ __all__ = [
     "measure_coverage",
     "measure_surplus",
     "month",
+    "pick_versions",
     "prepare_cases",
     "price_cases",
     "read_policy",
@@ -77,5 +84,6 @@ __all__ = [
     "simulate",
     "split",
     "split_budget",
+    "sum_payments",
     "write_report",
 ]

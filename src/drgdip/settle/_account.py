@@ -12,11 +12,13 @@ from drgdip._money import add_up, exact, round_over, rounded, scaled, split_fen,
 from drgdip.errors import PolicyError
 from drgdip.settle._inputs import amounts_by, matched, places
 from drgdip.settle.ledger import Ledger
+from drgdip.settle.payments import paid_by
 
 if TYPE_CHECKING:
     from drgdip._money import Fen
     from drgdip.settle._pools import Division
     from drgdip.settle._year import YearSums
+    from drgdip.settle.payments import Payments
     from drgdip.settle.policy import Policy
 
 __all__ = ["Account"]
@@ -66,13 +68,27 @@ class Account:
                 f"and the policy has {rules.lowest} to {rules.highest}"
             )
 
-    def settle(self, *, paid: Any, deductions: Any, working_capital: Any) -> None:
-        """Take off deductions for the entitlement, and payments and advances for the amount still to be paid."""
-        keys, ratio = self.year.keys, self.policy.year.preclearing_ratio
-        self.taken = amounts_by(deductions, "deductions", keys, "deductions")
-        self.advanced = amounts_by(working_capital, "working_capital", keys, "working_capital")
-        self.before = amounts_by(paid, "paid", keys, "paid")
+    def take(self, deductions: Any) -> None:
+        """Take off audit deductions, which gives the entitlement."""
+        self.taken = amounts_by(deductions, "deductions", self.year.keys, "deductions")
         self.entitlement = self.appraised - self.taken
+
+    def settle(self, *, paid: Any, working_capital: Any) -> None:
+        """Take off payments and advances, which gives the amount still to be paid."""
+        keys = self.year.keys
+        self._pay(
+            amounts_by(paid, "paid", keys, "paid"),
+            amounts_by(working_capital, "working_capital", keys, "working_capital"),
+        )
+
+    def settle_payments(self, payments: Payments) -> None:
+        """Take off payments of every kind; prepayments are the advances."""
+        ahead, keys = payments.of("prepayment"), self.year.keys
+        self._pay(paid_by(payments, ~ahead, keys), paid_by(payments, ahead, keys))
+
+    def _pay(self, before: Fen, advanced: Fen) -> None:
+        self.before, self.advanced = before, advanced
+        ratio = self.policy.year.preclearing_ratio
         self.final = self.entitlement - self.before - self.advanced
         if self.pre_clearing and ratio is not None:
             due = round_over(self.entitlement, int(ratio.scaleb(_DIGITS)), _ONE)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import datetime  # noqa: TC003 - the examples use it
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from drgdip._arrow import to_kind
+from drgdip._columns import Columns
 from drgdip.errors import PolicyError
 from drgdip.settle._account import Account
-from drgdip.settle._inputs import by_pool
+from drgdip.settle._inputs import by_pool, keys_of
 from drgdip.settle._pools import divide_pools
 from drgdip.settle._year import YearSums
+from drgdip.settle.payments import read_payments
+from drgdip.settle.versions import known_on, pick_versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pyarrow as pa
 
+    from drgdip._columns import Keys
+    from drgdip.settle.payments import Payments
     from drgdip.settle.policy import Policy
 
 __all__ = ["STAGES", "Clearing", "clear_year"]
@@ -52,6 +58,8 @@ def clear_year(
     appraisal: Any = None,
     points_change: Any = None,
     working_capital: Any = None,
+    payments: Any = None,
+    as_of: datetime.date | None = None,
     stage: str = "clearing",
     columns: Mapping[str, str] | None = None,
 ) -> Clearing:
@@ -84,6 +92,12 @@ def clear_year(
         Points rewards and penalties: a table with ``hospital``, ``pool`` and ``points_change``.
     working_capital
         Advances for the year: a table with ``hospital``, ``pool`` and ``working_capital`` (yuan).
+    payments
+        Every payment of the year, as `sum_payments` reads them, in the place of `paid` and `working_capital`: its
+        prepayments are the working capital, all else is paid. Hospitals without cases get a row.
+    as_of
+        The day that is settled: later payments, versions of cases (`pick_versions`) and deductions (by their column
+        ``as_of``) do not count. None takes all.
     stage
         ``"clearing"``, or ``"pre_clearing"``: the same account, of which ``year.preclearing_ratio`` is paid and nothing
         is taken back.
@@ -137,11 +151,36 @@ def clear_year(
         raise PolicyError(f"stage={stage!r}: say 'pre_clearing' or 'clearing'")
     if stage == "pre_clearing" and policy.year.preclearing_ratio is None:
         raise PolicyError(f"policy {policy.id!r} has no pre-clearing: add preclearing_ratio to [year]")
-    year = YearSums(cases, policy, columns)
+    cases = pick_versions(cases, as_of, columns=columns)
+    deductions = known_on(deductions, as_of)
+    read = _read_payments(payments, paid, working_capital, as_of)
+    year = YearSums(cases, policy, columns, more=_keys_of(read, deductions))
     year.change_points(points_change)
     division = divide_pools(year, policy, by_pool(budget, policy, "budget"))
     account = Account(year, policy, division, pre_clearing=stage == "pre_clearing")
     account.appraise(appraisal)
-    account.settle(paid=paid, deductions=deductions, working_capital=working_capital)
+    account.take(deductions)
+    if read is None:
+        account.settle(paid=paid, working_capital=working_capital)
+    else:
+        account.settle_payments(read)
     ledger = account.check()
     return Clearing(to_kind(account.table(), cases), to_kind(account.pools(), cases), ledger)
+
+
+def _read_payments(given: Any, paid: Any, working_capital: Any, as_of: datetime.date | None) -> Payments | None:
+    """Read the payments, None where there are none. Raise PolicyError where they are given twice."""
+    if given is None:
+        return None
+    if paid is not None or working_capital is not None:
+        raise PolicyError("payments= holds what was paid and advanced: leave paid= and working_capital= out")
+    return read_payments(given, as_of)
+
+
+def _keys_of(payments: Payments | None, deductions: Any) -> list[Keys]:
+    """Return the hospitals and pools of payments and deductions, which may have no cases."""
+    names = ["hospital", "pool"]
+    tables = [payments.table] if payments else []
+    if deductions is not None:
+        tables.append(Columns(deductions, [*names, "deductions"], what="the table deductions="))
+    return [keys_of(table, names) for table in tables]

@@ -163,10 +163,17 @@ class ReadmissionRules(Rules):
 
 
 class MonthRules(Rules):
-    """The share of a month that is paid at once. The rest is the reserve that waits for the year's clearing."""
+    """The share of a month that is paid at once. The rest is the reserve that waits for the year's clearing.
+
+    ``late`` says what a late list does: it waits (``suspend``), is paid, or its hospital waits with the whole month
+    (``suspend_hospital``). ``value = budget`` divides the month's budget by the month's points; ``cap`` cuts what
+    the estimated values come to at the month's budget.
+    """
 
     ratio: Ratio
-    late: Literal["suspend", "pay"] = "suspend"
+    late: Literal["suspend", "suspend_hospital", "pay"] = "suspend"
+    value: Literal["estimated", "budget"] = "estimated"
+    cap: bool = False
 
 
 class PrepaymentRules(Rules):

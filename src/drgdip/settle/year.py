@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime  # noqa: TC003 - the examples use it
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,10 +19,13 @@ from drgdip.settle._inputs import NAMES, holds, names_after, optional_money, tex
 from drgdip.settle.annual import Clearing, clear_year
 from drgdip.settle.monthly import month
 from drgdip.settle.payment import PRICE_COLUMNS, price_cases
+from drgdip.settle.payments import paid_on, read_payments
 from drgdip.settle.review import REVIEW_COLUMNS, Review, review_cases
 from drgdip.settle.scoring import PREPARED_COLUMNS, prepare_cases
+from drgdip.settle.versions import has_versions, known_on, pick_versions
 
 if TYPE_CHECKING:
+    from drgdip.settle.ledger import Step
     from drgdip.settle.policy import Policy
 
 __all__ = ["Year", "settle_year"]
@@ -64,6 +68,8 @@ class Year(NamedTuple):
         Sums that the steps checked.
     columns
         Names of columns of ``cases`` by the library's names, as given to `settle_year`, for the steps that follow.
+    differences
+        With payments: why each month's due is what it is, as `month` gives it.
     """
 
     cases: Any
@@ -73,6 +79,7 @@ class Year(NamedTuple):
     clearing: Clearing
     ledger: pa.Table
     columns: Mapping[str, str] | None = None
+    differences: Any = None
 
 
 def settle_year(
@@ -89,6 +96,9 @@ def settle_year(
     appraisal: Any = None,
     points_change: Any = None,
     working_capital: Any = None,
+    month_budget: Any = None,
+    payments: Any = None,
+    as_of: datetime.date | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> Year:
     """Settle a year from grouped cases: points, special review, prices, months, pre-clearing, clearing.
@@ -112,7 +122,15 @@ def settle_year(
     values
         Estimated point values for the months, as for `price_cases`; None takes the policy's rates.
     deductions
-        Audit deductions by ``hospital``, ``pool`` and ``month`` (yuan).
+        Audit deductions by ``hospital``, ``pool`` and ``month`` (yuan), and ``as_of`` where they have a day.
+    month_budget
+        The budgets of the months, as the ``budget`` of `month`.
+    payments
+        Every payment so far, as `sum_payments` reads them. The clearing then takes these and nothing else as paid;
+        without them it takes what the months and the pre-clearing come to.
+    as_of
+        The day that is settled. Later versions of cases, payments and deductions do not count: the same day gives the
+        same year whenever it is asked. None takes all.
     columns
         The table's names of columns by the library's names, such as ``{"total_cost": "总费用"}``. The steps add their
         columns under the library's names.
@@ -147,35 +165,64 @@ def settle_year(
         options = {"coefficients": coefficients, "reference": reference, "mean_cost": mean_cost}
         return _scored(cases, policy, weights, columns, **options)
 
-    scored, names = (cases, columns) if weights is None else score(cases, columns)
+    def price(cases: Any) -> _Priced:
+        return _price(cases, policy, None if weights is None else score, values, columns)
+
+    cases, before = _versions(cases, payments, as_of, columns)
+    scored, names, review, priced = price(cases)
+    after = names_after(names, priced.table, PRICE_COLUMNS)
+    now = {"payments": payments, "before": None if before is None else price(before).priced.table, "as_of": as_of}
+    months = month(priced.table, policy, deductions=deductions, budget=month_budget, columns=after, **now)
+    account: dict[str, Any] = {"budget": budget, "appraisal": appraisal, "points_change": points_change}
+    account |= {"deductions": _without_months(known_on(deductions, as_of)), "columns": after, "as_of": as_of}
+    account |= {"working_capital": working_capital, "payments": payments}
+    ledgers = [*([review.ledger] if review else []), priced.ledger, months.ledger]
+    paid = None if payments is not None else _payments(months.table, "paid")
+    pre = None
+    if policy.year.preclearing_ratio is not None:
+        pre = clear_year(priced.table, policy, paid=paid, stage="pre_clearing", **account)
+        paid = None if paid is None else pa.concat_tables([paid, _payments(pre.table, "final")])
+        ledgers.append(pre.ledger)
+    clearing = clear_year(priced.table, policy, paid=paid, **account)
+    ledgers.append(clearing.ledger)
+    final = priced.table if policy.form == "fixed" else _at_value_of_the_year(scored, policy, clearing, names)
+    return Year(final, months.table, review, pre, clearing, pa.concat_tables(ledgers), after, months.differences)
+
+
+class _Priced(NamedTuple):
+    """Cases with points and review, the names of their columns, the review, and their prices."""
+
+    scored: Any
+    names: Names
+    review: Review | None
+    priced: Step
+
+
+def _price(cases: Any, policy: Policy, score: Any, values: Any, columns: Names) -> _Priced:
+    """Return the cases with points, special review and prices. Without `score` they have their points already."""
+    scored, names = (cases, columns) if score is None else score(cases, columns)
     review = None
     if policy.review is not None and "review_applied" in Columns(scored, columns=names, optional=NAMES):
         review = review_cases(scored, policy, columns=names)
         scored, names = review.table, names_after(names, review.table, REVIEW_COLUMNS)
         if policy.review.outcome == "points":
-            if weights is None:
+            if score is None:
                 raise PolicyError(
                     "review.outcome = points gives approved cases new points, which needs weights=; or call "
                     "review_cases and points.case_points first, and leave review_applied out"
                 )
             scored = _as_reviewed(scored, names)
             scored, names = score(scored, names_after(names, scored, ["case_kind"]))
-    priced = price_cases(scored, policy, values=values, columns=names)
-    after = names_after(names, priced.table, PRICE_COLUMNS)
-    months = month(priced.table, policy, deductions=deductions, columns=after)
-    account: dict[str, Any] = {"budget": budget, "appraisal": appraisal, "points_change": points_change}
-    account |= {"working_capital": working_capital, "deductions": _without_months(deductions), "columns": after}
-    ledgers = [*([review.ledger] if review else []), priced.ledger, months.ledger]
-    paid = _payments(months.table, "paid")
-    pre = None
-    if policy.year.preclearing_ratio is not None:
-        pre = clear_year(priced.table, policy, paid=paid, stage="pre_clearing", **account)
-        paid = pa.concat_tables([paid, _payments(pre.table, "final")])
-        ledgers.append(pre.ledger)
-    clearing = clear_year(priced.table, policy, paid=paid, **account)
-    ledgers.append(clearing.ledger)
-    final = priced.table if policy.form == "fixed" else _at_value_of_the_year(scored, policy, clearing, names)
-    return Year(final, months.table, review, pre, clearing, pa.concat_tables(ledgers), after)
+    return _Priced(scored, names, review, price_cases(scored, policy, values=values, columns=names))
+
+
+def _versions(cases: Any, payments: Any, as_of: datetime.date | None, columns: Names) -> tuple[Any, Any]:
+    """Return the cases as of the day, and as of the last payment for a month where both are known."""
+    before = None
+    if payments is not None and has_versions(cases, columns):
+        day = paid_on(read_payments(payments, as_of))
+        before = None if day is None else pick_versions(cases, day, columns=columns)
+    return pick_versions(cases, as_of, columns=columns), before
 
 
 def _scored(
