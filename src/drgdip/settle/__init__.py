@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from drgdip._money import split
 from drgdip.settle.annual import STAGES, Clearing, clear_year
+from drgdip.settle.appraisal import appraise_hospitals, return_deposits
 from drgdip.settle.budget import (
     budget_by_factors,
     budget_by_growth,
@@ -57,6 +58,7 @@ __all__ = [
     "Step",
     "Year",
     "advance_capital",
+    "appraise_hospitals",
     "budget_by_factors",
     "budget_by_growth",
     "budget_by_item",
@@ -78,6 +80,7 @@ __all__ = [
     "price_cases",
     "read_policy",
     "read_settlement",
+    "return_deposits",
     "review_cases",
     "settle_year",
     "share_surplus",

@@ -58,6 +58,7 @@ def clear_year(
     appraisal: Any = None,
     points_change: Any = None,
     working_capital: Any = None,
+    deposits_kept: Any = None,
     payments: Any = None,
     as_of: datetime.date | None = None,
     stage: str = "clearing",
@@ -92,6 +93,9 @@ def clear_year(
         Points rewards and penalties: a table with ``hospital``, ``pool`` and ``points_change``.
     working_capital
         Advances for the year: a table with ``hospital``, ``pool`` and ``working_capital`` (yuan).
+    deposits_kept
+        Quality deposits that are not given back, as `return_deposits` finds them: a table with ``hospital``, ``pool``
+        and ``deposit_kept`` (yuan).
     payments
         Every payment of the year, as `sum_payments` reads them, in the place of `paid` and `working_capital`: its
         prepayments are the working capital, all else is paid. Hospitals without cases get a row.
@@ -111,14 +115,14 @@ def clear_year(
     - ``cases``, and of them ``not_counted`` (failed or unpriced); ``points`` and ``points_change``.
     - ``total_cost``, ``standard``, ``fund_booked``, and ``outside`` (not paid by points).
     - ``base``, the part of the money by points or standards; ``sharing``, the part of surplus or overspend.
-    - ``appraisal``, ``appraisal_change``, ``deductions`` and ``entitlement``.
+    - ``appraisal``, ``appraisal_change``, ``deductions``, ``deposit_kept`` and ``entitlement``.
     - ``paid``, ``working_capital``, and ``final``: still to be paid, or negative to be returned.
 
     Its ``pools`` have a row a pool:
 
     - ``budget``, ``spending``, ``surplus``, ``shared`` (the hospitals' part of it), ``fund`` (the hospitals' money).
     - ``outside``, ``points``, ``fund_share`` and ``point_value``.
-    - ``appraisal_change``, ``deductions``, ``entitlement`` and ``left`` (budget - entitlement).
+    - ``appraisal_change``, ``deductions``, ``deposit_kept``, ``entitlement`` and ``left`` (budget - entitlement).
 
     Raises
     ------
@@ -159,7 +163,7 @@ def clear_year(
     division = divide_pools(year, policy, by_pool(budget, policy, "budget"))
     account = Account(year, policy, division, pre_clearing=stage == "pre_clearing")
     account.appraise(appraisal)
-    account.take(deductions)
+    account.take(deductions, deposits_kept)
     if read is None:
         account.settle(paid=paid, working_capital=working_capital)
     else:

@@ -17,6 +17,7 @@ from drgdip.settle.rules import (
     CalendarRules,
     CaseRules,
     Citation,
+    DepositRules,
     ElasticRules,
     MonthRules,
     OutlierRules,
@@ -58,7 +59,7 @@ class Policy(Rules):
         First and last day of the discharges that it holds for; None is open.
     rates
         Base rates, or the estimated point values used until the year is cleared.
-    budget, points, outliers, cases, readmission, month, prepayment, elastic, year, appraisal, review, calendar
+    budget, points, outliers, cases, readmission, month, prepayment, elastic, year, appraisal, deposit, review, calendar
         The rules, each a section of the file, as is ``rounding``; docs/settlement/policies.md has every field.
     citations
         Where each number comes from, by dotted path.
@@ -91,6 +92,7 @@ class Policy(Rules):
     elastic: ElasticRules | None = None
     year: YearRules
     appraisal: AppraisalRules | None = None
+    deposit: DepositRules | None = None
     review: ReviewRules | None = None
     calendar: CalendarRules = CalendarRules()
     rounding: Rounding = Rounding()

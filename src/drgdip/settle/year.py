@@ -96,6 +96,7 @@ def settle_year(
     appraisal: Any = None,
     points_change: Any = None,
     working_capital: Any = None,
+    deposits_kept: Any = None,
     month_budget: Any = None,
     payments: Any = None,
     as_of: datetime.date | None = None,
@@ -117,7 +118,7 @@ def settle_year(
         As for `drgdip.points.case_points`; without weights the cases have their ``points`` already.
     coefficients
         As for `prepare_cases`.
-    budget, appraisal, points_change, working_capital
+    budget, appraisal, points_change, working_capital, deposits_kept
         As for `clear_year`.
     values
         Estimated point values for the months, as for `price_cases`; None takes the policy's rates.
@@ -175,7 +176,7 @@ def settle_year(
     months = month(priced.table, policy, deductions=deductions, budget=month_budget, columns=after, **now)
     account: dict[str, Any] = {"budget": budget, "appraisal": appraisal, "points_change": points_change}
     account |= {"deductions": _without_months(known_on(deductions, as_of)), "columns": after, "as_of": as_of}
-    account |= {"working_capital": working_capital, "payments": payments}
+    account |= {"working_capital": working_capital, "deposits_kept": deposits_kept, "payments": payments}
     ledgers = [*([review.ledger] if review else []), priced.ledger, months.ledger]
     paid = None if payments is not None else _payments(months.table, "paid")
     pre = None
