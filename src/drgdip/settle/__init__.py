@@ -8,6 +8,7 @@ from __future__ import annotations
 from drgdip._money import split
 from drgdip.settle.annual import STAGES, Clearing, clear_year
 from drgdip.settle.appraisal import appraise_hospitals, return_deposits
+from drgdip.settle.audits import AUDIT_STATES, charge_audits, measure_losses, remove_violations
 from drgdip.settle.budget import (
     budget_by_factors,
     budget_by_growth,
@@ -38,6 +39,7 @@ from drgdip.settle.versions import pick_versions
 from drgdip.settle.year import Year, settle_year
 
 __all__ = [
+    "AUDIT_STATES",
     "LEDGER",
     "LIST_STATUSES",
     "PAYMENT_KINDS",
@@ -64,6 +66,7 @@ __all__ = [
     "budget_by_item",
     "budget_by_share",
     "cap_reviews",
+    "charge_audits",
     "clear_year",
     "hold_reserve",
     "list_coverage_minima",
@@ -73,6 +76,7 @@ __all__ = [
     "make_statements",
     "mark_lists",
     "measure_coverage",
+    "measure_losses",
     "measure_surplus",
     "month",
     "pick_versions",
@@ -80,6 +84,7 @@ __all__ = [
     "price_cases",
     "read_policy",
     "read_settlement",
+    "remove_violations",
     "return_deposits",
     "review_cases",
     "settle_year",
