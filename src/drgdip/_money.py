@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Fen = NDArray[np.int64]
 
 __all__ = [
+    "LARGEST",
     "YUAN",
     "add_up",
     "exact",
@@ -44,7 +45,8 @@ __all__ = [
 #: The type of a column of money: yuan with two decimals.
 YUAN = pa.decimal128(18, 2)
 
-_LARGEST = 1 << 61  # sums and divisors stay below, so that twice a remainder fits 64 bits
+#: Sums and divisors stay below, so that twice a remainder fits 64 bits.
+LARGEST = 1 << 61
 _LONGEST = 30  # characters of a text that Arrow reads as a decimal
 _DEAREST = 10**15  # fen that `drgdip._values.read_fen` does not reach: those below are exact in floats
 # No sum of money and no rate has as many digits.
@@ -212,7 +214,7 @@ def from_yuan(column: pa.ChunkedArray | pa.Array, where: str) -> tuple[Fen, NDAr
         halves = np.frombuffer(chunk.buffers()[1], np.int64)[2 * chunk.offset :][: 2 * len(chunk)].reshape(-1, 2)
         there = np.asarray(pc.is_valid(chunk)) if chunk.null_count else np.ones(len(chunk), bool)
         low, high = halves[:, 0], halves[:, 1]
-        if (((low >> 63 != high) | (low >= _LARGEST) | (low <= -_LARGEST)) & there).any():
+        if (((low >> 63 != high) | (low >= LARGEST) | (low <= -LARGEST)) & there).any():
             raise CaseError(f"{where} holds an amount without measure: no sum of money is that large")
         fen.append(np.where(there, low, 0) if chunk.null_count else low.copy())
         known.append(there)
@@ -236,7 +238,7 @@ def scaled(values: Any, digits: int, what: str) -> Fen:
     A float stands for the decimal that it prints as: 1.005 to two digits is 1.01.
     """
     numbers = np.asarray(values, np.float64) * 10.0**digits
-    if len(numbers) and float(np.nanmax(np.abs(numbers), initial=0.0)) >= _LARGEST:
+    if len(numbers) and float(np.nanmax(np.abs(numbers), initial=0.0)) >= LARGEST:
         raise CaseError(f"{what}: too large for {digits} decimals; give fewer digits in the policy's rounding")
     size = np.abs(np.nan_to_num(numbers))
     return np.asarray(np.sign(np.nan_to_num(numbers)) * np.floor(size * (1 + 4e-16) + 0.5), np.int64)
@@ -264,7 +266,7 @@ def multiply_over(a: Any, b: Any, c: Any) -> tuple[Fen, Fen]:
     """
     a, b, c = np.broadcast_arrays(*(np.atleast_1d(np.asarray(value, np.int64)) for value in (a, b, c)))
     estimate = np.floor(a.astype(np.float64) * b / c)
-    if len(estimate) and (estimate.max() >= _SURE or c.max() >= _LARGEST):
+    if len(estimate) and (estimate.max() >= _SURE or c.max() >= LARGEST):
         raise CaseError("an amount is without measure: give fewer digits in the policy's rounding")
     quotient = estimate.astype(np.int64)
     rest = a * b - quotient * c

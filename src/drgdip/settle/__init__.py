@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from drgdip._money import split
 from drgdip.settle.annual import STAGES, Clearing, clear_year
+from drgdip.settle.audit import FINDING_KINDS, FINDINGS, audit_cases
 from drgdip.settle.budget import (
     budget_by_factors,
     budget_by_growth,
@@ -34,6 +35,8 @@ from drgdip.settle.surplus import measure_surplus
 from drgdip.settle.year import Year, settle_year
 
 __all__ = [
+    "FINDINGS",
+    "FINDING_KINDS",
     "LEDGER",
     "LIST_STATUSES",
     "PAYMENT_RULES",
@@ -52,6 +55,7 @@ __all__ = [
     "Step",
     "Year",
     "advance_capital",
+    "audit_cases",
     "budget_by_factors",
     "budget_by_growth",
     "budget_by_item",
