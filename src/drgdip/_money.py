@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from drgdip._arrays import holds_letter, is_text, plain_texts, read_values
 from drgdip._arrow import filled, from_numpy, one_chunk, valid
+from drgdip._exact import EXACT, exactly
 from drgdip._values import read_fen
 from drgdip.errors import CaseError, PolicyError
 
@@ -49,14 +50,12 @@ YUAN = pa.decimal128(18, 2)
 LARGEST = 1 << 61
 _LONGEST = 30  # characters of a text that Arrow reads as a decimal
 _DEAREST = 10**15  # fen that `drgdip._values.read_fen` does not reach: those below are exact in floats
-# No sum of money and no rate has as many digits.
-_HALF_AWAY = Context(prec=100, rounding=ROUND_HALF_UP)
 _SURE = float(1 << 50)  # a quotient below can be estimated in floats to within one
 
 
 def fen_of(amount: Any, what: str) -> int:
     """Return an amount of yuan (Decimal, int or text) as fen. Raise PolicyError for floats and fractions of a fen."""
-    fen = exact(amount, what) * 100
+    fen = EXACT.multiply(exact(amount, what), 100)
     if fen != int(fen):
         raise PolicyError(f"{what}={amount}: has a fraction of a fen; round it to two decimals first")
     return int(fen)
@@ -86,12 +85,12 @@ def exact_rate(number: Any, what: str) -> Decimal:
 
 def rounded(number: Decimal, digits: int = 0) -> int:
     """Return a number as a whole multiple of ``10 ** -digits``, rounded half away from zero (四舍五入)."""
-    return int(_HALF_AWAY.scaleb(_HALF_AWAY.quantize(number, Decimal(1).scaleb(-digits)), digits))
+    return int(EXACT.scaleb(EXACT.quantize(number, Decimal(1).scaleb(-digits, EXACT)), digits))
 
 
 def yuan_of(fen: int) -> Decimal:
     """Return fen as yuan with two decimals."""
-    return Decimal(int(fen)).scaleb(-2)
+    return Decimal(int(fen)).scaleb(-2, EXACT)
 
 
 def read_money(column: pa.ChunkedArray | pa.Array, where: str) -> tuple[Fen, NDArray[np.bool_]]:
@@ -301,6 +300,7 @@ def split_fen(totals: Fen, shares: Fen, codes: NDArray[np.integer], rank: NDArra
     return np.asarray(quotient * np.sign(totals)[codes], np.int64)
 
 
+@exactly
 def split(total: Decimal | int | str, shares: Sequence[Any]) -> list[Decimal]:
     """Split money in proportion to shares, to the fen, by largest remainder (最大余数法).
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from drgdip._arrow import to_kind
+from drgdip._exact import exactly
 from drgdip.errors import PolicyError
 from drgdip.settle._account import Account
 from drgdip.settle._entering import enter_cases, pay_by_item
@@ -46,6 +47,7 @@ class Clearing(NamedTuple):
     findings: pa.Table | None = None
 
 
+@exactly
 def clear_year(
     cases: Any,
     policy: Policy,

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from drgdip._arrow import one_chunk, to_kind
 from drgdip._columns import Columns, decode, labels
+from drgdip._exact import exactly
 from drgdip._money import to_yuan
 from drgdip.errors import PolicyError
 from drgdip.settle._inputs import NAMES, flag, holds, optional_money, texts
@@ -66,6 +67,7 @@ _STATUSES = ("grouped", "ambiguous", "ungrouped", "invalid")
 _YEAR_MONTH = re.compile(r"(?:(\d{4})\s*[-/.年]?\s*)?(\d{1,2})\s*月?")
 
 
+@exactly
 def audit_cases(
     cases: Any,
     policy: Policy,

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from drgdip._arrow import to_kind
 from drgdip._columns import Columns, add_columns, labels
+from drgdip._exact import exactly
 from drgdip._money import add_up, round_over, scaled, to_yuan
 from drgdip.errors import PolicyError
 from drgdip.settle._entering import enter_cases, pay_by_item
@@ -30,6 +31,7 @@ _KEYS = ("hospital", "pool", "month")
 _NEEDED = ("hospital", "pool", "month", "payable", "standard", "points")
 
 
+@exactly
 def mark_lists(
     cases: Any,
     policy: Policy,
@@ -99,6 +101,7 @@ def _days(table: Columns, name: str) -> NDArray[np.datetime64]:
     return np.asarray(table.dates(name).to_numpy(zero_copy_only=False), "datetime64[D]")
 
 
+@exactly
 def month(
     cases: Any,
     policy: Policy,

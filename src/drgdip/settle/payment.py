@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from drgdip._columns import Columns, Reasons, add_columns, labels
+from drgdip._exact import exactly
 from drgdip._money import add_up, fen_of, round_over, scaled, to_yuan
 from drgdip.errors import CaseError
 from drgdip.settle._inputs import NAMES, flag, holds, numbers_by_pool, optional_money, pool_rows
@@ -99,6 +100,7 @@ def list_states(table: Columns) -> NDArray[np.int8]:
     return np.array([*numbers, PASSED], np.int8)[codes]
 
 
+@exactly
 def price_cases(
     cases: Any,
     policy: Policy,

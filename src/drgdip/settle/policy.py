@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from drgdip import _toml
 from drgdip._arrow import names_of
+from drgdip._exact import EXACT
 from drgdip._money import LARGEST, rounded
 from drgdip.errors import PolicyError
 from drgdip.settle._citations import fault_of, take_citations, with_citations
@@ -218,7 +219,7 @@ def _faults_of_rates(policy: Policy) -> Iterator[str]:
     """Yield the rates that are nothing, or too much, in the decimals of the policy."""
     for field, rates in (("rates", policy.rates), ("cases.cross_region_rates", policy.cases.cross_region_rates)):
         for number, rate in enumerate(rates):
-            size = rate.base_rate * rate.coefficient
+            size = EXACT.multiply(rate.base_rate, rate.coefficient)
             if size >= LARGEST or not 0 < rounded(size, policy.rounding.values) < LARGEST:
                 digits = policy.rounding.values
                 yield f"{field}.{number}: {size} yuan cannot be held in the {digits} decimals of rounding"

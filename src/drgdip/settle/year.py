@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from drgdip._arrow import to_arrow
 from drgdip._columns import Columns, add_columns
+from drgdip._exact import exactly
 from drgdip._money import to_yuan
 from drgdip.errors import PolicyError
 from drgdip.points import case_points
@@ -80,6 +81,7 @@ class Year(NamedTuple):
     findings: pa.Table | None = None
 
 
+@exactly
 def settle_year(
     cases: Any,
     policy: Policy,
