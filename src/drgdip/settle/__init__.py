@@ -8,6 +8,7 @@ from __future__ import annotations
 from drgdip._money import split
 from drgdip.settle.annual import STAGES, Clearing, clear_year
 from drgdip.settle.appraisal import appraise_hospitals, return_deposits
+from drgdip.settle.audit import FINDING_KINDS, FINDINGS, audit_cases
 from drgdip.settle.audits import AUDIT_STATES, charge_audits, measure_losses, remove_violations
 from drgdip.settle.budget import (
     budget_by_factors,
@@ -40,6 +41,8 @@ from drgdip.settle.year import Year, settle_year
 
 __all__ = [
     "AUDIT_STATES",
+    "FINDINGS",
+    "FINDING_KINDS",
     "LEDGER",
     "LIST_STATUSES",
     "PAYMENT_KINDS",
@@ -61,6 +64,7 @@ __all__ = [
     "Year",
     "advance_capital",
     "appraise_hospitals",
+    "audit_cases",
     "budget_by_factors",
     "budget_by_growth",
     "budget_by_item",

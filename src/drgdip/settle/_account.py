@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from drgdip._money import add_up, exact, round_over, rounded, scaled, split_fen, to_yuan
 from drgdip.errors import PolicyError
-from drgdip.settle._inputs import amounts_by, matched, places
+from drgdip.settle._inputs import amounts_by, known_numbers, matched, places
+from drgdip.settle.audits import deducted_by
 from drgdip.settle.ledger import Ledger
 from drgdip.settle.payments import paid_by
 
@@ -67,7 +68,7 @@ class Account:
         table, row = matched(given, ["appraisal"], self.year.keys, "appraisal")
         if len(np.unique(row)) < len(row):
             raise PolicyError("appraisal= has a hospital twice in one pool: leave one of the rows")
-        self.factor[row] = scaled(table.numbers("appraisal"), _DIGITS, "appraisal")
+        self.factor[row] = scaled(known_numbers(table, "appraisal"), _DIGITS, "appraisal")
         low, high = (int(exact(edge, "appraisal").scaleb(_DIGITS)) for edge in (rules.lowest, rules.highest))
         bad = np.flatnonzero((self.factor[row] < low) | (self.factor[row] > high))
         if len(bad):
@@ -79,7 +80,7 @@ class Account:
 
     def take(self, deductions: Any, deposits_kept: Any) -> None:
         """Take off audit deductions and deposits that are not given back, which gives the entitlement."""
-        self.taken = amounts_by(deductions, "deductions", self.year.keys, "deductions")
+        self.taken = deducted_by(deductions, self.year.keys)
         self.kept = amounts_by(deposits_kept, "deposit_kept", self.year.keys, "deposits_kept")
         self.entitlement = self.appraised - self.taken - self.kept
 
@@ -87,7 +88,7 @@ class Account:
         """Take off payments and advances, which gives the amount still to be paid."""
         keys = self.year.keys
         self._pay(
-            amounts_by(paid, "paid", keys, "paid"),
+            amounts_by(paid, "paid", keys, "paid", signed=True),
             amounts_by(working_capital, "working_capital", keys, "working_capital"),
         )
 

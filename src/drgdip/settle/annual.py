@@ -5,10 +5,14 @@ from __future__ import annotations
 import datetime  # noqa: TC003 - the examples use it
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pyarrow as pa
+
 from drgdip._arrow import to_kind
 from drgdip._columns import Columns
+from drgdip._exact import exactly
 from drgdip.errors import PolicyError
 from drgdip.settle._account import Account
+from drgdip.settle._entering import enter_cases, pay_by_item
 from drgdip.settle._inputs import by_pool, keys_of
 from drgdip.settle._pools import divide_pools
 from drgdip.settle._year import YearSums
@@ -17,8 +21,6 @@ from drgdip.settle.versions import known_on, pick_versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import pyarrow as pa
 
     from drgdip._columns import Keys
     from drgdip.settle.payments import Payments
@@ -41,13 +43,17 @@ class Clearing(NamedTuple):
         A row for each pool: budget, spending, surplus and its sharing, point value, and where every fen went.
     ledger
         Sums that were checked.
+    findings
+        The findings on the cases that the caller accepted, each with the way and the treatment of its row.
     """
 
     table: Any
     pools: Any
     ledger: pa.Table
+    findings: pa.Table | None = None
 
 
+@exactly
 def clear_year(
     cases: Any,
     policy: Policy,
@@ -62,6 +68,7 @@ def clear_year(
     payments: Any = None,
     as_of: datetime.date | None = None,
     stage: str = "clearing",
+    accept: Mapping[str, str] | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> Clearing:
     """Clear a year: the entitlement of each hospital, and the amount still to be paid.
@@ -105,6 +112,8 @@ def clear_year(
     stage
         ``"clearing"``, or ``"pre_clearing"``: the same account, of which ``year.preclearing_ratio`` is paid and nothing
         is taken back.
+    accept
+        How findings of `audit_cases` are treated: a way by kind, such as ``{"unpriced": "by_item"}``.
     columns
         The table's names of columns of the cases by the library's names, such as ``{"total_cost": "总费用"}``.
 
@@ -127,7 +136,7 @@ def clear_year(
     Raises
     ------
     CaseError, UnknownNameError
-        Float money, rows without hospital or pool, a pool or hospital that is not there.
+        Float money, a hospital that is not there, or findings on the cases that ``accept`` does not name.
     PolicyError
         A budget that is missing or not above 0, or a pool with money and no points. An appraisal outside the policy's
         bounds, or cases outside the points that cost more than the money.
@@ -158,7 +167,9 @@ def clear_year(
     cases = pick_versions(cases, as_of, columns=columns)
     deductions = known_on(deductions, as_of)
     read = _read_payments(payments, paid, working_capital, as_of)
-    year = YearSums(cases, policy, columns, more=_keys_of(read, deductions))
+    entered = enter_cases(cases, policy, accept, columns=columns, needs=("hospital", "pool"))
+    settled, columns = pay_by_item(entered.cases, entered.by_item, columns)
+    year = YearSums(settled, policy, columns, more=_keys_of(read, deductions))
     year.change_points(points_change)
     division = divide_pools(year, policy, by_pool(budget, policy, "budget"))
     account = Account(year, policy, division, pre_clearing=stage == "pre_clearing")
@@ -168,8 +179,8 @@ def clear_year(
         account.settle(paid=paid, working_capital=working_capital)
     else:
         account.settle_payments(read)
-    ledger = account.check()
-    return Clearing(to_kind(account.table(), cases), to_kind(account.pools(), cases), ledger)
+    ledger = pa.concat_tables([entered.ledger, account.check()])
+    return Clearing(to_kind(account.table(), cases), to_kind(account.pools(), cases), ledger, entered.findings)
 
 
 def _read_payments(given: Any, paid: Any, working_capital: Any, as_of: datetime.date | None) -> Payments | None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from drgdip._arrow import to_kind
 from drgdip._columns import Columns, nullable
+from drgdip._exact import exactly
 from drgdip._money import add_up, round_over, scaled, to_yuan
 from drgdip.errors import CaseError, PolicyError
 from drgdip.settle._inputs import keys_of, matched, optional_money, places
@@ -32,6 +33,7 @@ _ONE = 10**_DIGITS
 _KEY = ("hospital", "pool")
 
 
+@exactly
 def appraise_hospitals(
     scores: Any,
     policy: Policy | AppraisalRules,
@@ -112,6 +114,7 @@ def appraise_hospitals(
     return to_kind(pa.table(result), scores)
 
 
+@exactly
 def return_deposits(
     deposits: Any,
     scores: Any,

@@ -10,15 +10,19 @@ import pyarrow as pa
 
 from drgdip._arrow import to_arrow, to_kind
 from drgdip._columns import Columns
+from drgdip._exact import exactly
 from drgdip._money import YUAN, fen_of, to_yuan, yuan_of
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
-from drgdip.settle._inputs import NAMES, keys_of, numbers_by_pool, optional_money, texts
+from drgdip.settle._inputs import NAMES, amounts_by, keys_of, numbers_by_pool, optional_money, places, texts
 from drgdip.settle.ledger import Ledger, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["AUDIT_STATES", "charge_audits", "measure_losses", "remove_violations"]
+    from drgdip._columns import Keys
+    from drgdip._money import Fen
+
+__all__ = ["AUDIT_STATES", "charge_audits", "deducted_by", "measure_losses", "remove_violations"]
 
 #: How far an audit is. A notified hospital may appeal; an appeal ends as upheld or withdrawn.
 AUDIT_STATES = ("found", "notified", "appealed", "upheld", "withdrawn")
@@ -26,6 +30,7 @@ _DIGITS = 6
 _NEEDED = ("audit_id", "hospital", "pool", "month", "state")
 
 
+@exactly
 def charge_audits(
     audits: Any,
     *,
@@ -152,6 +157,17 @@ def _table(changes: list[dict[str, Any]], month: pa.DataType) -> pa.Table:
     return table.append_column("points_change", pa.array(-points / 10**_DIGITS))
 
 
+def deducted_by(given: Any, keys: Keys) -> Fen:
+    """Return the deductions of each key in fen. Rows below 0 are of audits alone, and take back what these deducted."""
+    signed = given is not None and "audit_id" in Columns(given)
+    taken = amounts_by(given, "deductions", keys, "deductions", signed=signed)
+    if (taken < 0).any():
+        place = places(keys)[int(np.flatnonzero(taken < 0)[0])]
+        raise PolicyError(f"deductions= takes back more at {place} than it deducted: give the earlier rows too")
+    return taken
+
+
+@exactly
 def remove_violations(cases: Any, violations: Any, *, columns: Mapping[str, str] | None = None) -> Any:
     """Return the cases of violations as they would have been without them, to be grouped and priced again.
 
@@ -241,6 +257,7 @@ def _remove_money(case: dict[str, Any], violation: dict[str, Any], own: Mapping[
         case[own[name]] = yuan_of(rest)
 
 
+@exactly
 def measure_losses(cases: Any, without: Any, *, columns: Mapping[str, str] | None = None) -> Step:
     """Return what violations cost the fund: the payment of each case less its payment without the violation.
 

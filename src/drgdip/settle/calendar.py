@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from drgdip._columns import Columns, add_columns, labels
+from drgdip._exact import exactly
 from drgdip.errors import CaseError, PolicyError
 from drgdip.settle._inputs import NAMES, NO, decisions
 from drgdip.settle._sections import section_of
@@ -28,6 +29,7 @@ __all__ = ["list_deadlines", "mark_lists"]
 _SLACK = 60
 
 
+@exactly
 def mark_lists(
     cases: Any,
     policy: Policy | CalendarRules,
@@ -93,6 +95,7 @@ def mark_lists(
     )
 
 
+@exactly
 def list_deadlines(
     months: Any,
     policy: Policy | CalendarRules,

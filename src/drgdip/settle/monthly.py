@@ -10,10 +10,13 @@ import pyarrow as pa
 
 from drgdip._arrow import to_kind
 from drgdip._columns import Columns, Keys
+from drgdip._exact import exactly
 from drgdip._money import add_up, to_yuan
-from drgdip.errors import CaseError, PolicyError
+from drgdip.errors import CaseError
 from drgdip.settle._claims import KEY, Claim, MonthCases, claim_months, explain_change
-from drgdip.settle._inputs import amounts_by, keys_of, places
+from drgdip.settle._entering import as_paid, enter_cases, pay_by_item
+from drgdip.settle._inputs import keys_of, places
+from drgdip.settle.audits import deducted_by
 from drgdip.settle.ledger import Ledger
 from drgdip.settle.payments import join_keys, paid_by, paid_on, read_payments
 from drgdip.settle.versions import has_versions, known_on, pick_versions
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drgdip._money import Fen
+    from drgdip.settle._entering import Entered
     from drgdip.settle.payments import Payments
     from drgdip.settle.policy import Policy
     from drgdip.settle.rules import MonthRules
@@ -42,13 +46,17 @@ class Months(NamedTuple):
         Sums that were checked.
     differences
         With payments: why each row's ``due`` is what it is, line by line. Else None.
+    findings
+        The findings on the cases that the caller accepted, each with the way and the treatment of its row.
     """
 
     table: Any
     ledger: pa.Table
     differences: Any = None
+    findings: pa.Table | None = None
 
 
+@exactly
 def month(
     cases: Any,
     policy: Policy | MonthRules,
@@ -59,6 +67,7 @@ def month(
     payments: Any = None,
     before: Any = None,
     as_of: datetime.date | None = None,
+    accept: Mapping[str, str] | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> Months:
     """Settle the months so far: what each hospital is owed before the year's clearing, and what of it is due now.
@@ -89,6 +98,8 @@ def month(
         not: the versions of the day of the last payment are taken.
     as_of
         The day that is settled: later versions, deductions and payments do not count. None takes all.
+    accept
+        How findings of `audit_cases` are treated: a way by kind, such as ``{"unpriced": "by_item"}``.
     columns
         The table's names of columns by the library's names, such as ``{"total_cost": "总费用"}``.
 
@@ -115,7 +126,7 @@ def month(
     Raises
     ------
     CaseError, UnknownNameError
-        Float money, a row without hospital, pool or month, a pool that the policy has not.
+        Float money, or findings on the cases that ``accept`` does not name.
     PolicyError
         A negative deduction, or a budget of a month that is missing.
 
@@ -138,8 +149,9 @@ def month(
     (Decimal('895.00'), [('paid_otherwise', '895.00')])
     """
     paid = None if payments is None else read_payments(payments, as_of)
-    now = MonthCases(pick_versions(cases, as_of, columns=columns), policy, columns)
-    then = None if paid is None else _earlier(cases, before, policy, paid, columns)
+    entered = enter_cases(pick_versions(cases, as_of, columns=columns), policy, accept, columns=columns, needs=KEY)
+    now = _month_cases(entered, policy, columns)
+    then = None if paid is None else _earlier(cases, before, policy, paid, accept, columns)
     tables = [now.keys, *([then.keys] if then else []), *_more_keys(deductions, paid)]
     keys = join_keys(*tables)
     chosen = _up_to(keys, month)
@@ -148,7 +160,8 @@ def month(
     claim = claim_months(now, keys, codes, budget, taken)
     table, ledger = _account(now, keys, codes, claim, taken)
     if paid is None:
-        return Months(to_kind(pa.table(table), cases), ledger.table())
+        sums = pa.concat_tables([entered.ledger, ledger.table()])
+        return Months(to_kind(pa.table(table), cases), sums, None, entered.findings)
     was = paid_by(paid, paid.monthly(), keys)
     due = claim.paid - was
     lines = _differences(now, then, keys, codes, claim, was, paid, deductions, budget)
@@ -163,17 +176,27 @@ def month(
         "amount": to_yuan(amounts),
     }
     table |= {"paid_before": to_yuan(was), "due": to_yuan(due)}
-    return Months(to_kind(pa.table(table), cases), ledger.table(), to_kind(pa.table(differences), cases))
+    sums = pa.concat_tables([entered.ledger, ledger.table()])
+    lines_of = to_kind(pa.table(differences), cases)
+    return Months(to_kind(pa.table(table), cases), sums, lines_of, entered.findings)
 
 
-def _earlier(cases: Any, before: Any, policy: Any, paid: Payments, columns: Any) -> MonthCases | None:
+def _month_cases(entered: Entered, policy: Any, columns: Any) -> MonthCases:
+    """Return the cases that enter, those that are accepted by item at the amount booked."""
+    settled, names = pay_by_item(entered.cases, entered.by_item, columns)
+    return MonthCases(settled, policy, names)
+
+
+def _earlier(
+    cases: Any, before: Any, policy: Any, paid: Payments, accept: Mapping[str, str] | None, columns: Any
+) -> MonthCases | None:
     """Return the cases as they stood at the last payment, None where nobody says."""
-    if before is not None:
-        return MonthCases(before, policy, columns)
-    day = paid_on(paid)
-    if day is None or not has_versions(cases, columns):
-        return None
-    return MonthCases(pick_versions(cases, day, columns=columns), policy, columns)
+    if before is None:
+        day = paid_on(paid)
+        if day is None or not has_versions(cases, columns):
+            return None
+        before = pick_versions(cases, day, columns=columns)
+    return _month_cases(enter_cases(before, policy, as_paid(accept), columns=columns, needs=KEY), policy, columns)
 
 
 def _more_keys(deductions: Any, paid: Payments | None) -> list[Keys]:
@@ -217,11 +240,8 @@ def _deductions(given: Any, keys: Keys, as_of: datetime.date | None) -> Fen:
         return np.zeros(keys.size, np.int64)
     table = Columns(known_on(given, as_of), [*KEY, "deductions"], what="the table deductions=")
     counts = table.match(KEY, Columns(pa.table(keys.table), what="the months")) >= 0
-    rows = pa.table({name: table.column(name).filter(pa.array(counts)) for name in (*KEY, "deductions")})
-    taken = amounts_by(rows, "deductions", keys, "deductions")
-    if (taken < 0).any():
-        raise PolicyError("deductions= has a negative amount: what is deducted is at least 0")
-    return taken
+    names = [*KEY, "deductions", *(["audit_id"] if "audit_id" in table else [])]
+    return deducted_by(pa.table({name: table.column(name).filter(pa.array(counts)) for name in names}), keys)
 
 
 def _account(

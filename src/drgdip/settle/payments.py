@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from drgdip._arrow import to_kind
 from drgdip._columns import Columns, Keys
+from drgdip._exact import exactly
 from drgdip._money import add_up, to_yuan
 from drgdip.errors import CaseError, UnknownNameError
 from drgdip.settle._inputs import keys_of, money
@@ -48,6 +49,7 @@ class Payments(NamedTuple):
         return ~self.of(*_OF_THE_YEAR)
 
 
+@exactly
 def sum_payments(payments: Any, by: Sequence[str] = ("hospital", "pool"), *, as_of: datetime.date | None = None) -> Any:
     """Return what was paid, by kind.
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from drgdip._arrow import to_arrow, to_kind
 from drgdip._columns import Columns
+from drgdip._exact import exactly
 from drgdip.errors import CaseError
 from drgdip.settle._inputs import flag, keys_of
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["has_versions", "known_on", "pick_versions"]
 
 
+@exactly
 def pick_versions(
     cases: Any,
     as_of: datetime.date | None = None,

@@ -12,9 +12,11 @@ import pyarrow.compute as pc
 
 from drgdip._arrow import to_arrow
 from drgdip._columns import Columns, add_columns
+from drgdip._exact import exactly
 from drgdip._money import to_yuan
 from drgdip.errors import PolicyError
 from drgdip.points import case_points
+from drgdip.settle._entering import Decided, as_paid, enter_cases, enter_priced, pay_by_item, rejoin
 from drgdip.settle._inputs import NAMES, holds, names_after, optional_money, texts
 from drgdip.settle.annual import Clearing, clear_year
 from drgdip.settle.monthly import month
@@ -25,6 +27,7 @@ from drgdip.settle.scoring import PREPARED_COLUMNS, prepare_cases
 from drgdip.settle.versions import has_versions, known_on, pick_versions
 
 if TYPE_CHECKING:
+    from drgdip.settle._entering import Entered
     from drgdip.settle.ledger import Step
     from drgdip.settle.policy import Policy
 
@@ -70,6 +73,8 @@ class Year(NamedTuple):
         Names of columns of ``cases`` by the library's names, as given to `settle_year`, for the steps that follow.
     differences
         With payments: why each month's due is what it is, as `month` gives it.
+    findings
+        The findings on the cases that the caller accepted, each with the way and the treatment of its row.
     """
 
     cases: Any
@@ -80,8 +85,10 @@ class Year(NamedTuple):
     ledger: pa.Table
     columns: Mapping[str, str] | None = None
     differences: Any = None
+    findings: pa.Table | None = None
 
 
+@exactly
 def settle_year(
     cases: Any,
     policy: Policy,
@@ -100,6 +107,8 @@ def settle_year(
     month_budget: Any = None,
     payments: Any = None,
     as_of: datetime.date | None = None,
+    year: int | tuple[datetime.date, datetime.date] | None = None,
+    accept: Mapping[str, str] | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> Year:
     """Settle a year from grouped cases: points, special review, prices, months, pre-clearing, clearing.
@@ -132,6 +141,10 @@ def settle_year(
     as_of
         The day that is settled. Later versions of cases, payments and deductions do not count: the same day gives the
         same year whenever it is asked. None takes all.
+    year
+        The year that is settled, as for `audit_cases`.
+    accept
+        How findings of `audit_cases` are treated: a way by kind, such as ``{"unpriced": "by_item"}``.
     columns
         The table's names of columns by the library's names, such as ``{"total_cost": "总费用"}``. The steps add their
         columns under the library's names.
@@ -166,40 +179,67 @@ def settle_year(
         options = {"coefficients": coefficients, "reference": reference, "mean_cost": mean_cost}
         return _scored(cases, policy, weights, columns, **options)
 
-    def price(cases: Any) -> _Priced:
-        return _price(cases, policy, None if weights is None else score, values, columns)
+    def enter(cases: Any, accept: Any) -> _Priced:
+        return _enter(cases, policy, None if weights is None else score, values, columns, year, accept)
 
     cases, before = _versions(cases, payments, as_of, columns)
-    scored, names, review, priced = price(cases)
-    after = names_after(names, priced.table, PRICE_COLUMNS)
-    now = {"payments": payments, "before": None if before is None else price(before).priced.table, "as_of": as_of}
-    months = month(priced.table, policy, deductions=deductions, budget=month_budget, columns=after, **now)
+    now = enter(cases, accept)
+    then = None if before is None else enter(before, as_paid(accept)).table
+    decided, after, priced, review = now.decided, now.after, now.priced, now.review
+    done = Decided()
+    options = {"payments": payments, "before": then, "as_of": as_of, "accept": done, "budget": month_budget}
+    months = month(now.table, policy, deductions=deductions, columns=after, **options)
     account: dict[str, Any] = {"budget": budget, "appraisal": appraisal, "points_change": points_change}
     account |= {"deductions": _without_months(known_on(deductions, as_of)), "columns": after, "as_of": as_of}
     account |= {"working_capital": working_capital, "deposits_kept": deposits_kept, "payments": payments}
-    ledgers = [*([review.ledger] if review else []), priced.ledger, months.ledger]
+    account["accept"] = done
+    ledgers = [decided.ledger, *([review.ledger] if review else []), priced.ledger, months.ledger]
     paid = None if payments is not None else _payments(months.table, "paid")
     pre = None
     if policy.year.preclearing_ratio is not None:
-        pre = clear_year(priced.table, policy, paid=paid, stage="pre_clearing", **account)
+        pre = clear_year(now.table, policy, paid=paid, stage="pre_clearing", **account)
         paid = None if paid is None else pa.concat_tables([paid, _payments(pre.table, "final")])
         ledgers.append(pre.ledger)
-    clearing = clear_year(priced.table, policy, paid=paid, **account)
+    clearing = clear_year(now.table, policy, paid=paid, **account)
     ledgers.append(clearing.ledger)
-    final = priced.table if policy.form == "fixed" else _at_value_of_the_year(scored, policy, clearing, names)
-    return Year(final, months.table, review, pre, clearing, pa.concat_tables(ledgers), after, months.differences)
+    table = now.table
+    if policy.form != "fixed":
+        table = _at_value_of_the_year(now.scored, policy, clearing, now.names)
+        table, _ = pay_by_item(table, decided.by_item, names_after(now.names, table, PRICE_COLUMNS))
+    if not decided.rows.all():
+        table = rejoin(cases, table, decided.rows)
+    ledger = pa.concat_tables(ledgers)
+    return Year(table, months.table, review, pre, clearing, ledger, after, months.differences, decided.findings)
 
 
 class _Priced(NamedTuple):
-    """Cases with points and review, the names of their columns, the review, and their prices."""
+    """Cases that entered: with points and review, the names of their columns, and as they are paid."""
 
     scored: Any
     names: Names
     review: Review | None
     priced: Step
+    decided: Entered
+    table: Any
+    after: Names
 
 
-def _price(cases: Any, policy: Policy, score: Any, values: Any, columns: Names) -> _Priced:
+def _enter(
+    cases: Any, policy: Policy, score: Any, values: Any, columns: Names, year: Any, accept: Mapping[str, str] | None
+) -> _Priced:
+    """Return the cases that enter the year, with points, review and prices."""
+    keys = ("hospital", "pool", "month")
+    entered = enter_cases(cases, policy, accept, columns=columns, year=year, needs=keys, priced=False)
+    scored, names, review, priced = _price(entered.cases, policy, score, values, columns)
+    after = names_after(names, priced.table, PRICE_COLUMNS)
+    decided = enter_priced(priced.table, entered, accept, columns=after)
+    table, after = pay_by_item(priced.table, decided.by_item, after)
+    return _Priced(scored, names, review, priced, decided, table, after)
+
+
+def _price(
+    cases: Any, policy: Policy, score: Any, values: Any, columns: Names
+) -> tuple[Any, Names, Review | None, Step]:
     """Return the cases with points, special review and prices. Without `score` they have their points already."""
     scored, names = (cases, columns) if score is None else score(cases, columns)
     review = None
@@ -214,7 +254,7 @@ def _price(cases: Any, policy: Policy, score: Any, values: Any, columns: Names) 
                 )
             scored = _as_reviewed(scored, names)
             scored, names = score(scored, names_after(names, scored, ["case_kind"]))
-    return _Priced(scored, names, review, price_cases(scored, policy, values=values, columns=names))
+    return scored, names, review, price_cases(scored, policy, values=values, columns=names)
 
 
 def _versions(cases: Any, payments: Any, as_of: datetime.date | None, columns: Names) -> tuple[Any, Any]:
@@ -260,7 +300,10 @@ def _as_reviewed(scored: Any, columns: Names) -> Any:
 
 def _without_months(deductions: Any) -> Any:
     """Return deductions by hospital, pool and month as those of the year."""
-    return None if deductions is None else to_arrow(deductions).select(["hospital", "pool", "deductions"])
+    if deductions is None:
+        return None
+    table = to_arrow(deductions)
+    return table.select([name for name in ("audit_id", "hospital", "pool", "deductions") if name in table.column_names])
 
 
 def _at_value_of_the_year(scored: Any, policy: Policy, clearing: Clearing, columns: Names) -> Any:
