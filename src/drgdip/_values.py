@@ -13,6 +13,7 @@ import re
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
+from drgdip._exact import EXACT
 from drgdip._text import code_of, fold_width, is_missing, text_of
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def read_whole(value: object, *, units: tuple[str, ...] = ()) -> int | None:
         return None
     value = _plain(value)
     if isinstance(value, Decimal):  # its text may have an exponent of any size
-        value = float(value) if not value.is_finite() or abs(value) > _LARGEST else f"{value:f}"
+        value = float(value) if not value.is_finite() or not -_LARGEST <= value <= _LARGEST else f"{value:f}"
     if isinstance(value, str):
         text = _without_unit(fold_width(value), units)
         if not _WHOLE.fullmatch(text):
@@ -144,10 +145,10 @@ def read_fen(value: object, *, exact: bool = False) -> int | None:
     amount = read_yuan(value)
     if amount is None:
         return None
-    rounded = amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
+    rounded = amount.quantize(Decimal("0.01"), ROUND_HALF_UP, EXACT)
     if exact and rounded != amount:
         raise Unreadable("an amount with a fraction of a fen")
-    return int(rounded.scaleb(2))
+    return int(rounded.scaleb(2, EXACT))
 
 
 def read_flag(value: object) -> bool | None:

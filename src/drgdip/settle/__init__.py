@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from drgdip._money import split
 from drgdip.settle.annual import STAGES, Clearing, clear_year
+from drgdip.settle.appraisal import appraise_hospitals, return_deposits
+from drgdip.settle.audit import FINDING_KINDS, FINDINGS, audit_cases
+from drgdip.settle.audits import AUDIT_STATES, charge_audits, measure_losses, remove_violations
 from drgdip.settle.budget import (
     budget_by_factors,
     budget_by_growth,
@@ -15,12 +18,14 @@ from drgdip.settle.budget import (
     hold_reserve,
     split_budget,
 )
+from drgdip.settle.calendar import list_deadlines, mark_lists
 from drgdip.settle.capital import advance_capital
 from drgdip.settle.coverage import CoverageMinimum, list_coverage_minima, measure_coverage
 from drgdip.settle.files import read_settlement
 from drgdip.settle.ledger import LEDGER, Step
-from drgdip.settle.monthly import mark_lists, month
+from drgdip.settle.monthly import Months, month
 from drgdip.settle.payment import LIST_STATUSES, PAYMENT_RULES, PAYMENT_STATUSES, price_cases
+from drgdip.settle.payments import PAYMENT_KINDS, sum_payments
 from drgdip.settle.policies import PolicyInfo, list_policies, load_policy, read_policy
 from drgdip.settle.policy import Policy
 from drgdip.settle.report import REPORT_FORMATS, write_report
@@ -31,11 +36,16 @@ from drgdip.settle.sharing import share_surplus
 from drgdip.settle.simulation import Simulation, simulate
 from drgdip.settle.statements import make_statements
 from drgdip.settle.surplus import measure_surplus
+from drgdip.settle.versions import pick_versions
 from drgdip.settle.year import Year, settle_year
 
 __all__ = [
+    "AUDIT_STATES",
+    "FINDINGS",
+    "FINDING_KINDS",
     "LEDGER",
     "LIST_STATUSES",
+    "PAYMENT_KINDS",
     "PAYMENT_RULES",
     "PAYMENT_STATUSES",
     "REPORT_FORMATS",
@@ -44,6 +54,7 @@ __all__ = [
     "Citation",
     "Clearing",
     "CoverageMinimum",
+    "Months",
     "Policy",
     "PolicyInfo",
     "Review",
@@ -52,30 +63,39 @@ __all__ = [
     "Step",
     "Year",
     "advance_capital",
+    "appraise_hospitals",
+    "audit_cases",
     "budget_by_factors",
     "budget_by_growth",
     "budget_by_item",
     "budget_by_share",
     "cap_reviews",
+    "charge_audits",
     "clear_year",
     "hold_reserve",
     "list_coverage_minima",
+    "list_deadlines",
     "list_policies",
     "load_policy",
     "make_statements",
     "mark_lists",
     "measure_coverage",
+    "measure_losses",
     "measure_surplus",
     "month",
+    "pick_versions",
     "prepare_cases",
     "price_cases",
     "read_policy",
     "read_settlement",
+    "remove_violations",
+    "return_deposits",
     "review_cases",
     "settle_year",
     "share_surplus",
     "simulate",
     "split",
     "split_budget",
+    "sum_payments",
     "write_report",
 ]

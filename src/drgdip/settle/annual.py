@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import datetime  # noqa: TC003 - the examples use it
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pyarrow as pa
+
 from drgdip._arrow import to_kind
+from drgdip._columns import Columns
+from drgdip._exact import exactly
 from drgdip.errors import PolicyError
 from drgdip.settle._account import Account
-from drgdip.settle._inputs import by_pool
+from drgdip.settle._entering import enter_cases, pay_by_item
+from drgdip.settle._inputs import by_pool, keys_of
 from drgdip.settle._pools import divide_pools
 from drgdip.settle._year import YearSums
+from drgdip.settle.payments import read_payments
+from drgdip.settle.versions import known_on, pick_versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import pyarrow as pa
-
+    from drgdip._columns import Keys
+    from drgdip.settle.payments import Payments
     from drgdip.settle.policy import Policy
 
 __all__ = ["STAGES", "Clearing", "clear_year"]
@@ -35,13 +43,17 @@ class Clearing(NamedTuple):
         A row for each pool: budget, spending, surplus and its sharing, point value, and where every fen went.
     ledger
         Sums that were checked.
+    findings
+        The findings on the cases that the caller accepted, each with the way and the treatment of its row.
     """
 
     table: Any
     pools: Any
     ledger: pa.Table
+    findings: pa.Table | None = None
 
 
+@exactly
 def clear_year(
     cases: Any,
     policy: Policy,
@@ -52,7 +64,11 @@ def clear_year(
     appraisal: Any = None,
     points_change: Any = None,
     working_capital: Any = None,
+    deposits_kept: Any = None,
+    payments: Any = None,
+    as_of: datetime.date | None = None,
     stage: str = "clearing",
+    accept: Mapping[str, str] | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> Clearing:
     """Clear a year: the entitlement of each hospital, and the amount still to be paid.
@@ -84,9 +100,20 @@ def clear_year(
         Points rewards and penalties: a table with ``hospital``, ``pool`` and ``points_change``.
     working_capital
         Advances for the year: a table with ``hospital``, ``pool`` and ``working_capital`` (yuan).
+    deposits_kept
+        Quality deposits that are not given back, as `return_deposits` finds them: a table with ``hospital``, ``pool``
+        and ``deposit_kept`` (yuan).
+    payments
+        Every payment of the year, as `sum_payments` reads them, in the place of `paid` and `working_capital`: its
+        prepayments are the working capital, all else is paid. Hospitals without cases get a row.
+    as_of
+        The day that is settled: later payments, versions of cases (`pick_versions`) and deductions (by their column
+        ``as_of``) do not count. None takes all.
     stage
         ``"clearing"``, or ``"pre_clearing"``: the same account, of which ``year.preclearing_ratio`` is paid and nothing
         is taken back.
+    accept
+        How findings of `audit_cases` are treated: a way by kind, such as ``{"unpriced": "by_item"}``.
     columns
         The table's names of columns of the cases by the library's names, such as ``{"total_cost": "总费用"}``.
 
@@ -97,19 +124,19 @@ def clear_year(
     - ``cases``, and of them ``not_counted`` (failed or unpriced); ``points`` and ``points_change``.
     - ``total_cost``, ``standard``, ``fund_booked``, and ``outside`` (not paid by points).
     - ``base``, the part of the money by points or standards; ``sharing``, the part of surplus or overspend.
-    - ``appraisal``, ``appraisal_change``, ``deductions`` and ``entitlement``.
+    - ``appraisal``, ``appraisal_change``, ``deductions``, ``deposit_kept`` and ``entitlement``.
     - ``paid``, ``working_capital``, and ``final``: still to be paid, or negative to be returned.
 
     Its ``pools`` have a row a pool:
 
     - ``budget``, ``spending``, ``surplus``, ``shared`` (the hospitals' part of it), ``fund`` (the hospitals' money).
     - ``outside``, ``points``, ``fund_share`` and ``point_value``.
-    - ``appraisal_change``, ``deductions``, ``entitlement`` and ``left`` (budget - entitlement).
+    - ``appraisal_change``, ``deductions``, ``deposit_kept``, ``entitlement`` and ``left`` (budget - entitlement).
 
     Raises
     ------
     CaseError, UnknownNameError
-        Float money, rows without hospital or pool, a pool or hospital that is not there.
+        Float money, a hospital that is not there, or findings on the cases that ``accept`` does not name.
     PolicyError
         A budget that is missing or not above 0, or a pool with money and no points. An appraisal outside the policy's
         bounds, or cases outside the points that cost more than the money.
@@ -137,11 +164,38 @@ def clear_year(
         raise PolicyError(f"stage={stage!r}: say 'pre_clearing' or 'clearing'")
     if stage == "pre_clearing" and policy.year.preclearing_ratio is None:
         raise PolicyError(f"policy {policy.id!r} has no pre-clearing: add preclearing_ratio to [year]")
-    year = YearSums(cases, policy, columns)
+    cases = pick_versions(cases, as_of, columns=columns)
+    deductions = known_on(deductions, as_of)
+    read = _read_payments(payments, paid, working_capital, as_of)
+    entered = enter_cases(cases, policy, accept, columns=columns, needs=("hospital", "pool"))
+    settled, columns = pay_by_item(entered.cases, entered.by_item, columns)
+    year = YearSums(settled, policy, columns, more=_keys_of(read, deductions))
     year.change_points(points_change)
     division = divide_pools(year, policy, by_pool(budget, policy, "budget"))
     account = Account(year, policy, division, pre_clearing=stage == "pre_clearing")
     account.appraise(appraisal)
-    account.settle(paid=paid, deductions=deductions, working_capital=working_capital)
-    ledger = account.check()
-    return Clearing(to_kind(account.table(), cases), to_kind(account.pools(), cases), ledger)
+    account.take(deductions, deposits_kept)
+    if read is None:
+        account.settle(paid=paid, working_capital=working_capital)
+    else:
+        account.settle_payments(read)
+    ledger = pa.concat_tables([entered.ledger, account.check()])
+    return Clearing(to_kind(account.table(), cases), to_kind(account.pools(), cases), ledger, entered.findings)
+
+
+def _read_payments(given: Any, paid: Any, working_capital: Any, as_of: datetime.date | None) -> Payments | None:
+    """Read the payments, None where there are none. Raise PolicyError where they are given twice."""
+    if given is None:
+        return None
+    if paid is not None or working_capital is not None:
+        raise PolicyError("payments= holds what was paid and advanced: leave paid= and working_capital= out")
+    return read_payments(given, as_of)
+
+
+def _keys_of(payments: Payments | None, deductions: Any) -> list[Keys]:
+    """Return the hospitals and pools of payments and deductions, which may have no cases."""
+    names = ["hospital", "pool"]
+    tables = [payments.table] if payments else []
+    if deductions is not None:
+        tables.append(Columns(deductions, [*names, "deductions"], what="the table deductions="))
+    return [keys_of(table, names) for table in tables]

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from drgdip._arrow import to_arrow, to_kind
 from drgdip._columns import Columns, add_columns, as_list
+from drgdip._exact import exactly
 from drgdip._money import (
     add_up,
     exact,
@@ -44,6 +45,7 @@ __all__ = [
 ]
 
 
+@exactly
 def budget_by_growth(last_year: Mapping[str, Any], growth: Mapping[str, Any], *, highest: Any = None) -> Step:
     """Budget by growth rate: last year's inpatient fund x (1 + growth).
 
@@ -83,6 +85,7 @@ def budget_by_growth(last_year: Mapping[str, Any], growth: Mapping[str, Any], *,
     return _grown(last_year, rate, "budget by growth")
 
 
+@exactly
 def budget_by_factors(
     last_year: Mapping[str, Any], factors: Mapping[str, Any], *, agreed: Mapping[str, Any] | None = None
 ) -> Step:
@@ -144,6 +147,7 @@ def _grown(last_year: Mapping[str, Any], rate: Decimal, step: str) -> Step:
     return Step(rows, ledger.table())
 
 
+@exactly
 def budget_by_item(total: Mapping[str, Any], less: Mapping[str, Mapping[str, Any]]) -> Step:
     """Budget by expenditure item: the inpatient budget less the items that are not paid by disease.
 
@@ -198,6 +202,7 @@ def budget_by_item(total: Mapping[str, Any], less: Mapping[str, Mapping[str, Any
     return Step(rows, ledger.table())
 
 
+@exactly
 def budget_by_share(total: Mapping[str, Any], share: Mapping[str, Any]) -> Step:
     """Budget by last year's share: the inpatient budget x the share that payment by disease had.
 
@@ -242,6 +247,7 @@ def budget_by_share(total: Mapping[str, Any], share: Mapping[str, Any]) -> Step:
     return Step(rows, ledger.table())
 
 
+@exactly
 def hold_reserve(budget: Any, policy: Policy, *, columns: Mapping[str, str] | None = None) -> Step:
     """Hold back the reserve (风险金、调节金) of each budget, as the policy's ``budget.reserve`` says.
 
@@ -292,6 +298,7 @@ def _amounts(table: Columns) -> Fen:
     return amount
 
 
+@exactly
 def split_budget(
     budget: Any, shares: Any, by: str | Sequence[str], *, columns: Mapping[str, str] | None = None
 ) -> Step:

@@ -9,6 +9,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from drgdip import _toml
 from drgdip._arrow import names_of
+from drgdip._exact import EXACT
+from drgdip._money import LARGEST, rounded
 from drgdip.errors import PolicyError
 from drgdip.settle._citations import fault_of, take_citations, with_citations
 from drgdip.settle.rules import (
@@ -17,6 +19,7 @@ from drgdip.settle.rules import (
     CalendarRules,
     CaseRules,
     Citation,
+    DepositRules,
     ElasticRules,
     MonthRules,
     OutlierRules,
@@ -58,7 +61,7 @@ class Policy(Rules):
         First and last day of the discharges that it holds for; None is open.
     rates
         Base rates, or the estimated point values used until the year is cleared.
-    budget, points, outliers, cases, readmission, month, prepayment, elastic, year, appraisal, review, calendar
+    budget, points, outliers, cases, readmission, month, prepayment, elastic, year, appraisal, deposit, review, calendar
         The rules, each a section of the file, as is ``rounding``; docs/settlement/policies.md has every field.
     citations
         Where each number comes from, by dotted path.
@@ -91,6 +94,7 @@ class Policy(Rules):
     elastic: ElasticRules | None = None
     year: YearRules
     appraisal: AppraisalRules | None = None
+    deposit: DepositRules | None = None
     review: ReviewRules | None = None
     calendar: CalendarRules = CalendarRules()
     rounding: Rounding = Rounding()
@@ -133,7 +137,7 @@ class Policy(Rules):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        faults = [*_faults_of_head(self), *_faults_of_form(self), *_faults_of_cases(self)]
+        faults = [*_faults_of_head(self), *_faults_of_form(self), *_faults_of_cases(self), *_faults_of_rates(self)]
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -211,6 +215,16 @@ def _faults_of_head(policy: Policy) -> Iterator[str]:
         for pool in pools:
             if pool is not None and pool not in policy.pools:
                 yield f"{field}: names the pool {pool!r}, and pools are {', '.join(policy.pools)}"
+
+
+def _faults_of_rates(policy: Policy) -> Iterator[str]:
+    """Yield the rates that are nothing, or too much, in the decimals of the policy."""
+    for field, rates in (("rates", policy.rates), ("cases.cross_region_rates", policy.cases.cross_region_rates)):
+        for number, rate in enumerate(rates):
+            size = EXACT.multiply(rate.base_rate, rate.coefficient)
+            if size >= LARGEST or not 0 < rounded(size, policy.rounding.values) < LARGEST:
+                digits = policy.rounding.values
+                yield f"{field}.{number}: {size} yuan cannot be held in the {digits} decimals of rounding"
 
 
 def _faults_of_form(policy: Policy) -> Iterator[str]:

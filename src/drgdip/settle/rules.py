@@ -18,6 +18,7 @@ __all__ = [
     "CalendarRules",
     "CaseRules",
     "Citation",
+    "DepositRules",
     "ElasticRules",
     "MonthRules",
     "OutlierRules",
@@ -28,6 +29,7 @@ __all__ = [
     "ReviewRules",
     "Rounding",
     "Rules",
+    "ScoreBand",
     "ShareBand",
     "YearRules",
 ]
@@ -42,9 +44,11 @@ def _no_float(value: Any) -> Any:
 
 
 Number = Annotated[Decimal, BeforeValidator(_no_float), Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[Decimal, BeforeValidator(_no_float), Field(ge=0, le=1)]
-Ratio = Annotated[Decimal, BeforeValidator(_no_float), Field(gt=0, le=1)]
+# Shares are whole multiples of 10 ** -12 where money is worked out.
+Share = Annotated[Decimal, BeforeValidator(_no_float), Field(ge=0, le=1, decimal_places=12)]
+Ratio = Annotated[Decimal, BeforeValidator(_no_float), Field(gt=0, le=1, decimal_places=12)]
 Above = Annotated[Decimal, BeforeValidator(_no_float), Field(gt=0, allow_inf_nan=False)]
+Yuan = Annotated[Decimal, BeforeValidator(_no_float), Field(gt=0, lt=10**13, decimal_places=2)]
 Rounded = Annotated[int, Field(ge=0, le=12)]
 
 
@@ -146,7 +150,7 @@ class CaseRules(Rules):
     fund_share: dict[str, Ratio] = {}
     item_kinds: tuple[str, ...] = ()
     longest_stay: Annotated[int, Field(gt=0)] | None = None
-    bed_day_rates: dict[str, Above] = {}
+    bed_day_rates: dict[str, Yuan] = {}
     cross_region: Literal["same", "fixed", "item"] = "same"
     cross_region_rates: tuple[Rate, ...] = ()
     incomplete_discharges: tuple[int, ...] = ()
@@ -163,10 +167,17 @@ class ReadmissionRules(Rules):
 
 
 class MonthRules(Rules):
-    """The share of a month that is paid at once. The rest is the reserve that waits for the year's clearing."""
+    """The share of a month that is paid at once. The rest is the reserve that waits for the year's clearing.
+
+    ``late`` says what a late list does: it waits (``suspend``), is paid, or its hospital waits with the whole month
+    (``suspend_hospital``). ``value = budget`` divides the month's budget by the month's points; ``cap`` cuts what
+    the estimated values come to at the month's budget.
+    """
 
     ratio: Ratio
-    late: Literal["suspend", "pay"] = "suspend"
+    late: Literal["suspend", "suspend_hospital", "pay"] = "suspend"
+    value: Literal["estimated", "budget"] = "estimated"
+    cap: bool = False
 
 
 class PrepaymentRules(Rules):
@@ -219,17 +230,52 @@ def _check_bands(name: str, bands: tuple[ShareBand, ...]) -> None:
         raise ValueError(f"the bands of {name}: until must rise, and is {', '.join(map(str, inner))}")
 
 
+class ScoreBand(Rules):
+    """Scores of at least some number, and what they give: a coefficient, or a share of the deposit."""
+
+    at_least: Number
+    gives: Number
+
+
+def _check_falling(bands: tuple[ScoreBand, ...]) -> None:
+    """Raise ValueError where the bands of scores do not fall."""
+    edges = [band.at_least for band in bands]
+    if any(high <= low for high, low in itertools.pairwise(edges)):
+        raise ValueError(f"the bands: at_least must fall, and is {', '.join(map(str, edges))}")
+
+
 class AppraisalRules(Rules):
-    """The appraisal coefficient on a hospital's money, and who gets what it takes: the fund or all hospitals."""
+    """The appraisal coefficient on a hospital's money, and who gets what it takes: the fund or all hospitals.
+
+    ``weights`` make one score of several, and ``bands`` a coefficient of the score.
+    """
 
     lowest: Number
     highest: Number
     difference: Literal["fund", "hospitals"]
+    weights: dict[str, Above] = {}
+    bands: tuple[ScoreBand, ...] = ()
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.lowest > self.highest:
             raise ValueError(f"lowest = {self.lowest} is above highest = {self.highest}")
+        if self.weights and sum(self.weights.values()) != 1:
+            raise ValueError(f"weights add up to {sum(self.weights.values())}: they must add up to 1")
+        _check_falling(self.bands)
+        return self
+
+
+class DepositRules(Rules):
+    """The share of the quality deposit (质量保证金) that is given back at the year, by score."""
+
+    bands: tuple[ScoreBand, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _shares(self) -> Self:
+        _check_falling(self.bands)
+        if any(band.gives > 1 for band in self.bands):
+            raise ValueError("the bands: gives is a share of the deposit, at most 1")
         return self
 
 
@@ -262,3 +308,12 @@ class Rounding(Rules):
 
     points: Rounded = 8
     values: Rounded = 8
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        # Points x value is worked out in whole steps of both, which must hold a fen and fit 64 bits.
+        if not 2 <= self.points + self.values <= 20:
+            raise ValueError(
+                f"points = {self.points} and values = {self.values}: together they must be from 2 to 20 decimals"
+            )
+        return self

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from drgdip._arrow import to_arrow, to_kind
+from drgdip._exact import exactly
 from drgdip._money import YUAN
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ LINES = (
     ("outside", "+", "cases paid otherwise than by points", "点数外支付"),
     ("appraisal_change", "+", "appraisal", "考核增减"),
     ("deductions", "-", "audit deductions", "审核扣款"),
+    ("deposit_kept", "-", "quality deposit that is not given back", "质量保证金扣留"),
     ("entitlement", "=", "entitlement of the year", "年度应付"),
     ("paid", "-", "paid in months and pre-clearing", "已付"),
     ("working_capital", "-", "working capital advanced", "周转金"),
@@ -28,6 +30,7 @@ LINES = (
 )
 
 
+@exactly
 def make_statements(clearing: Clearing) -> Any:
     """Make the statement (结算单) of each hospital: its account as lines that add up from top to bottom.
 
