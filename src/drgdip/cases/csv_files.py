@@ -52,8 +52,8 @@ def csv_parts(source: Source, rows: int, wanted: Wanted, *, columns: ColumnNames
                 for part in slices(table, rows, layout.above):
                     yield part._replace(table=unguard_table(part.table), done=file.tell() / file.size())
     else:
-        for table, done in _irregular_tables(source, layout, chosen, rows):
-            yield Part(unguard_table(table), done, layout.above)
+        for part in _irregular_parts(source, layout, chosen, rows):
+            yield part._replace(table=unguard_table(part.table))
 
 
 def _text(source: Source, encoding: Encoding) -> io.TextIOWrapper:
@@ -149,9 +149,7 @@ def _regular_tables(file: pa.NativeFile, layout: _Layout, columns: list[str]) ->
         yield reader.schema.empty_table()
 
 
-def _irregular_tables(
-    source: Source, layout: _Layout, wanted: list[str], rows: int
-) -> Iterator[tuple[pa.Table, float]]:
+def _irregular_parts(source: Source, layout: _Layout, wanted: list[str], rows: int) -> Iterator[Part]:
     """Yield a CSV file some rows of which are unreadable: cells too many go to a column of their own.
 
     Such a row has another number of cells than the header, a quote that is not closed, or bytes that are no text.
@@ -171,18 +169,20 @@ def _irregular_tables(
                 raise CaseError(f"{source}, behind line {line}: is not CSV: {error}") from error
             if not some and started:
                 return
-            yield _irregular_table(some, layout, wanted, width), binary.tell() / size
+            bad = [row.open or len(row.cells) != width or any(BAD in cell for cell in row.cells) for row in some]
+            lines = tuple(layout.lines + row.line for row, one in zip(some, bad, strict=True) if one)
+            yield Part(_irregular_table(some, bad, layout, wanted), binary.tell() / size, layout.above, lines)
 
 
-def _irregular_table(rows: list[Row], layout: _Layout, wanted: list[str], width: int) -> pa.Table:
+def _irregular_table(rows: list[Row], bad: list[bool], layout: _Layout, wanted: list[str]) -> pa.Table:
+    width = len(layout.header)
     columns: dict[str, list[str | None]] = {
         name: [(row.cells[position] or None) if position < len(row.cells) else None for row in rows]
         for position, name in enumerate(layout.header)
         if name in wanted
     }
     columns[free_name(layout.header)] = [layout.delimiter.join(row.cells[width:]) or None for row in rows]
-    spoilt = [row.open or len(row.cells) != width or any(BAD in cell for cell in row.cells) for row in rows]
-    columns[UNREADABLE] = ["row" if bad else None for bad in spoilt]
+    columns[UNREADABLE] = ["row" if one else None for one in bad]
     return pa.table({name: _array(column) for name, column in columns.items()})
 
 

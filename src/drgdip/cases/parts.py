@@ -55,11 +55,15 @@ codecs.register_error(SPOILT, lambda error: (BAD, getattr(error, "end", 0)))
 
 
 class Part(NamedTuple):
-    """Some rows of a file, how much of the file is read with them (0 to 1), and the rows above the header."""
+    """Some rows of a file, and how much of the file is read with them (0 to 1).
+
+    ``above`` has the rows above the header, ``spoilt`` the lines of the rows that cannot be read.
+    """
 
     table: pa.Table
     done: float
     above: tuple[str, ...] = ()
+    spoilt: tuple[int, ...] = ()
 
 
 def slices(table: pa.Table, rows: int, above: tuple[str, ...] = ()) -> Iterator[Part]:
@@ -127,9 +131,11 @@ def _likeliest(source: Source, names: Sequence[str]) -> str:
     lines = 0
     for name in names:
         decoder = codecs.getincrementaldecoder(name)(SPOILT)
-        texts = [decoder.decode(block, final) for block, final in _blocks(source)]
-        bad[name] = sum(text.count(BAD) + len(_CONTROL.findall(text)) for text in texts)
-        lines = sum(text.count("\n") for text in texts)
+        bad[name] = lines = 0
+        for block, final in _blocks(source):
+            text = decoder.decode(block, final)
+            bad[name] += text.count(BAD) + len(_CONTROL.findall(text))
+            lines += text.count("\n")
     name = min(bad, key=bad.__getitem__)
     if bad[name] > max(1, lines // 10):
         raise CaseError(f"{source}: is neither UTF-8 nor GB18030 text; save it as UTF-8")

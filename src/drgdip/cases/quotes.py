@@ -34,8 +34,9 @@ class Row(NamedTuple):
 def rows_of_lines(lines: Iterable[str], delimiter: str, width: int = 0) -> Iterator[Row]:
     """Yield the rows of a CSV file that are not blank.
 
-    A quote is not closed if no quote follows, if the next one does not end a cell, or if a line before it is a row of
-    its own: one with as many cells as the header (``width``, from three on).
+    A quote is not closed if no quote follows, or if the next one does not end a cell. It is not closed either if a
+    line in between is a row of its own, with as many cells as the header (``width``, from three on), while the whole
+    has another number of cells.
 
     Raises
     ------
@@ -54,7 +55,7 @@ def rows_of_lines(lines: Iterable[str], delimiter: str, width: int = 0) -> Itera
             continue
         held = [first]
         open_ = _stays_open(first, delimiter, quoted=False)
-        failed = False
+        failed = within = False
         while open_ and not failed:
             line = waiting.popleft() if waiting else next(source, None)
             if line is None or len(held) == _LONGEST:
@@ -63,13 +64,14 @@ def rows_of_lines(lines: Iterable[str], delimiter: str, width: int = 0) -> Itera
                 break
             held.append(line)
             closes = not _stays_open(line, delimiter, quoted=True)
-            failed = _ends_badly(line, delimiter) if closes else _is_row(line, delimiter, width)
+            failed = closes and _ends_badly(line, delimiter)
+            within = within or (not closes and _is_row(line, delimiter, width))
             open_ = not closes
-        if failed:
+        cells = [] if failed else next(csv.reader(held, delimiter=delimiter), [])
+        if failed or (within and len(cells) != width):
             waiting.extendleft(reversed(held[1:]))
             yield Row(first.rstrip("\r\n").split(delimiter), number, number, open=True)
             continue
-        cells = next(csv.reader(held, delimiter=delimiter), [])
         start, number = number, number + len(held) - 1
         if cells:
             yield Row(cells, start, number, open=False)
@@ -79,6 +81,8 @@ def _stays_open(line: str, delimiter: str, *, quoted: bool) -> bool:
     """Return whether quotes are open at the end of a line; ``quoted`` says whether they are at its beginning."""
     if '"' not in line:
         return quoted
+    if not quoted and line.count('"') % 2 == 0:
+        return False
     at_start = not quoted
     characters = iter(range(len(line)))
     for place in characters:

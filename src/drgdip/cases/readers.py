@@ -21,16 +21,17 @@ from drgdip.cases.typed import with_types
 from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from drgdip.cases.names import ColumnNames
     from drgdip.cases.parts import Part, Wanted
 
 __all__ = [
-    "ABOVE",
     "FORMATS",
     "IGNORED",
+    "LINES",
     "PART",
+    "SKIPPED",
     "UNDERSTOOD",
     "CasePart",
     "format_of",
@@ -39,16 +40,19 @@ __all__ = [
     "read_cases",
     "read_parts",
     "read_table",
-    "rows_above",
+    "skipped_rows",
     "understood_columns",
+    "unreadable_lines",
 ]
 
 #: The key of a table's metadata that names the columns of the file that were not read.
 IGNORED = "drgdip.ignored"
 #: The key of a table's metadata that says how the columns of the file were understood.
 UNDERSTOOD = "drgdip.columns"
-#: The key of a table's metadata that holds the rows above the header, which are no cases.
-ABOVE = "drgdip.above"
+#: The keys of a table's metadata that hold the rows above the header, which are no cases, and the lines of rows that
+#: cannot be read.
+SKIPPED = "drgdip.skipped_rows"
+LINES = "drgdip.unreadable_lines"
 #: A file with more columns than this gives its case columns only: exports of HQMS have about 800.
 _WIDE = 200
 #: Rows of a part of a file.
@@ -88,8 +92,9 @@ def read_cases(
     of `drgdip.make_case_schema`. Codes are normalised; ages and the stay are filled in from dates where they are
     missing. The file's other columns follow as they are, and ``source``, the name of the file, where there are several.
     The column ``unreadable`` names the columns that cannot be read in a row, or ``row``. The schema's metadata, JSON
-    lists, name the columns left out (``drgdip.ignored``) and the rows above the header (``drgdip.above``). Its entry
-    ``drgdip.columns``, a JSON object, says how the columns were understood: ``used`` (what each name is used as),
+    lists, name the columns left out (``drgdip.ignored``), the rows above the header (``drgdip.skipped_rows``) and the
+    lines of rows that cannot be read (``drgdip.unreadable_lines``). The entry ``drgdip.columns``, a JSON object, says
+    how the columns were understood: ``used`` (what each name is used as),
     ``passed_over`` (the name that was taken instead), ``codes`` (columns that hold codes and are not used).
 
     Raises
@@ -116,8 +121,8 @@ def read_cases(
         return [name for name in names if keep or name in used]
 
     files = _files_of(source)
-    cases, above = _joined(files, format, columns, wanted)
-    notes = {IGNORED: [*ignored], ABOVE: above}
+    cases, above, lines = _joined(files, format, columns, wanted)
+    notes: dict[str, Sequence[Any]] = {IGNORED: [*ignored], SKIPPED: above, LINES: lines}
     metadata = {key: json.dumps(found, ensure_ascii=False) for key, found in notes.items() if found}
     if every and len(files) == 1:  # each of several files has names of its own
         metadata[UNDERSTOOD] = json.dumps(understand([*every], columns, cases)._asdict(), ensure_ascii=False)
@@ -134,10 +139,11 @@ def _joined(
     format: str,  # noqa: A002
     columns: ColumnNames | None,
     wanted: Wanted,
-) -> tuple[pa.Table, tuple[str, ...]]:
-    """Return the cases of all files in one table, and the rows above the headers."""
+) -> tuple[pa.Table, tuple[str, ...], tuple[int, ...]]:
+    """Return the cases of all files in one table, the rows above the headers, and the lines that cannot be read."""
     tables: list[pa.Table] = []
     above: tuple[str, ...] = ()
+    lines: tuple[int, ...] = ()
     for file in files:
         parts = list(read_case_parts(file, format=format, columns=columns, wanted=wanted))
         table = [_with_others(part, columns) for part in parts]
@@ -145,7 +151,8 @@ def _joined(
             table = [part.append_column("source", pa.array([str(file)] * len(part), pa.string())) for part in table]
         tables += table
         above += parts[0].above
-    return pa.concat_tables(tables, promote_options="permissive"), above
+        lines += tuple(line for part in parts for line in part.spoilt)
+    return pa.concat_tables(tables, promote_options="permissive"), above, lines
 
 
 def _with_others(part: CasePart, columns: ColumnNames | None) -> pa.Table:
@@ -173,23 +180,29 @@ def understood_columns(cases: pa.Table) -> Understood:
     return Understood({}, {}, {}) if found is None else Understood(**json.loads(found))
 
 
-def rows_above(cases: pa.Table) -> list[str]:
+def skipped_rows(cases: pa.Table) -> list[str]:
     """Return the rows above the header of the file that `read_cases` passed over, as the table's metadata hold them."""
-    return _noted(cases, ABOVE)
+    return _noted(cases, SKIPPED)
 
 
-def _noted(cases: pa.Table, key: str) -> list[str]:
-    found: list[str] = json.loads((cases.schema.metadata or {}).get(key.encode(), b"[]"))
+def unreadable_lines(cases: pa.Table) -> list[int]:
+    """Return the lines (from 1) of a CSV file that `read_cases` could not read, as the table's metadata hold them."""
+    return _noted(cases, LINES)
+
+
+def _noted(cases: pa.Table, key: str) -> list[Any]:
+    found: list[Any] = json.loads((cases.schema.metadata or {}).get(key.encode(), b"[]"))
     return found
 
 
 class CasePart(NamedTuple):
-    """Some rows of a file as they are and as cases, how much of the file is read, and the rows above the header."""
+    """Some rows of a file as they are and as cases, and what their `drgdip.cases.parts.Part` says of them."""
 
     table: pa.Table
     cases: pa.Table
     done: float
     above: tuple[str, ...] = ()
+    spoilt: tuple[int, ...] = ()
 
 
 def read_case_parts(
@@ -202,13 +215,12 @@ def read_case_parts(
     """Read a file in parts (`read_parts`), each with its cases: canonical names, ages and stay from dates."""
     files = _files_of(source)
     if len(files) > 1:  # of columns that differ
-        cases, above = _joined(files, format, columns, wanted)
-        yield CasePart(cases, cases, 1.0, above)
+        cases, above, lines = _joined(files, format, columns, wanted)
+        yield CasePart(cases, cases, 1.0, above, lines)
         return
     for part in read_parts(files[0], format=format, wanted=wanted, columns=columns):
-        yield CasePart(
-            plain_table(part.table), derive(to_cases(part.table, _of(part.table, columns))), part.done, part.above
-        )
+        cases = derive(to_cases(part.table, _of(part.table, columns)))
+        yield CasePart(plain_table(part.table), cases, part.done, part.above, part.spoilt)
 
 
 def _of(table: pa.Table, columns: ColumnNames | None) -> ColumnNames | None:

@@ -28,22 +28,24 @@ __all__ = ["json_line_parts", "json_parts", "record_parts"]
 def json_parts(source: Source, rows: int, wanted: Wanted, *, columns: ColumnNames | None = None) -> Iterator[Part]:
     """Yield a JSON file (a list of records, or one) in parts; it is read whole."""
     try:
-        content = json.loads(_text_of(source))
+        text = _text_of(source)
+        content = json.loads(text)
     except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError
         raise CaseError(f"{source}: is not JSON: {error}") from error
-    yield from record_parts(content, str(source), rows, wanted, columns=columns)
+    yield from record_parts(content, str(source), rows, wanted, columns=columns, spoilt=BAD in text)
 
 
 def json_line_parts(source: Source, rows: int, wanted: Wanted, *, columns: ColumnNames | None = None) -> Iterator[Part]:
     """Yield a file of JSON lines in parts; it is read whole."""
     records: list[Any] = []
-    for line in io.StringIO(_text_of(source)):
+    text = _text_of(source)
+    for line in io.StringIO(text):
         if line.strip():
             try:
                 records.append(json.loads(line))
             except (ValueError, RecursionError):
                 records.append(line.strip())
-    yield from record_parts(records, str(source), rows, wanted, columns=columns)
+    yield from record_parts(records, str(source), rows, wanted, columns=columns, spoilt=BAD in text)
 
 
 def _text_of(source: Source) -> str:
@@ -52,40 +54,44 @@ def _text_of(source: Source) -> str:
 
 
 def record_parts(
-    content: Any, name: str, rows: int, wanted: Wanted, *, columns: ColumnNames | None = None
+    content: Any, name: str, rows: int, wanted: Wanted, *, columns: ColumnNames | None = None, spoilt: bool = False
 ) -> Iterator[Part]:
-    """Yield records, or one, in parts; settlement lists become a record each."""
+    """Yield records, or one, in parts; settlement lists become a record each.
+
+    ``spoilt`` says that `BAD` stands somewhere among them.
+    """
     records = [content] if isinstance(content, dict) else content
     if not isinstance(records, list | tuple) or (records and not any(isinstance(record, dict) for record in records)):
         raise CaseError(f'{name}: should hold records, each an object such as {{"dx": [...], "sex": 1}}')
     if not records:
         yield Part(pa.table({}), 1.0)
         return
-    yield from slices(_table_of(records, wanted, columns), rows)
+    yield from slices(_table_of(records, wanted, columns, spoilt=spoilt), rows)
 
 
-def _table_of(records: Sequence[Any], wanted: Wanted, columns: ColumnNames | None) -> pa.Table:
+def _table_of(records: Sequence[Any], wanted: Wanted, columns: ColumnNames | None, *, spoilt: bool) -> pa.Table:
     """Return records as a table; an entry that is no record is kept as text in a column of its own."""
     broken = [None if isinstance(record, dict) else str(record) for record in records]
-    spoilt = [text is not None or BAD in str(record) for record, text in zip(records, broken, strict=True)]
-    given = [_clean(record) if isinstance(record, dict) else {} for record in records]
+    texts = [json.dumps(record, ensure_ascii=False) if spoilt else "" for record in records]
+    bad = [text is not None or BAD in content for text, content in zip(broken, texts, strict=True)]
+    given = [record if isinstance(record, dict) else {} for record in records]
+    if spoilt:  # the sign for a character that is none stands for each
+        given = [
+            json.loads(text.replace(BAD, "\ufffd")) if BAD in text else row
+            for text, row in zip(texts, given, strict=True)
+        ]
+        given = [row if isinstance(row, dict) else {} for row in given]
     bodies = [body_of(record) for record in given]
     flat = [record if body is None else flatten(body) for record, body in zip(given, bodies, strict=True)]
     shaped = flat if columns else alike_records(flat)
     names = wanted(list(dict.fromkeys(name for record in shaped for name in record)))
     table = pa.table({name: from_values([record.get(name) for record in shaped], name, mixed=True) for name in names})
     if any(text is not None for text in broken):
-        table = table.append_column(free_name(names), pa.array(broken, pa.string()))
-    if not any(spoilt):
+        table = table.append_column(
+            free_name(names),
+            pa.array([None if text is None else text.replace(BAD, "\ufffd") for text in broken], pa.string()),
+        )
+    if not any(bad):
         return table
     table = table.drop_columns([UNREADABLE]) if UNREADABLE in names else table
-    return table.append_column(UNREADABLE, pa.array(["row" if bad else None for bad in spoilt], pa.string()))
-
-
-def _clean(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record with the sign for a character that is none in the place of `BAD`."""
-    if BAD not in str(record):
-        return record
-    text: str = json.dumps(record, ensure_ascii=False).replace(BAD, "\ufffd")
-    cleaned: dict[str, Any] = json.loads(text)
-    return cleaned
+    return table.append_column(UNREADABLE, pa.array(["row" if one else None for one in bad], pa.string()))

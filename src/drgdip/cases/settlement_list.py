@@ -18,7 +18,7 @@ from drgdip.cases.fields import FAULTS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["body_of", "flatten"]
+__all__ = ["body_of", "flatten", "is_tcm"]
 
 #: Fields that grouping may need: a list without one has it as missing, as all lists have the same fields.
 _FIELDS = ("gend", "age", "nwb_age", "nwb_bir_wt", "nwb_adm_wt", "act_ipt_days", "dscg_way")

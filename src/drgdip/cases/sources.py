@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import io
+import lzma
 import os
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -28,8 +31,10 @@ FORMATS = {
     ".xlsx": "excel",
     ".xls": "excel",
 }
+# What reading a damaged archive raises.
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError, EOFError, ValueError)
+_JUNK = (".", "~$")  # files that systems leave beside others
 _LARGEST = 1 << 32  # bytes that the files of a zip may have together
-_HEAD = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -78,8 +83,15 @@ def sources_of(source: Any) -> list[Source]:
     Raises
     ------
     CaseError
-        There is nothing, or no file of cases in it; a zip that would take more than 4 GiB.
+        There is nothing, or no file of cases in it; it cannot be read; a zip that would take more than 4 GiB.
     """
+    try:
+        return _found(source)
+    except (OSError, UnicodeError) as error:
+        raise CaseError(f"{source}: cannot be read: {error}") from error
+
+
+def _found(source: Any) -> list[Source]:
     if isinstance(source, bytes | bytearray | memoryview):
         return _of_content("the content given", bytes(source))
     if hasattr(source, "read"):
@@ -95,7 +107,7 @@ def sources_of(source: Any) -> list[Source]:
     if not path.exists():
         raise CaseError(f"{path}: there is no such file")
     if path.is_dir():
-        found = sorted(entry for entry in path.iterdir() if entry.is_file() and entry.suffix.lower() in FORMATS)
+        found = sorted(entry for entry in path.iterdir() if entry.is_file() and _is_of_cases(entry))
         if not found:
             raise CaseError(f"{path}: the folder has no file of cases ({', '.join(FORMATS)})")
         return [Source(str(entry), entry) for entry in found]
@@ -104,6 +116,11 @@ def sources_of(source: Any) -> list[Source]:
     if path.suffix.lower() == ".zip":
         return _of_zip(str(path), path.read_bytes())
     return [Source(str(path), path)]
+
+
+def _is_of_cases(path: Path) -> bool:
+    """Return whether a file in a folder or a zip is one of cases, by its name."""
+    return path.suffix.lower() in FORMATS and not path.name.startswith(_JUNK) and "__MACOSX" not in path.parts
 
 
 def _of_content(name: str, content: bytes) -> list[Source]:
@@ -118,19 +135,19 @@ def _names_in(name: str, content: bytes) -> list[str]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return archive.namelist()
-    except zipfile.BadZipFile as error:
+    except _BROKEN as error:
         raise CaseError(f"{name}: is not a zip file: {error}") from error
 
 
 def _of_zip(name: str, content: bytes) -> list[Source]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = [entry for entry in archive.infolist() if Path(entry.filename).suffix.lower() in FORMATS]
+            entries = [entry for entry in archive.infolist() if _is_of_cases(Path(entry.filename))]
             size = sum(entry.file_size for entry in entries)
             if size > _LARGEST:
                 raise CaseError(f"{name}: its files take {size:,} bytes; unpack it, and read the folder")
             found = list(_unpacked(name, archive, sorted(entries, key=lambda entry: entry.filename)))
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError) as error:
+    except (*_BROKEN, OSError) as error:
         raise CaseError(f"{name}: is not a zip file that can be read: {error}") from error
     if not found:
         raise CaseError(f"{name}: the zip has no file of cases ({', '.join(FORMATS)})")
@@ -169,11 +186,13 @@ def _format_by_content(content: bytes) -> str:
         return "parquet"
     if content[:4] in {b"PK\x03\x04", b"\xd0\xcf\x11\xe0"}:
         return "excel"
-    head = content[:_HEAD].removeprefix(b"\xef\xbb\xbf").lstrip()
-    if head[:1] == b"[":
+    if content[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
+        content = content.decode("utf-16", "replace").encode()
+    content = content.removeprefix(codecs.BOM_UTF8).lstrip()
+    if content[:1] == b"[":
         return "json"
-    if head[:1] == b"{":
-        lines = [line for line in head.splitlines()[:2] if line.strip()]
+    if content[:1] == b"{":
+        lines = [line for line in content.split(b"\n", 2)[:2] if line.strip()]
         return (
             "jsonl"
             if len(lines) > 1 and all(line[:1] == b"{" and line.rstrip()[-1:] == b"}" for line in lines)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drgdip.cli.options import FILE, SCHEME, Commands, add_output, add_reading, read_columns, source_of
-from drgdip.cli.output import open_output, print_above, print_columns, print_note, print_written, screen_of
+from drgdip.cli.output import open_output, print_columns, print_note, print_reading, print_written, screen_of
 from drgdip.cli.progress import with_progress
 from drgdip.cli.summary import Summary
 from drgdip.errors import CaseError
@@ -51,14 +51,16 @@ def _run(options: argparse.Namespace) -> None:
     first = next(parts)  # before OUT is opened: a column that is missing is so in every row
     understood = understand(every, read_columns(options), first.table)
     summary = Summary(scheme)
+    lines: list[int] = []
     with open_output(options) as writer:
         for part in with_progress(itertools.chain([first], parts)):
+            lines += part.spoilt
             grouped = _group_part(part, scheme, options, summary)
             if writer is not None:
                 writer.write(grouped)
     _report(options, summary)
     print_columns(understood)
-    print_above(first.above)
+    print_reading(first.above, lines)
 
 
 def _wanted(scheme: SchemeLike, options: argparse.Namespace, every: list[str]) -> Callable[[list[str]], list[str]]:

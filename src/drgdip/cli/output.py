@@ -22,15 +22,16 @@ __all__ = [
     "check_output",
     "counted",
     "open_output",
-    "print_above",
     "print_columns",
     "print_note",
+    "print_reading",
     "print_written",
     "screen_of",
     "shorten",
 ]
 
 #: How much of a name or of a rule a line has room for.
+_LINES = 5  # that a note names
 _ROOM = 120
 
 
@@ -104,10 +105,14 @@ def print_columns(understood: Understood, language: str = "en") -> None:
         print_note(f"{name}: {describe_reason(f'column_unused_{kind}', language)} ({advice})")
 
 
-def print_above(rows: Sequence[str]) -> None:
-    """Print a note on the rows above the header of a file, which are no cases."""
-    if rows:
-        print_note(f"{counted(len(rows), 'row')} above the header passed over: {shorten(rows[0])}")
+def print_reading(above: Sequence[str], lines: Sequence[int]) -> None:
+    """Print notes on the rows above the header of a file, which are no cases, and on lines that cannot be read."""
+    if above:
+        print_note(f"{counted(len(above), 'row')} above the header passed over: {shorten(above[0])}")
+    if lines:
+        shown = ", ".join(map(str, lines[:_LINES])) + (", …" if len(lines) > _LINES else "")
+        what = "a quote that is not closed, bytes that are no text, or cells too many or too few"
+        print_note(f"{counted(len(lines), 'row')} cannot be read ({what}): line {shown}")
 
 
 def counted(number: int, thing: str) -> str:

@@ -48,7 +48,9 @@ def mapping_of(case: Any) -> Mapping[str, Any]:
     A settlement list (a message 4101A, or its nodes) is read as `drgdip.read_cases` reads it.
     """
     if isinstance(case, Mapping):
-        return _of_list(case) if body_of(case) is not None else case
+        kinds = set(map(type, case.values()))  # a settlement list has nodes of nodes, a plain record seldom
+        nested = dict in kinds or (list in kinds and "dx" not in case)
+        return _of_list(case) if nested and body_of(case) is not None else case
     if hasattr(type(case), "model_fields"):
         return dict(vars(case))
     if hasattr(case, "keys") and hasattr(case, "__getitem__") and not hasattr(case, "columns"):
