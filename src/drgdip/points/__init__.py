@@ -29,7 +29,7 @@ from drgdip.points.plotting import plot_ratios, plot_weights
 from drgdip.points.pricing import case_points
 from drgdip.points.published import list_weights, load_standards, load_weights
 from drgdip.points.rates import RATE_KEYS, build_rate_table, set_payment_standards
-from drgdip.points.readmissions import mark_readmissions
+from drgdip.points.readmissions import READMISSION_EXCEPTIONS, mark_readmissions
 from drgdip.points.restructuring import restructure_costs, restructure_weights
 from drgdip.points.selection import TRIM_STATUSES
 from drgdip.points.steps import CASE_KINDS, POINTS_STATUSES
@@ -44,6 +44,7 @@ __all__ = [
     "PAYMENTS",
     "POINTS_STATUSES",
     "RATE_KEYS",
+    "READMISSION_EXCEPTIONS",
     "TCM_PARTS",
     "TRIM_METHODS",
     "TRIM_STATUSES",

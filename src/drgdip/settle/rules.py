@@ -154,12 +154,19 @@ class CaseRules(Rules):
 
 
 class ReadmissionRules(Rules):
-    """A stay of the same group within some days makes the points of one of the two less."""
+    """A stay of the same patient and pool within some days makes the points of one of the two less.
+
+    ``same`` is the column that both stays share: group, adrg, mdc, another, or ``any`` for none. The exceptions are
+    those of `drgdip.points.mark_readmissions`.
+    """
 
     days: Annotated[int, Field(ge=0)]
     factor: Share
+    same: str = "group"
     reduced: Literal["earlier", "later"] = "earlier"
+    except_for: tuple[Literal["transfer", "planned", "death"], ...] = ("transfer",)
     except_groups: tuple[str, ...] = ()
+    except_diagnoses: tuple[str, ...] = ()
 
 
 class MonthRules(Rules):

@@ -37,7 +37,8 @@ def prepare_cases(
     ----------
     cases
         Grouped cases: ``group``, and the columns of the policy's rules: ``level``, ``discharge``, ``patient``,
-        ``admitted``, ``discharged``. A ``case_kind`` of theirs (one of `drgdip.points.CASE_KINDS`) stays.
+        ``pool``, ``admitted``, ``discharged`` and those of the exceptions of a readmission. A ``case_kind`` of theirs
+        (one of `drgdip.points.CASE_KINDS`) stays.
     policy
         The policy.
     coefficients
@@ -88,8 +89,11 @@ def prepare_cases(
             cases,
             days=stays.days,
             factor=float(stays.factor),
+            same=["pool", *([] if stays.same == "any" else [stays.same])],
             reduced=stays.reduced,
+            except_for=stays.except_for,
             except_groups=stays.except_groups,
+            except_diagnoses=stays.except_diagnoses,
             columns=names_after(columns, cases, PREPARED_COLUMNS),
         )
     return cases
