@@ -137,7 +137,7 @@ def test_the_profit_of_outliers_may_be_set_to_0():
             {"cases": {"payable": "residual", "bed_day_rates": {"p": 1}}},
             "bad_days",
         ),
-        ({"review_status": "approved"}, {"review": REVIEW}, "bad_reasonable_cost"),
+        ({"review_status": "approved", "reasonable_cost": -1}, {"review": REVIEW}, "bad_reasonable_cost"),
     ],
 )
 def test_a_case_that_cannot_be_priced_stays_with_its_reason(case, changed, reason):

@@ -44,7 +44,8 @@ __all__ = [
 #: cost that special review found reasonable.
 PAYMENT_RULES = ("points", "bed_day", "cross_region", "item", "review")
 BY_POINTS, BY_DAY, CROSS_REGION, BY_ITEM, BY_REVIEW = range(len(PAYMENT_RULES))
-#: priced: the amounts stand; review: they stand until special review; unpriced: there are none, the reason says why.
+#: priced: the amounts stand; review: they stand until special review, or until its amount is known (null where the case
+#: has no points meanwhile); unpriced: there are none, the reason says why.
 PAYMENT_STATUSES = ("priced", "review", "unpriced")
 _PRICED, _PENDING, _UNPRICED = range(len(PAYMENT_STATUSES))
 #: The state of a case's settlement list: it passed; it came late; it failed the checks and was not mended.
@@ -167,7 +168,8 @@ def price_cases(
     pools = pool_rows(table, policy)
     cost, booked = money(table, "total_cost"), money(table, "fund_booked")
     rule, reasons = _rules(table, policy), Reasons(table.rows)
-    reasons.note(_outside(table, policy), "outside_policy_dates")
+    outside = _outside(table, policy)
+    reasons.note(outside, "outside_policy_dates")
     standard = _point_standards(table, policy, pools, rule, values, reasons)
     standard = _other_standards(table, policy, pools, rule, standard, reasons)
     standard = np.where(rule == BY_ITEM, cost, standard)
@@ -176,8 +178,12 @@ def price_cases(
     normal = _normal(table, policy)
     adjustment = np.where(normal | (not policy.cases.neutral_outliers), 0, -formula)
     known = ~reasons.noted
+    waiting = _waiting(table, policy) & ~outside
     pending = holds(table, "points_status", "review") & (rule != BY_REVIEW)
     status = np.where(known, np.where(pending, _PENDING, _PRICED), _UNPRICED).astype(np.int8)
+    status[waiting] = _PENDING
+    reasons.drop(waiting)
+    reasons.note(waiting, "review_amount_open")
     added = {
         "payment_rule": labels(rule, PAYMENT_RULES),
         "standard": to_yuan(standard, known),
@@ -246,9 +252,17 @@ def _rules(table: Columns, policy: Policy) -> NDArray[np.int8]:
         item |= holds(table, "outlier", *bands)
     rule[item] = BY_ITEM
     if policy.review is not None and policy.review.outcome != "points":
-        approved = holds(table, "review_status", "approved")
+        approved = holds(table, "review_status", "approved") & ~_waiting(table, policy)
         rule[approved] = BY_ITEM if policy.review.outcome == "item" else BY_REVIEW
     return rule
+
+
+def _waiting(table: Columns, policy: Policy) -> NDArray[np.bool_]:
+    """Return which approved cases have no reasonable cost yet: until then they are paid as if not reviewed."""
+    if policy.review is None or policy.review.outcome == "item":
+        return np.zeros(table.rows, bool)
+    _, known = optional_money(table, "reasonable_cost")
+    return holds(table, "review_status", "approved") & ~known
 
 
 def _outside(table: Columns, policy: Policy) -> NDArray[np.bool_]:

@@ -241,9 +241,13 @@ class AppraisalRules(Rules):
 
 
 class ReviewRules(Rules):
-    """Special review: its cap as a share of the pool's discharges, the ratios to apply with, and the outcome."""
+    """Special review: its cap as a share of the pool's discharges, the ratios to apply with, and the outcome.
+
+    ``cycle`` is when panels meet. The cap runs over the year, or each cycle has its own.
+    """
 
     cap: Ratio
+    cap_over: Literal["year", "cycle"] = "year"
     cost_ratio: Above | None = None
     stay_ratio: Above | None = None
     outcome: Literal["item", "standard", "points"]

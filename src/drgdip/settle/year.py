@@ -203,9 +203,9 @@ def _payments(table: Any, column: str) -> pa.Table:
 
 
 def _as_reviewed(scored: Any, columns: Names) -> Any:
-    """Return the cases with the kind special_review where special review approved them."""
+    """Return the cases with the kind special_review where special review approved them at a cost that is known."""
     table = Columns(scored, ["review_status"], columns=columns, optional=NAMES)
-    approved = pa.array(holds(table, "review_status", "approved"))
+    approved = pa.array(holds(table, "review_status", "approved") & optional_money(table, "reasonable_cost")[1])
     kinds = pc.if_else(approved, "special_review", pc.coalesce(texts(table, "case_kind"), "complete"))
     return add_columns(scored, {"case_kind": kinds})
 
