@@ -17,6 +17,7 @@ from drgdip.settle.budget import (
 )
 from drgdip.settle.capital import advance_capital
 from drgdip.settle.coverage import CoverageMinimum, list_coverage_minima, measure_coverage
+from drgdip.settle.crossregion import settle_cross_region
 from drgdip.settle.files import read_settlement
 from drgdip.settle.ledger import LEDGER, Step
 from drgdip.settle.monthly import mark_lists, month
@@ -72,6 +73,7 @@ __all__ = [
     "read_policy",
     "read_settlement",
     "review_cases",
+    "settle_cross_region",
     "settle_year",
     "share_surplus",
     "simulate",

@@ -123,6 +123,7 @@ class Account:
                 **year.keys.table,
                 "cases": year.number,
                 "not_counted": year.not_counted,
+                "cross_region": year.away,
                 "points": year.points / unit,
                 "points_change": year.change / unit,
                 "total_cost": to_yuan(year.cost),

@@ -37,6 +37,7 @@ __all__ = [
     "PAYMENT_STATUSES",
     "PRICE_COLUMNS",
     "list_states",
+    "on_account",
     "price_cases",
 ]
 
@@ -96,6 +97,11 @@ def list_states(table: Columns) -> NDArray[np.int8]:
             )
         numbers.append(LIST_STATUSES.index(value))
     return np.array([*numbers, PASSED], np.int8)[codes]
+
+
+def on_account(table: Columns, policy: Policy) -> NDArray[np.bool_]:
+    """Return which cases their insured regions pay for, and not the local budget."""
+    return flag(table, "cross_region") if policy.cases.has_account else np.zeros(table.rows, bool)
 
 
 def price_cases(
@@ -241,7 +247,7 @@ def _rules(table: Columns, policy: Policy) -> NDArray[np.int8]:
     """Return the rule of each row: the first that fits of review, item, bed-day, cross-region, points."""
     rules, rule = policy.cases, np.full(table.rows, BY_POINTS, np.int8)
     if rules.cross_region != "same":
-        rule[flag(table, "cross_region")] = CROSS_REGION if rules.cross_region == "fixed" else BY_ITEM
+        rule[flag(table, "cross_region")] = BY_ITEM if rules.cross_region == "item" else CROSS_REGION
     if rules.bed_day_rates:
         rule[holds(table, "case_kind", "bed_day")] = BY_DAY
     item = holds(table, "case_kind", *rules.item_kinds)
@@ -285,9 +291,10 @@ def _point_standards(table: Columns, policy: Policy, pools: Any, rule: Any, valu
     reasons.note((of_points | away) & ~(points >= 0), "bad_points")
     unit = 10 ** (policy.rounding.points + policy.rounding.values - 2)
     rate, found = point_rates(table, policy, pools, values)
-    reasons.note(of_points & ~found, "no_rate")
+    at_values = of_points | (away if policy.cases.cross_region == "value" else False)
+    reasons.note(at_values & ~found, "no_rate")
     standard = round_over(amount, rate, unit)
-    if away.any():
+    if away.any() and policy.cases.cross_region == "fixed":
         rate, found = rates_of(table, policy.cases.cross_region_rates, policy.rounding.values)
         reasons.note(away & ~found, "no_rate")
         standard = np.where(away, round_over(amount, rate, unit), standard)

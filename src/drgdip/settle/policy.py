@@ -239,3 +239,5 @@ def _faults_of_cases(policy: Policy) -> Iterator[str]:
         yield "cases.fund_share: payable = ratio needs the fund's share of every pool"
     if (cases.cross_region == "fixed") != bool(cases.cross_region_rates):
         yield "cases.cross_region_rates and cross_region = fixed belong together"
+    if cases.cross_region == "same" and cases.cross_region_budget == "account":
+        yield "cases.cross_region = same shares the local budget: say value to settle at local values on an account"

@@ -139,7 +139,12 @@ def _plain(value: Any) -> Any:
 
 
 class CaseRules(Rules):
-    """The fund's part of a standard, and the cases that are not paid by points."""
+    """The fund's part of a standard, and the cases that are not paid by points.
+
+    Cross-region care is paid as any other case (same), at rates of its own (fixed), at the values of local cases
+    (value), or by item. Under the last three the insured region pays for it (``cross_region_budget = account``), unless
+    the policy says that the local budget does (``local``).
+    """
 
     payable: Literal["residual", "itemised", "ratio", "item"]
     floor: bool = False
@@ -147,10 +152,18 @@ class CaseRules(Rules):
     item_kinds: tuple[str, ...] = ()
     longest_stay: Annotated[int, Field(gt=0)] | None = None
     bed_day_rates: dict[str, Above] = {}
-    cross_region: Literal["same", "fixed", "item"] = "same"
+    cross_region: Literal["same", "fixed", "value", "item"] = "same"
     cross_region_rates: tuple[Rate, ...] = ()
+    cross_region_budget: Literal["local", "account"] | None = None
     incomplete_discharges: tuple[int, ...] = ()
     neutral_outliers: bool = False
+
+    @property
+    def has_account(self) -> bool:
+        """Whether the insured regions pay for cross-region care, and the local budget does not."""
+        return self.cross_region_budget == "account" or (
+            self.cross_region_budget is None and self.cross_region != "same"
+        )
 
 
 class ReadmissionRules(Rules):

@@ -16,12 +16,14 @@ from drgdip.errors import PolicyError
 from drgdip.points import case_points
 from drgdip.settle._inputs import NAMES, holds, names_after, optional_money, texts
 from drgdip.settle.annual import Clearing, clear_year
+from drgdip.settle.crossregion import settle_cross_region
 from drgdip.settle.monthly import month
-from drgdip.settle.payment import PRICE_COLUMNS, price_cases
+from drgdip.settle.payment import PRICE_COLUMNS, on_account, price_cases
 from drgdip.settle.review import REVIEW_COLUMNS, Review, review_cases
 from drgdip.settle.scoring import PREPARED_COLUMNS, prepare_cases
 
 if TYPE_CHECKING:
+    from drgdip.settle.ledger import Step
     from drgdip.settle.policy import Policy
 
 __all__ = ["Year", "settle_year"]
@@ -64,6 +66,9 @@ class Year(NamedTuple):
         Sums that the steps checked.
     columns
         Names of columns of ``cases`` by the library's names, as given to `settle_year`, for the steps that follow.
+    cross_region
+        The table of `settle_cross_region` at the value of the year, None where the policy or the cases have none. It is
+        by ``insured_region`` and month, or by pool and month where the cases do not name their region.
     """
 
     cases: Any
@@ -73,6 +78,7 @@ class Year(NamedTuple):
     clearing: Clearing
     ledger: pa.Table
     columns: Mapping[str, str] | None = None
+    cross_region: Any = None
 
 
 def settle_year(
@@ -175,7 +181,19 @@ def settle_year(
     clearing = clear_year(priced.table, policy, paid=paid, **account)
     ledgers.append(clearing.ledger)
     final = priced.table if policy.form == "fixed" else _at_value_of_the_year(scored, policy, clearing, names)
-    return Year(final, months.table, review, pre, clearing, pa.concat_tables(ledgers), after)
+    away = _cross_region(final, policy, after)
+    ledgers += [] if away is None else [away.ledger]
+    accounts = None if away is None else away.table
+    return Year(final, months.table, review, pre, clearing, pa.concat_tables(ledgers), after, accounts)
+
+
+def _cross_region(cases: Any, policy: Policy, columns: Names) -> Step | None:
+    """Return the accounts of other regions, None where there are none."""
+    table = Columns(cases, columns=columns, optional=NAMES)
+    if not on_account(table, policy).any():
+        return None
+    region = "insured_region" if "insured_region" in table else "pool"
+    return settle_cross_region(cases, policy, by=[region, "month"], columns=columns)
 
 
 def _scored(
