@@ -21,6 +21,7 @@ from drgdip.settle.crossregion import settle_cross_region
 from drgdip.settle.files import read_settlement
 from drgdip.settle.ledger import LEDGER, Step
 from drgdip.settle.monthly import mark_lists, month
+from drgdip.settle.payers import divide_payers
 from drgdip.settle.payment import LIST_STATUSES, PAYMENT_RULES, PAYMENT_STATUSES, price_cases
 from drgdip.settle.policies import PolicyInfo, list_policies, load_policy, read_policy
 from drgdip.settle.policy import Policy
@@ -59,6 +60,7 @@ __all__ = [
     "budget_by_share",
     "cap_reviews",
     "clear_year",
+    "divide_payers",
     "hold_reserve",
     "list_coverage_minima",
     "list_policies",

@@ -11,6 +11,7 @@ from drgdip._columns import Columns, Reasons, add_columns, labels
 from drgdip._money import add_up, fen_of, round_over, scaled, to_yuan
 from drgdip.errors import CaseError
 from drgdip.settle._inputs import NAMES, flag, holds, money, numbers_by_pool, optional_money, pool_rows
+from drgdip.settle._payers import payer_columns, read_paid
 from drgdip.settle._rates import of_pools, point_rates, rates_of
 from drgdip.settle.ledger import Ledger, Step
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drgdip._money import Fen
+    from drgdip.settle._payers import Paid
     from drgdip.settle.policy import Policy
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "list_states",
     "on_account",
     "price_cases",
+    "price_columns",
 ]
 
 #: How a case is paid: by its points; by the day at a rate in yuan; at the rate for cross-region care; by item; at the
@@ -52,7 +55,7 @@ _PRICED, _PENDING, _UNPRICED = range(len(PAYMENT_STATUSES))
 #: The state of a case's settlement list: it passed; it came late; it failed the checks and was not mended.
 LIST_STATUSES = ("passed", "late", "failed")
 PASSED, LATE, FAILED = range(len(LIST_STATUSES))
-#: The columns that pricing adds.
+#: The columns that pricing adds; `price_columns` has those of payers too.
 PRICE_COLUMNS = (
     "payment_rule",
     "standard",
@@ -63,6 +66,13 @@ PRICE_COLUMNS = (
     "payment_status",
     "payment_reason",
 )
+
+
+def price_columns(policy: Policy) -> list[str]:
+    """Return the columns that pricing adds under a policy."""
+    return [*PRICE_COLUMNS, *payer_columns(policy.payers)]
+
+
 # Columns that are read where they are there.
 _OPTIONAL = (
     "points",
@@ -120,8 +130,9 @@ def price_cases(
         Cases with ``pool``, ``points``, ``total_cost`` and ``fund_booked`` (yuan; what the fund pays by item,
         实际记账); ``patient_paid`` (yuan) for ``cases.payable = residual``; ``own_paid``, ``out_of_scope``,
         ``deductible``, ``deductions`` (yuan) and ``reimbursement_rate`` for ``itemised``; and as the policy's rules
-        need: ``level``, ``group``, ``discharged``, ``case_kind``, ``outlier``, ``los``, ``cross_region`` (true or
-        false), ``review_status`` and ``reasonable_cost`` (yuan).
+        need: for ``payers`` ``paid_basic`` and its like (yuan), in place of ``fund_booked`` and ``patient_paid``;
+        ``level``, ``group``, ``discharged``, ``case_kind``, ``outlier``, ``los``, ``cross_region`` (true or false),
+        ``review_status`` and ``reasonable_cost`` (yuan).
     policy
         The policy. Its rates price the points: base rates, or estimated point values.
     values
@@ -142,6 +153,8 @@ def price_cases(
     - ``standard``: yuan of all payers. ``payable``: yuan of the fund.
     - ``profit_formula``: standard - total_cost. ``adjustment``: sets the profit of outliers to 0 where the policy says
       so. ``profit``: the sum of both.
+    - ``fund_booked``, ``patient_paid``, ``payable_basic`` and its like, where the policy has ``payers``: booked by the
+      funds concerned, by all others, and the part that each fund concerned owes.
     - ``payment_status``: one of `PAYMENT_STATUSES`. ``payment_reason``: a code, see `drgdip.describe_reason`.
 
     Ledger: every case has one status; profit = standard - cost + adjustment, which only outliers have.
@@ -172,14 +185,14 @@ def price_cases(
     table = Columns(cases, columns=columns, optional=NAMES)
     table.require(_needed(table, policy))
     pools = pool_rows(table, policy)
-    cost, booked = money(table, "total_cost"), money(table, "fund_booked")
+    cost, paid = money(table, "total_cost"), read_paid(table, policy.payers)
     rule, reasons = _rules(table, policy), Reasons(table.rows)
     outside = _outside(table, policy)
     reasons.note(outside, "outside_policy_dates")
     standard = _point_standards(table, policy, pools, rule, values, reasons)
     standard = _other_standards(table, policy, pools, rule, standard, reasons)
     standard = np.where(rule == BY_ITEM, cost, standard)
-    owed = np.where(rule == BY_ITEM, booked, _payable(table, policy, pools, standard, booked, ratios))
+    owed = np.where(rule == BY_ITEM, paid.booked, _payable(table, policy, pools, standard, paid, ratios))
     formula = standard - cost
     normal = _normal(table, policy)
     adjustment = np.where(normal | (not policy.cases.neutral_outliers), 0, -formula)
@@ -199,6 +212,7 @@ def price_cases(
         "profit": to_yuan(formula + adjustment, known),
         "payment_status": labels(status, PAYMENT_STATUSES),
         "payment_reason": reasons.column(),
+        **paid.parts(owed, known, policy.payers),
     }
     ledger = _ledger(policy, pools, status, standard - cost, formula, adjustment, normal, known)
     return Step(add_columns(cases, added), ledger)
@@ -232,6 +246,8 @@ def _needed(table: Columns, policy: Policy) -> list[str]:
     dated = policy.valid_from or policy.valid_to or any(rate.valid_from or rate.valid_to for rate in rates)
     keys = [name for name in ("level", "group") if any(getattr(rate, name) is not None for rate in rates)]
     needed = ["pool", "total_cost", "fund_booked", *_PARTS[policy.cases.payable], *keys]
+    if policy.payers is not None:
+        needed = [name for name in needed if name not in {"fund_booked", "patient_paid"}]
     return [*needed, *(["discharged"] if dated else []), *(name for name in _OPTIONAL if name in table)]
 
 
@@ -317,13 +333,13 @@ def _other_standards(table: Columns, policy: Policy, pools: Any, rule: Any, stan
     return standard
 
 
-def _payable(table: Columns, policy: Policy, pools: Any, standard: Fen, booked: Fen, ratios: Any) -> Fen:
+def _payable(table: Columns, policy: Policy, pools: Any, standard: Fen, paid: Paid, ratios: Any) -> Fen:
     """Return the fund's part of the standard of a case that is not paid by item."""
     kind = policy.cases.payable
     if kind == "item":
-        return booked
+        return paid.booked
     if kind == "residual":
-        owed = standard - money(table, "patient_paid")
+        owed = standard - (money(table, "patient_paid") if paid.others is None else paid.others)
     elif kind == "ratio":
         shares = policy.cases.fund_share if ratios is None else numbers_by_pool(ratios, "fund_share", "ratios")
         lacking = "payable = ratio needs the fund's share of {!r}: give ratios="

@@ -20,6 +20,7 @@ from drgdip.settle.rules import (
     ElasticRules,
     MonthRules,
     OutlierRules,
+    PayerRules,
     PointsRules,
     PrepaymentRules,
     Rate,
@@ -58,7 +59,7 @@ class Policy(Rules):
         First and last day of the discharges that it holds for; None is open.
     rates
         Base rates, or the estimated point values used until the year is cleared.
-    budget, points, outliers, cases, readmission, month, prepayment, elastic, year, appraisal, review, calendar
+    budget, points, outliers, cases, payers, readmission, month, prepayment, elastic, year, appraisal, review, calendar
         The rules, each a section of the file, as is ``rounding``; docs/settlement/policies.md has every field.
     citations
         Where each number comes from, by dotted path.
@@ -85,6 +86,7 @@ class Policy(Rules):
     points: PointsRules
     outliers: OutlierRules | None = None
     cases: CaseRules
+    payers: PayerRules | None = None
     readmission: ReadmissionRules | None = None
     month: MonthRules
     prepayment: PrepaymentRules | None = None

@@ -13,6 +13,8 @@ from drgdip.errors import DrgdipError, RuleError
 from drgdip.points import Expression, OutlierPolicy, load_outlier_policy
 
 __all__ = [
+    "FUNDS",
+    "PATIENT_PAYERS",
     "AppraisalRules",
     "BudgetRules",
     "CalendarRules",
@@ -21,6 +23,7 @@ __all__ = [
     "ElasticRules",
     "MonthRules",
     "OutlierRules",
+    "PayerRules",
     "PointsRules",
     "PrepaymentRules",
     "Rate",
@@ -164,6 +167,29 @@ class CaseRules(Rules):
         return self.cross_region_budget == "account" or (
             self.cross_region_budget is None and self.cross_region != "same"
         )
+
+
+#: Funds that pay for a case: basic (基本医保统筹基金), large_amount (大额医疗费用补助), serious_illness (大病保险),
+#: civil_servant (公务员医疗补助), supplementary (企业补充医疗保险), medical_aid (医疗救助), other (其他基金).
+FUNDS = ("basic", "large_amount", "serious_illness", "civil_servant", "supplementary", "medical_aid", "other")
+#: The patient's own payments: from the account (个人账户), and in cash (个人现金).
+PATIENT_PAYERS = ("account", "cash")
+Fund = Literal["basic", "large_amount", "serious_illness", "civil_servant", "supplementary", "medical_aid", "other"]
+
+
+class PayerRules(Rules):
+    """The funds that the group payment concerns, and the one that bears its difference from the booked sums."""
+
+    concerns: Annotated[tuple[Fund, ...], Field(min_length=1)]
+    bears: Fund
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(set(self.concerns)) < len(self.concerns):
+            raise ValueError(f"concerns: {', '.join(self.concerns)} has one twice")
+        if self.bears not in self.concerns:
+            raise ValueError(f"bears = {self.bears} is none of those concerned: {', '.join(self.concerns)}")
+        return self
 
 
 class ReadmissionRules(Rules):

@@ -18,7 +18,7 @@ from drgdip.settle._inputs import NAMES, holds, names_after, optional_money, tex
 from drgdip.settle.annual import Clearing, clear_year
 from drgdip.settle.crossregion import settle_cross_region
 from drgdip.settle.monthly import month
-from drgdip.settle.payment import PRICE_COLUMNS, on_account, price_cases
+from drgdip.settle.payment import on_account, price_cases, price_columns
 from drgdip.settle.review import REVIEW_COLUMNS, Review, review_cases
 from drgdip.settle.scoring import PREPARED_COLUMNS, prepare_cases
 
@@ -167,7 +167,7 @@ def settle_year(
             scored = _as_reviewed(scored, names)
             scored, names = score(scored, names_after(names, scored, ["case_kind"]))
     priced = price_cases(scored, policy, values=values, columns=names)
-    after = names_after(names, priced.table, PRICE_COLUMNS)
+    after = names_after(names, priced.table, price_columns(policy))
     months = month(priced.table, policy, deductions=deductions, columns=after)
     account: dict[str, Any] = {"budget": budget, "appraisal": appraisal, "points_change": points_change}
     account |= {"working_capital": working_capital, "deductions": _without_months(deductions), "columns": after}
