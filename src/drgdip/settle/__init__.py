@@ -16,6 +16,7 @@ from drgdip.settle.budget import (
     split_budget,
 )
 from drgdip.settle.capital import advance_capital
+from drgdip.settle.caps import cap_money, cap_volumes, deduct_growth
 from drgdip.settle.coverage import CoverageMinimum, list_coverage_minima, measure_coverage
 from drgdip.settle.crossregion import settle_cross_region
 from drgdip.settle.files import read_settlement
@@ -29,7 +30,7 @@ from drgdip.settle.report import REPORT_FORMATS, write_report
 from drgdip.settle.review import REVIEW_STATUSES, Review, cap_reviews, review_cases
 from drgdip.settle.rules import Citation, ShareBand
 from drgdip.settle.scoring import prepare_cases
-from drgdip.settle.sharing import share_surplus
+from drgdip.settle.sharing import share_by_institution, share_surplus
 from drgdip.settle.simulation import Simulation, simulate
 from drgdip.settle.statements import make_statements
 from drgdip.settle.surplus import measure_surplus
@@ -58,8 +59,11 @@ __all__ = [
     "budget_by_growth",
     "budget_by_item",
     "budget_by_share",
+    "cap_money",
     "cap_reviews",
+    "cap_volumes",
     "clear_year",
+    "deduct_growth",
     "divide_payers",
     "hold_reserve",
     "list_coverage_minima",
@@ -77,6 +81,7 @@ __all__ = [
     "review_cases",
     "settle_cross_region",
     "settle_year",
+    "share_by_institution",
     "share_surplus",
     "simulate",
     "split",

@@ -98,13 +98,15 @@ def clear_year(
     - ``cases``, of them ``not_counted`` (failed or unpriced) and ``cross_region`` (paid by other regions); ``points``
       and ``points_change``.
     - ``total_cost``, ``standard``, ``fund_booked``, and ``outside`` (not paid by points).
-    - ``base``, the part of the money by points or standards; ``sharing``, the part of surplus or overspend.
+    - ``base``, the part of the money by points or standards; ``sharing``, the part of surplus or overspend;
+      ``retention``, the change by the hospital's own cost against its standard (``institutions``).
     - ``appraisal``, ``appraisal_change``, ``deductions`` and ``entitlement``.
     - ``paid``, ``working_capital``, and ``final``: still to be paid, or negative to be returned.
 
     Its ``pools`` have a row a pool:
 
-    - ``budget``, ``spending``, ``surplus``, ``shared`` (the hospitals' part of it), ``fund`` (the hospitals' money).
+    - ``budget``, ``spending``, ``surplus``, ``shared`` (the hospitals' part of it), ``retained`` (sum of retention) and
+      ``fund`` (the hospitals' money).
     - ``outside``, ``points``, ``fund_share`` and ``point_value``.
     - ``appraisal_change``, ``deductions``, ``entitlement`` and ``left`` (budget - entitlement).
 

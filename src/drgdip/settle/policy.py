@@ -15,9 +15,11 @@ from drgdip.settle.rules import (
     AppraisalRules,
     BudgetRules,
     CalendarRules,
+    CapRules,
     CaseRules,
     Citation,
     ElasticRules,
+    InstitutionRules,
     MonthRules,
     OutlierRules,
     PayerRules,
@@ -59,7 +61,8 @@ class Policy(Rules):
         First and last day of the discharges that it holds for; None is open.
     rates
         Base rates, or the estimated point values used until the year is cleared.
-    budget, points, outliers, cases, payers, readmission, month, prepayment, elastic, year, appraisal, review, calendar
+    budget, points, outliers, cases, payers, readmission, month, prepayment, elastic, year,
+    institutions, caps, appraisal, review, calendar
         The rules, each a section of the file, as is ``rounding``; docs/settlement/policies.md has every field.
     citations
         Where each number comes from, by dotted path.
@@ -92,6 +95,8 @@ class Policy(Rules):
     prepayment: PrepaymentRules | None = None
     elastic: ElasticRules | None = None
     year: YearRules
+    institutions: InstitutionRules | None = None
+    caps: CapRules | None = None
     appraisal: AppraisalRules | None = None
     review: ReviewRules | None = None
     calendar: CalendarRules = CalendarRules()
@@ -224,6 +229,8 @@ def _faults_of_form(policy: Policy) -> Iterator[str]:
         yield f"year.fund = standards pays fixed standards, and form = {form} has none"
     if (form == "elastic") != (elastic is not None):
         yield "elastic: the section and form = elastic belong together"
+    if policy.institutions is not None and policy.institutions.when == "before" and form != "fixed":
+        yield f"institutions.when = before compares fixed standards, and form = {form} has none: say after"
     if elastic is None:
         return
     if policy.year.fund != "budget":

@@ -18,9 +18,11 @@ __all__ = [
     "AppraisalRules",
     "BudgetRules",
     "CalendarRules",
+    "CapRules",
     "CaseRules",
     "Citation",
     "ElasticRules",
+    "InstitutionRules",
     "MonthRules",
     "OutlierRules",
     "PayerRules",
@@ -263,6 +265,45 @@ def _check_bands(name: str, bands: tuple[ShareBand, ...]) -> None:
     inner = [edge for edge in edges if edge is not None]
     if any(low >= high for low, high in itertools.pairwise(inner)):
         raise ValueError(f"the bands of {name}: until must rise, and is {', '.join(map(str, inner))}")
+
+
+class InstitutionRules(Rules):
+    """Retention (结余留用) and sharing by institution: its cost against its standard, in bands.
+
+    The edges of the bands are shares of the standard: a surplus band ``until = 0.15`` holds for costs of 85 to 100 %.
+    ``hospitals`` is the share of the surplus that the institution keeps, or of the overspend that it bears. Under
+    ``whole`` the band that the amount reaches decides for all of it, so that a last band of 0 pays at cost.
+    The pool's money is shared afterwards (``before``) or was shared already (``after``); then the ``difference`` is
+    the fund's, or goes among the hospitals.
+    """
+
+    surplus: Annotated[tuple[ShareBand, ...], Field(min_length=1)]
+    surplus_bands: Literal["marginal", "whole"]
+    overspend: Annotated[tuple[ShareBand, ...], Field(min_length=1)]
+    overspend_bands: Literal["marginal", "whole"]
+    when: Literal["before", "after"]
+    difference: Literal["fund", "hospitals"] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _check_bands("surplus", self.surplus)
+        _check_bands("overspend", self.overspend)
+        if (self.when == "after") != (self.difference is not None):
+            raise ValueError("difference and when = after belong together; before, the pool's bands share what is left")
+        return self
+
+
+class CapRules(Rules):
+    """Caps (总量控制) on volume, money and growth.
+
+    ``volume_factor`` is left of the points of cases above a cap of volume, ``total_share`` of the money above a cap is
+    paid. Of a growth per discharge above ``highest_growth`` the ``growth_share`` is deducted.
+    """
+
+    volume_factor: Share | None = None
+    total_share: Share | None = None
+    highest_growth: Number | None = None
+    growth_share: Share | None = None
 
 
 class AppraisalRules(Rules):
