@@ -15,7 +15,7 @@ from drgdip.settle.budget import (
     hold_reserve,
     split_budget,
 )
-from drgdip.settle.capital import advance_capital
+from drgdip.settle.capital import Capital, advance_capital, check_prepayment
 from drgdip.settle.caps import cap_money, cap_volumes, deduct_growth
 from drgdip.settle.coverage import CoverageMinimum, list_coverage_minima, measure_coverage
 from drgdip.settle.crossregion import settle_cross_region
@@ -44,6 +44,7 @@ __all__ = [
     "REPORT_FORMATS",
     "REVIEW_STATUSES",
     "STAGES",
+    "Capital",
     "Citation",
     "Clearing",
     "CoverageMinimum",
@@ -62,6 +63,7 @@ __all__ = [
     "cap_money",
     "cap_reviews",
     "cap_volumes",
+    "check_prepayment",
     "clear_year",
     "deduct_growth",
     "divide_payers",

@@ -212,6 +212,7 @@ def _faults_of_head(policy: Policy) -> Iterator[str]:
         "cases.cross_region_rates": [rate.pool for rate in policy.cases.cross_region_rates],
         "cases.fund_share": policy.cases.fund_share,
         "cases.bed_day_rates": policy.cases.bed_day_rates,
+        "prepayment.least_balance": policy.prepayment.least_balance if policy.prepayment else (),
         "elastic.base_points": policy.elastic.base_points if policy.elastic else (),
     }
     for field, pools in named.items():

@@ -33,6 +33,7 @@ __all__ = [
     "ReviewRules",
     "Rounding",
     "Rules",
+    "ScoreBand",
     "ShareBand",
     "YearRules",
 ]
@@ -217,10 +218,40 @@ class MonthRules(Rules):
     late: Literal["suspend", "pay"] = "suspend"
 
 
+class ScoreBand(Rules):
+    """A score from which a share of the highest working capital may be had."""
+
+    score: Number
+    share: Share
+
+
 class PrepaymentRules(Rules):
-    """Working capital (周转金): how many mean months of last year's payments may be paid in advance."""
+    """Working capital (周转金, 预付金): how many mean months of the last years' payments may be paid in advance.
+
+    ``least_balance`` is how many months of spending a pool's balance must cover. Hospitals apply from ``apply_from`` to
+    ``apply_by`` (month-day). A pool that has less divides it in proportion to the requests, or to points. It is repaid
+    in equal parts in ``repay_months``.
+    """
 
     months: Number
+    years: Annotated[int, Field(ge=1, le=3)] = 1
+    least_balance: dict[str, Number] = {}
+    apply_from: Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")] | None = None
+    apply_by: Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")] | None = None
+    scores: tuple[ScoreBand, ...] = ()
+    divide: Literal["requests", "points"] = "requests"
+    repay_months: tuple[Annotated[int, Field(ge=1, le=12)], ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.apply_from is None) != (self.apply_by is None) or (self.apply_by or "") < (self.apply_from or ""):
+            raise ValueError("apply_from and apply_by belong together, the first day before the last")
+        edges = [band.score for band in self.scores]
+        if any(low >= high for low, high in itertools.pairwise(edges)):
+            raise ValueError(f"scores: they must rise, and are {', '.join(map(str, edges))}")
+        if len(set(self.repay_months)) < len(self.repay_months):
+            raise ValueError("repay_months: a month stands twice")
+        return self
 
 
 class ElasticRules(Rules):
