@@ -10,7 +10,7 @@ from test_payment import policy
 
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
 from drgdip.settle import advance_capital, check_prepayment
-from drgdip.settle.rules import PrepaymentRules
+from drgdip.settle.money_rules import PrepaymentRules
 
 D = Decimal
 

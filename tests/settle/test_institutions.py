@@ -10,7 +10,7 @@ from test_payment import policy
 
 from drgdip.errors import CaseError, PolicyError
 from drgdip.settle import cap_money, cap_volumes, clear_year, deduct_growth, price_cases, share_by_institution
-from drgdip.settle.rules import CapRules, InstitutionRules
+from drgdip.settle.money_rules import CapRules, InstitutionRules
 
 D = Decimal
 BANDS = {

@@ -9,7 +9,7 @@ from test_payment import policy
 
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
 from drgdip.settle import clear_year, divide_payers, measure_surplus, month, price_cases, settle_year
-from drgdip.settle.rules import FUNDS, PATIENT_PAYERS
+from drgdip.settle.money_rules import FUNDS, PATIENT_PAYERS
 
 D = Decimal
 RULES = {"concerns": ["basic", "serious_illness"], "bears": "serious_illness"}

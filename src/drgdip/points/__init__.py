@@ -6,6 +6,7 @@ DIP alike and for groups of one's own.
 
 from __future__ import annotations
 
+from drgdip.points.addons import add_points
 from drgdip.points.auxiliary import apply_auxiliary, build_auxiliary_table
 from drgdip.points.borrowing import borrow_weights, derive_parent_weights, score_parts
 from drgdip.points.coefficients import measure_cost_coefficients, remove_inversion
@@ -57,6 +58,7 @@ __all__ = [
     "Expression",
     "OutlierPolicy",
     "Trim",
+    "add_points",
     "apply_auxiliary",
     "base_rate",
     "borrow_weights",

@@ -29,7 +29,7 @@ from drgdip.settle.policy import Policy
 from drgdip.settle.report import REPORT_FORMATS, write_report
 from drgdip.settle.review import REVIEW_STATUSES, Review, cap_reviews, review_cases
 from drgdip.settle.rules import Citation, ShareBand
-from drgdip.settle.scoring import prepare_cases
+from drgdip.settle.scoring import prepare_cases, score_cases
 from drgdip.settle.sharing import share_by_institution, share_surplus
 from drgdip.settle.simulation import Simulation, simulate
 from drgdip.settle.statements import make_statements
@@ -81,6 +81,7 @@ __all__ = [
     "read_policy",
     "read_settlement",
     "review_cases",
+    "score_cases",
     "settle_cross_region",
     "settle_year",
     "share_by_institution",

@@ -53,6 +53,7 @@ NAMES = (
     "pool",
     "level",
     "group",
+    "western_group",
     "month",
     "admitted",
     "discharged",

@@ -8,7 +8,7 @@ import numpy as np
 
 from drgdip._money import to_yuan
 from drgdip.settle._inputs import money
-from drgdip.settle.rules import FUNDS, PATIENT_PAYERS
+from drgdip.settle.money_rules import FUNDS, PATIENT_PAYERS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from drgdip._columns import Columns
     from drgdip._money import Fen
-    from drgdip.settle.rules import PayerRules
+    from drgdip.settle.money_rules import PayerRules
 
 __all__ = ["Paid", "payer_columns", "read_paid"]
 

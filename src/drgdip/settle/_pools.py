@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from drgdip._money import Fen
     from drgdip.settle._year import YearSums
+    from drgdip.settle.money_rules import InstitutionRules
     from drgdip.settle.policy import Policy
-    from drgdip.settle.rules import ElasticRules, InstitutionRules
+    from drgdip.settle.rules import ElasticRules
 
 __all__ = ["Division", "PoolMoney", "divide_pools"]
 

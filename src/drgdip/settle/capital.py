@@ -14,8 +14,8 @@ from drgdip.errors import CaseError, PolicyError
 from drgdip.settle._inputs import amounts_by, keys_of, matched, places, pool_rows
 from drgdip.settle._sections import pools_of, section_of
 from drgdip.settle.ledger import Ledger
+from drgdip.settle.money_rules import PrepaymentRules
 from drgdip.settle.policy import Policy
-from drgdip.settle.rules import PrepaymentRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -158,10 +158,10 @@ def advance_capital(
 
     Notes
     -----
-    《医疗保障按病种付费管理暂行办法》 (2025), article 26. 《关于做好医保基金预付工作的通知》, 2024-11-11: about a month of the
-    mean of the last one to three years, on application in the first ten days of January, for drugs and consumables.
-    Weight on reliable hospitals: Tianjin notice of 2024. An amount that is cut is rounded down; the pool keeps the
-    rest.
+    《医疗保障按病种付费管理暂行办法》 (2025), article 26. 《关于做好医保基金预付工作的通知》, 2024-11-11: about a month
+    of the mean of the last one to three years, on application in the first ten days of January, for drugs and
+    consumables. Weight on reliable hospitals: Tianjin notice of 2024. An amount that is cut is rounded down; the pool
+    keeps the rest.
 
     Examples
     --------

@@ -15,7 +15,7 @@ from drgdip.errors import CaseError, PolicyError
 from drgdip.settle._inputs import NAMES, keys_of, optional_money, places
 from drgdip.settle._sections import section_of
 from drgdip.settle.ledger import Ledger, Step
-from drgdip.settle.rules import CapRules
+from drgdip.settle.money_rules import CapRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

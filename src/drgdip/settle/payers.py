@@ -14,8 +14,8 @@ from drgdip.settle._inputs import NAMES, amounts_by, keys_of, optional_money, pl
 from drgdip.settle._payers import read_paid
 from drgdip.settle._sections import section_of
 from drgdip.settle.ledger import Ledger, Step
+from drgdip.settle.money_rules import PayerRules
 from drgdip.settle.payment import FAILED, list_states, on_account
-from drgdip.settle.rules import PayerRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,25 +11,28 @@ from drgdip import _toml
 from drgdip._arrow import names_of
 from drgdip.errors import PolicyError
 from drgdip.settle._citations import fault_of, take_citations, with_citations
+from drgdip.settle.money_rules import (  # noqa: TC001 - pydantic reads the annotations when it runs
+    CapRules,
+    InstitutionRules,
+    PayerRules,
+    PrepaymentRules,
+)
 from drgdip.settle.rules import (
     AppraisalRules,
     BudgetRules,
     CalendarRules,
-    CapRules,
     CaseRules,
     Citation,
     ElasticRules,
-    InstitutionRules,
     MonthRules,
     OutlierRules,
-    PayerRules,
     PointsRules,
-    PrepaymentRules,
     Rate,
     ReadmissionRules,
     ReviewRules,
     Rounding,
     Rules,
+    TcmRules,
     YearRules,
 )
 
@@ -61,7 +64,7 @@ class Policy(Rules):
         First and last day of the discharges that it holds for; None is open.
     rates
         Base rates, or the estimated point values used until the year is cleared.
-    budget, points, outliers, cases, payers, readmission, month, prepayment, elastic, year,
+    budget, points, outliers, tcm, cases, payers, readmission, month, prepayment, elastic, year,
     institutions, caps, appraisal, review, calendar
         The rules, each a section of the file, as is ``rounding``; docs/settlement/policies.md has every field.
     citations
@@ -88,6 +91,7 @@ class Policy(Rules):
     budget: BudgetRules | None = None
     points: PointsRules
     outliers: OutlierRules | None = None
+    tcm: TcmRules | None = None
     cases: CaseRules
     payers: PayerRules | None = None
     readmission: ReadmissionRules | None = None

@@ -13,29 +13,24 @@ from drgdip.errors import DrgdipError, RuleError
 from drgdip.points import Expression, OutlierPolicy, load_outlier_policy
 
 __all__ = [
-    "FUNDS",
-    "PATIENT_PAYERS",
     "AppraisalRules",
     "BudgetRules",
     "CalendarRules",
-    "CapRules",
     "CaseRules",
     "Citation",
     "ElasticRules",
-    "InstitutionRules",
     "MonthRules",
     "OutlierRules",
-    "PayerRules",
     "PointsRules",
-    "PrepaymentRules",
     "Rate",
     "ReadmissionRules",
     "ReviewRules",
     "Rounding",
     "Rules",
-    "ScoreBand",
     "ShareBand",
+    "TcmRules",
     "YearRules",
+    "check_bands",
 ]
 
 
@@ -101,7 +96,7 @@ class BudgetRules(Rules):
 
 
 class PointsRules(Rules):
-    """How points are made of weights."""
+    """How points are made of weights; ``added`` are points by group on top of them."""
 
     scale: Above
     coefficients: str | None = None
@@ -109,6 +104,7 @@ class PointsRules(Rules):
     uniform: dict[str, Above] = {}
     incomplete: str | None = None
     bed_day_points: Above | None = None
+    added: dict[str, Number] = {}
 
     @model_validator(mode="after")
     def _formulas(self) -> Self:
@@ -144,6 +140,23 @@ def _plain(value: Any) -> Any:
     return float(value) if isinstance(value, Decimal) else value
 
 
+class TcmRules(Rules):
+    """Chinese medicine (中医).
+
+    Under ``higher`` the higher points of a case's own and its Western group count (就高). A case with a share of
+    Chinese medicine below ``minimum`` falls back to its Western group.
+    """
+
+    higher: bool = False
+    minimum: Share | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.higher and self.minimum is None:
+            raise ValueError("tcm: give higher = true, or minimum, or leave the section out")
+        return self
+
+
 class CaseRules(Rules):
     """The fund's part of a standard, and the cases that are not paid by points.
 
@@ -172,29 +185,6 @@ class CaseRules(Rules):
         )
 
 
-#: Funds that pay for a case: basic (基本医保统筹基金), large_amount (大额医疗费用补助), serious_illness (大病保险),
-#: civil_servant (公务员医疗补助), supplementary (企业补充医疗保险), medical_aid (医疗救助), other (其他基金).
-FUNDS = ("basic", "large_amount", "serious_illness", "civil_servant", "supplementary", "medical_aid", "other")
-#: The patient's own payments: from the account (个人账户), and in cash (个人现金).
-PATIENT_PAYERS = ("account", "cash")
-Fund = Literal["basic", "large_amount", "serious_illness", "civil_servant", "supplementary", "medical_aid", "other"]
-
-
-class PayerRules(Rules):
-    """The funds that the group payment concerns, and the one that bears its difference from the booked sums."""
-
-    concerns: Annotated[tuple[Fund, ...], Field(min_length=1)]
-    bears: Fund
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if len(set(self.concerns)) < len(self.concerns):
-            raise ValueError(f"concerns: {', '.join(self.concerns)} has one twice")
-        if self.bears not in self.concerns:
-            raise ValueError(f"bears = {self.bears} is none of those concerned: {', '.join(self.concerns)}")
-        return self
-
-
 class ReadmissionRules(Rules):
     """A stay of the same patient and pool within some days makes the points of one of the two less.
 
@@ -216,42 +206,6 @@ class MonthRules(Rules):
 
     ratio: Ratio
     late: Literal["suspend", "pay"] = "suspend"
-
-
-class ScoreBand(Rules):
-    """A score from which a share of the highest working capital may be had."""
-
-    score: Number
-    share: Share
-
-
-class PrepaymentRules(Rules):
-    """Working capital (周转金, 预付金): how many mean months of the last years' payments may be paid in advance.
-
-    ``least_balance`` is how many months of spending a pool's balance must cover. Hospitals apply from ``apply_from`` to
-    ``apply_by`` (month-day). A pool that has less divides it in proportion to the requests, or to points. It is repaid
-    in equal parts in ``repay_months``.
-    """
-
-    months: Number
-    years: Annotated[int, Field(ge=1, le=3)] = 1
-    least_balance: dict[str, Number] = {}
-    apply_from: Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")] | None = None
-    apply_by: Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")] | None = None
-    scores: tuple[ScoreBand, ...] = ()
-    divide: Literal["requests", "points"] = "requests"
-    repay_months: tuple[Annotated[int, Field(ge=1, le=12)], ...] = ()
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if (self.apply_from is None) != (self.apply_by is None) or (self.apply_by or "") < (self.apply_from or ""):
-            raise ValueError("apply_from and apply_by belong together, the first day before the last")
-        edges = [band.score for band in self.scores]
-        if any(low >= high for low, high in itertools.pairwise(edges)):
-            raise ValueError(f"scores: they must rise, and are {', '.join(map(str, edges))}")
-        if len(set(self.repay_months)) < len(self.repay_months):
-            raise ValueError("repay_months: a month stands twice")
-        return self
 
 
 class ElasticRules(Rules):
@@ -283,12 +237,12 @@ class YearRules(Rules):
             raise ValueError("fund = shared needs spending (booked or payable), surplus and overspend")
         if self.fund != "shared" and (self.surplus or self.overspend):
             raise ValueError(f"surplus and overspend contradict fund = {self.fund}, under which nothing is shared")
-        _check_bands("surplus", self.surplus)
-        _check_bands("overspend", self.overspend)
+        check_bands("surplus", self.surplus)
+        check_bands("overspend", self.overspend)
         return self
 
 
-def _check_bands(name: str, bands: tuple[ShareBand, ...]) -> None:
+def check_bands(name: str, bands: tuple[ShareBand, ...]) -> None:
     """Raise ValueError where bands do not follow each other up to one without an edge."""
     edges = [band.until for band in bands]
     if bands and (edges[-1] is not None or any(edge is None for edge in edges[:-1])):
@@ -296,45 +250,6 @@ def _check_bands(name: str, bands: tuple[ShareBand, ...]) -> None:
     inner = [edge for edge in edges if edge is not None]
     if any(low >= high for low, high in itertools.pairwise(inner)):
         raise ValueError(f"the bands of {name}: until must rise, and is {', '.join(map(str, inner))}")
-
-
-class InstitutionRules(Rules):
-    """Retention (结余留用) and sharing by institution: its cost against its standard, in bands.
-
-    The edges of the bands are shares of the standard: a surplus band ``until = 0.15`` holds for costs of 85 to 100 %.
-    ``hospitals`` is the share of the surplus that the institution keeps, or of the overspend that it bears. Under
-    ``whole`` the band that the amount reaches decides for all of it, so that a last band of 0 pays at cost.
-    The pool's money is shared afterwards (``before``) or was shared already (``after``); then the ``difference`` is
-    the fund's, or goes among the hospitals.
-    """
-
-    surplus: Annotated[tuple[ShareBand, ...], Field(min_length=1)]
-    surplus_bands: Literal["marginal", "whole"]
-    overspend: Annotated[tuple[ShareBand, ...], Field(min_length=1)]
-    overspend_bands: Literal["marginal", "whole"]
-    when: Literal["before", "after"]
-    difference: Literal["fund", "hospitals"] | None = None
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        _check_bands("surplus", self.surplus)
-        _check_bands("overspend", self.overspend)
-        if (self.when == "after") != (self.difference is not None):
-            raise ValueError("difference and when = after belong together; before, the pool's bands share what is left")
-        return self
-
-
-class CapRules(Rules):
-    """Caps (总量控制) on volume, money and growth.
-
-    ``volume_factor`` is left of the points of cases above a cap of volume, ``total_share`` of the money above a cap is
-    paid. Of a growth per discharge above ``highest_growth`` the ``growth_share`` is deducted.
-    """
-
-    volume_factor: Share | None = None
-    total_share: Share | None = None
-    highest_growth: Number | None = None
-    growth_share: Share | None = None
 
 
 class AppraisalRules(Rules):

@@ -12,7 +12,8 @@ from drgdip._money import fen_of, rounded, to_yuan, yuan_of
 from drgdip.errors import PolicyError
 from drgdip.settle._inputs import money
 from drgdip.settle._sections import section_of
-from drgdip.settle.rules import InstitutionRules, YearRules
+from drgdip.settle.money_rules import InstitutionRules
+from drgdip.settle.rules import YearRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,7 +98,7 @@ def share_by_institution(
 
     Examples
     --------
-    >>> from drgdip.settle.rules import InstitutionRules
+    >>> from drgdip.settle.money_rules import InstitutionRules
     >>> bands = [{"until": Decimal("0.15"), "hospitals": 1}, {"hospitals": 0}], [{"hospitals": Decimal("0.5")}]
     >>> ways = {"surplus_bands": "whole", "overspend_bands": "marginal", "when": "before"}
     >>> rules = InstitutionRules(surplus=bands[0], overspend=bands[1], **ways)

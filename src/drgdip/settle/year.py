@@ -13,14 +13,13 @@ from drgdip._arrow import to_arrow
 from drgdip._columns import Columns, add_columns
 from drgdip._money import to_yuan
 from drgdip.errors import PolicyError
-from drgdip.points import case_points
 from drgdip.settle._inputs import NAMES, holds, names_after, optional_money, texts
 from drgdip.settle.annual import Clearing, clear_year
 from drgdip.settle.crossregion import settle_cross_region
 from drgdip.settle.monthly import month
 from drgdip.settle.payment import on_account, price_cases, price_columns
 from drgdip.settle.review import REVIEW_COLUMNS, Review, review_cases
-from drgdip.settle.scoring import PREPARED_COLUMNS, prepare_cases
+from drgdip.settle.scoring import SCORED_COLUMNS, score_cases
 
 if TYPE_CHECKING:
     from drgdip.settle.ledger import Step
@@ -29,22 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["Year", "settle_year"]
 
 Names = Mapping[str, str] | None
-# The columns that points.case_points adds.
-_POINTS_COLUMNS = (
-    "case_kind",
-    "weight",
-    "coefficient",
-    "auxiliary",
-    "reference_cost",
-    "cost_ratio",
-    "outlier",
-    "factor",
-    "readmission_factor",
-    "points_rule",
-    "points",
-    "points_status",
-    "points_reason",
-)
 
 
 class Year(NamedTuple):
@@ -91,6 +74,7 @@ def settle_year(
     coefficients: Mapping[str, Any] | None = None,
     reference: Any = None,
     mean_cost: Decimal | float | None = None,
+    added_points: Any = None,
     deductions: Any = None,
     appraisal: Any = None,
     points_change: Any = None,
@@ -99,9 +83,8 @@ def settle_year(
 ) -> Year:
     """Settle a year from grouped cases: points, special review, prices, months, pre-clearing, clearing.
 
-    The steps are functions of their own, called in order: `prepare_cases` and `drgdip.points.case_points`,
-    `review_cases` (where the policy has a review and the cases have ``review_applied``), `price_cases`, `month`,
-    `clear_year`.
+    The steps are functions of their own, called in order: `score_cases`, `review_cases` (where the policy has a review
+    and the cases have ``review_applied``), `price_cases`, `month`, `clear_year`.
 
     Parameters
     ----------
@@ -111,8 +94,8 @@ def settle_year(
         The policy.
     weights, reference, mean_cost
         As for `drgdip.points.case_points`; without weights the cases have their ``points`` already.
-    coefficients
-        As for `prepare_cases`.
+    coefficients, added_points
+        As for `score_cases`.
     budget, appraisal, points_change, working_capital
         As for `clear_year`.
     values
@@ -150,8 +133,9 @@ def settle_year(
     """
 
     def score(cases: Any, columns: Names) -> tuple[Any, Names]:
-        options = {"coefficients": coefficients, "reference": reference, "mean_cost": mean_cost}
-        return _scored(cases, policy, weights, columns, **options)
+        options: dict[str, Any] = {"coefficients": coefficients, "reference": reference, "mean_cost": mean_cost}
+        scored = score_cases(cases, policy, weights, added=added_points, columns=columns, **options)
+        return scored, names_after(columns, scored, SCORED_COLUMNS)
 
     scored, names = (cases, columns) if weights is None else score(cases, columns)
     review = None
@@ -194,23 +178,6 @@ def _cross_region(cases: Any, policy: Policy, columns: Names) -> Step | None:
         return None
     region = "insured_region" if "insured_region" in table else "pool"
     return settle_cross_region(cases, policy, by=[region, "month"], columns=columns)
-
-
-def _scored(
-    cases: Any, policy: Policy, weights: Any, columns: Names, *, coefficients: Any, reference: Any, mean_cost: Any
-) -> tuple[Any, Names]:
-    """Return the cases with their points, and the names of their columns for the next step."""
-    cases = prepare_cases(cases, policy, coefficients=coefficients, columns=columns)
-    names = names_after(columns, cases, PREPARED_COLUMNS)
-    scored = case_points(
-        cases,
-        weights,
-        reference=reference,
-        mean_cost=None if mean_cost is None else float(mean_cost),
-        columns=names,
-        **policy.for_points(cases, names),
-    )
-    return scored, names_after(names, scored, _POINTS_COLUMNS)
 
 
 def _payments(table: Any, column: str) -> pa.Table:
