@@ -19,6 +19,8 @@ from drgdip.settle.capital import Capital, advance_capital, check_prepayment
 from drgdip.settle.caps import cap_money, cap_volumes, deduct_growth
 from drgdip.settle.coverage import CoverageMinimum, list_coverage_minima, measure_coverage
 from drgdip.settle.crossregion import settle_cross_region
+from drgdip.settle.effects import RULES_WITH_EFFECT, measure_effect
+from drgdip.settle.exclusion import EXCLUDED_KINDS, Exclusion, list_exclusions, pay_exclusions
 from drgdip.settle.files import read_settlement
 from drgdip.settle.ledger import LEDGER, Step
 from drgdip.settle.monthly import mark_lists, month
@@ -37,17 +39,20 @@ from drgdip.settle.surplus import measure_surplus
 from drgdip.settle.year import Year, settle_year
 
 __all__ = [
+    "EXCLUDED_KINDS",
     "LEDGER",
     "LIST_STATUSES",
     "PAYMENT_RULES",
     "PAYMENT_STATUSES",
     "REPORT_FORMATS",
     "REVIEW_STATUSES",
+    "RULES_WITH_EFFECT",
     "STAGES",
     "Capital",
     "Citation",
     "Clearing",
     "CoverageMinimum",
+    "Exclusion",
     "Policy",
     "PolicyInfo",
     "Review",
@@ -69,13 +74,16 @@ __all__ = [
     "divide_payers",
     "hold_reserve",
     "list_coverage_minima",
+    "list_exclusions",
     "list_policies",
     "load_policy",
     "make_statements",
     "mark_lists",
     "measure_coverage",
+    "measure_effect",
     "measure_surplus",
     "month",
+    "pay_exclusions",
     "prepare_cases",
     "price_cases",
     "read_policy",

@@ -1,15 +1,32 @@
-"""Sections of a policy on money: payers, retention by institution, caps, working capital."""
+"""Sections of a policy on money: payers, retention by institution, caps, working capital, exclusions."""
 
 from __future__ import annotations
 
 import itertools
-from typing import Annotated, Literal, Self
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from drgdip.settle.rules import Number, Rules, Share, ShareBand, check_bands
+from drgdip._once import once
+from drgdip._presets import Presets
+from drgdip.data import toml_of
+from drgdip.errors import DrgdipError
+from drgdip.points import Expression
+from drgdip.settle.rules import Above, Number, Rules, Share, ShareBand, check_bands
 
-__all__ = ["FUNDS", "PATIENT_PAYERS", "CapRules", "InstitutionRules", "PayerRules", "PrepaymentRules", "ScoreBand"]
+__all__ = [
+    "EXCLUSION_NAMES",
+    "FUNDS",
+    "PATIENT_PAYERS",
+    "CapRules",
+    "ExclusionRules",
+    "InstitutionRules",
+    "PayerRules",
+    "PrepaymentRules",
+    "ScoreBand",
+    "exclusions",
+]
 
 #: Funds that pay for a case: basic (基本医保统筹基金), large_amount (大额医疗费用补助), serious_illness (大病保险),
 #: civil_servant (公务员医疗补助), supplementary (企业补充医疗保险), medical_aid (医疗救助), other (其他基金).
@@ -106,4 +123,47 @@ class PrepaymentRules(Rules):
             raise ValueError(f"scores: they must rise, and are {', '.join(map(str, edges))}")
         if len(set(self.repay_months)) < len(self.repay_months):
             raise ValueError("repay_months: a month stands twice")
+        return self
+
+
+#: The names that the amount of an exclusion may use, in yuan.
+EXCLUSION_NAMES = ("item", "mean_part", "cost", "mean")
+
+
+@once
+def exclusions() -> Presets:
+    """Return the published variants of exclusion by name."""
+    values = {row["name"]: row for row in toml_of("settle/exclusions.toml", Decimal)["exclusion"]}
+    return Presets("exclusion", "list_exclusions", values)
+
+
+class ExclusionRules(Rules):
+    """New drugs and technology outside the group (除外支付): a `variant` of `list_exclusions`, or its three parts.
+
+    A case whose cost is above ``cost_ratio`` x the group's mean, and of whose cost the item is above ``item_share``,
+    gets the ``amount`` on top of its standard: a formula over item, mean_part, cost and mean, in yuan. Below 0 it is 0.
+    """
+
+    variant: str | None = None
+    cost_ratio: Above
+    item_share: Share
+    amount: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_variant(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("variant") is None:
+            return values
+        try:
+            known = exclusions().get(values["variant"])
+        except DrgdipError as error:
+            raise ValueError(str(error)) from error
+        return {name: known[name] for name in ("cost_ratio", "item_share", "amount")} | values
+
+    @model_validator(mode="after")
+    def _formula(self) -> Self:
+        try:
+            Expression(self.amount, EXCLUSION_NAMES)
+        except DrgdipError as error:
+            raise ValueError(str(error)) from error
         return self

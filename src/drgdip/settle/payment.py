@@ -132,7 +132,7 @@ def price_cases(
         ``deductible``, ``deductions`` (yuan) and ``reimbursement_rate`` for ``itemised``; and as the policy's rules
         need: for ``payers`` ``paid_basic`` and its like (yuan), in place of ``fund_booked`` and ``patient_paid``;
         ``level``, ``group``, ``discharged``, ``case_kind``, ``outlier``, ``los``, ``cross_region`` (true or false),
-        ``review_status`` and ``reasonable_cost`` (yuan).
+        ``review_status`` and ``reasonable_cost`` (yuan); ``excluded_amount`` (yuan, `pay_exclusions`).
     policy
         The policy. Its rates price the points: base rates, or estimated point values.
     values
@@ -190,6 +190,7 @@ def price_cases(
     outside = _outside(table, policy)
     reasons.note(outside, "outside_policy_dates")
     standard = _point_standards(table, policy, pools, rule, values, reasons)
+    standard = standard + _excluded(table, policy, rule, reasons)
     standard = _other_standards(table, policy, pools, rule, standard, reasons)
     standard = np.where(rule == BY_ITEM, cost, standard)
     owed = np.where(rule == BY_ITEM, paid.booked, _payable(table, policy, pools, standard, paid, ratios))
@@ -246,6 +247,7 @@ def _needed(table: Columns, policy: Policy) -> list[str]:
     dated = policy.valid_from or policy.valid_to or any(rate.valid_from or rate.valid_to for rate in rates)
     keys = [name for name in ("level", "group") if any(getattr(rate, name) is not None for rate in rates)]
     needed = ["pool", "total_cost", "fund_booked", *_PARTS[policy.cases.payable], *keys]
+    needed += ["excluded_amount"] if policy.exclusion is not None and policy.form == "fixed" else []
     if policy.payers is not None:
         needed = [name for name in needed if name not in {"fund_booked", "patient_paid"}]
     return [*needed, *(["discharged"] if dated else []), *(name for name in _OPTIONAL if name in table)]
@@ -285,6 +287,16 @@ def _waiting(table: Columns, policy: Policy) -> NDArray[np.bool_]:
         return np.zeros(table.rows, bool)
     _, known = optional_money(table, "reasonable_cost")
     return holds(table, "review_status", "approved") & ~known
+
+
+def _excluded(table: Columns, policy: Policy, rule: Any, reasons: Reasons) -> Fen:
+    """Return what cases paid by fixed points get on top for new items outside their group."""
+    if policy.exclusion is None or policy.form != "fixed":
+        return np.zeros(table.rows, np.int64)
+    amount, known = optional_money(table, "excluded_amount")
+    by_points = rule == BY_POINTS
+    reasons.note(by_points & ~(known & (amount >= 0)), "no_excluded_amount")
+    return np.where(by_points, amount, 0)
 
 
 def _outside(table: Columns, policy: Policy) -> NDArray[np.bool_]:

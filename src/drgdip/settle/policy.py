@@ -13,6 +13,7 @@ from drgdip.errors import PolicyError
 from drgdip.settle._citations import fault_of, take_citations, with_citations
 from drgdip.settle.money_rules import (  # noqa: TC001 - pydantic reads the annotations when it runs
     CapRules,
+    ExclusionRules,
     InstitutionRules,
     PayerRules,
     PrepaymentRules,
@@ -64,7 +65,7 @@ class Policy(Rules):
         First and last day of the discharges that it holds for; None is open.
     rates
         Base rates, or the estimated point values used until the year is cleared.
-    budget, points, outliers, tcm, cases, payers, readmission, month, prepayment, elastic, year,
+    budget, points, outliers, tcm, cases, payers, exclusion, readmission, month, prepayment, elastic, year,
     institutions, caps, appraisal, review, calendar
         The rules, each a section of the file, as is ``rounding``; docs/settlement/policies.md has every field.
     citations
@@ -94,6 +95,7 @@ class Policy(Rules):
     tcm: TcmRules | None = None
     cases: CaseRules
     payers: PayerRules | None = None
+    exclusion: ExclusionRules | None = None
     readmission: ReadmissionRules | None = None
     month: MonthRules
     prepayment: PrepaymentRules | None = None

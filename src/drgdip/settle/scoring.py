@@ -13,7 +13,7 @@ from drgdip._columns import Columns, add_columns, nullable
 from drgdip.errors import PolicyError
 from drgdip.points import add_points, case_points, combine_coefficients, downgrade_tcm, mark_readmissions
 from drgdip.points.addons import added_to
-from drgdip.settle._inputs import NAMES, names_after, texts
+from drgdip.settle._inputs import NAMES, money, names_after, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -159,7 +159,8 @@ def score_cases(
         Cases as for `prepare_cases`; ``western_group`` for ``tcm``, and for ``tcm.minimum`` some parts of the cost
         (`drgdip.points.TCM_PARTS`, yuan).
     policy
-        The policy: ``points``, ``outliers``, ``readmission`` and ``tcm``.
+        The policy: ``points``, ``outliers``, ``readmission``, ``tcm``, and ``exclusion`` where points float. For the
+        last the cases have ``excluded_amount`` (yuan, `pay_exclusions`).
     weights, reference, mean_cost
         As for `drgdip.points.case_points`.
     coefficients
@@ -214,12 +215,24 @@ def score_cases(
             prepared, scored, policy, lambda table: score(_with_coefficients(table, policy, coefficients, names)), names
         )
     after = names_after(names, scored, SCORED_COLUMNS)
-    rules = [given for given in (policy.points.added or None, added) if given is not None]
-    if rules:
-        table = Columns(scored, columns=after, optional=NAMES)
-        scored = add_columns(scored, {"added_points": sum(added_to(table, given) for given in rules)})
+    table = Columns(scored, columns=after, optional=NAMES)
+    more = [added_to(table, given) for given in (policy.points.added or None, added) if given is not None]
+    if policy.exclusion is not None and policy.form != "fixed":
+        more.append(_excluded_points(table, policy, mean_cost))
+    if more:
+        scored = add_columns(scored, {"added_points": sum(more)})
         scored = add_points(scored, "added_points", columns=after)
     return scored
+
+
+def _excluded_points(table: Columns, policy: Policy, mean_cost: Decimal | float | None) -> Any:
+    """Return the worth in points of what cases get for new items outside their group."""
+    table.require(["excluded_amount"])
+    if mean_cost is None:
+        raise PolicyError(
+            "exclusion is paid in points under this form: give mean_cost= (yuan), which makes points of yuan"
+        )
+    return money(table, "excluded_amount") / 100 / float(mean_cost) * float(policy.points.scale)
 
 
 def _with_western(
