@@ -120,11 +120,12 @@ def mark_readmissions(
     free |= _begins(table, "dx_principal", pairs.later, except_diagnoses, whole=False)
     gap = begin[pairs.later] - end[pairs.earlier]
     row = pairs.earlier if reduced == "earlier" else pairs.later
-    # Where stays overlap, one may have several readmissions: the nearest that is no exception counts.
-    order = np.lexsort((gap, free & (gap <= days), row))
-    chosen = order[np.unique(row[order], return_index=True)[1]]
     after, excepted = np.full(table.rows, np.nan), np.zeros(table.rows, bool)
-    after[row[chosen]], excepted[row[chosen]] = gap[chosen], free[chosen]
+    # Where stays overlap, one may have several readmissions: the nearest that is no exception counts, set last.
+    several = np.flatnonzero((np.bincount(row, minlength=table.rows) > 1)[row])
+    several = several[np.lexsort((gap[several], free[several] & (gap[several] <= days)))[::-1]]
+    for chosen in (slice(None), several):
+        after[row[chosen]], excepted[row[chosen]] = gap[chosen], free[chosen]
     lapped = pairs.lapped_earlier if reduced == "earlier" else pairs.lapped_later
     overlap = np.isnan(after) & (lapped < 0)
     after[overlap] = lapped[overlap]
@@ -164,7 +165,10 @@ def _pairs(found: Codes, begin: Floats, end: Floats, rows: Codes) -> _Pairs:
     before = np.minimum(before, np.arange(len(rows)) - 1)
     there = before >= 0
     there[there] = key[order][before[there]] == key[order][there]
-    lapped = _overlaps(found, begin, end, rows)
+    # By their ends, stays of a key overlap only where one begins before the end of the one before it.
+    lapping = np.zeros(int(key.max(initial=-1)) + 2, bool)
+    lapping[key[order][1:][(key[order][1:] == key[order][:-1]) & (first[order][1:] < last[order][:-1])]] = True
+    lapped = _overlaps(found, begin, end, rows[lapping[key]])
     return _Pairs(rows[order[before[there]]], rows[order[there]], *lapped)
 
 
