@@ -289,7 +289,7 @@ def test_the_cap_holds_and_order_does_not_matter(rows, random):
 
 
 def test_review_without_rule_or_money():
-    with pytest.raises(PolicyError, match="has no special review"):
+    with pytest.raises(PolicyError, match=r"add the section \[review\]"):
         review_cases(applications(), policy())
     with pytest.raises(PolicyError, match="at least 0"):
         cap_reviews(-1, REVIEWED)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_payment import CASE, policy
 
-from drgdip.errors import CaseError, PolicyError
+from drgdip.errors import CaseError, PolicyError, UnknownNameError
 from drgdip.settle import price_cases, review_cases, settle_year
 
 D = Decimal
@@ -154,3 +154,14 @@ def test_an_open_amount_in_a_year_of_points():
     )
     assert [row["payment_status"] for row in year.cases] == ["priced", "review", "priced", "priced"]
     assert [row["points"] for row in year.cases] == [90, 10, 10, 10]
+
+
+def test_the_section_alone_decides_as_the_whole_policy():
+    made = under("quarter")
+    cases = [case(n, 1 + n // 10, applied=n % 3 == 0, approved=True, pool="pq"[n % 2]) for n in range(60)]
+    so_far = [{"pool": "p", "discharges": 7, "approved": 0}]
+    whole, alone = (review_cases(cases, given_, so_far=so_far) for given_ in (made, made.review))
+    assert alone.table == whole.table
+    assert alone.publication == whole.publication
+    with pytest.raises(UnknownNameError, match="named in so_far="):
+        review_cases(cases, made.review, so_far=[{"pool": "x", "discharges": 1, "approved": 0}])

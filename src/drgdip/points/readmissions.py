@@ -44,8 +44,8 @@ def mark_readmissions(
 ) -> Any:
     """Mark stays that are followed by a readmission (再入院) within so many days, with the factor on their points.
 
-    A readmission belongs to the stay of the same patient that ended last before it began, so that nested and chained
-    stays have one pair each.
+    A readmission belongs to the stay of the same patient that ended last before it began. So nested and chained stays
+    have one pair each.
 
     Parameters
     ----------

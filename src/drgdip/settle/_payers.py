@@ -1,4 +1,4 @@
-"""What each payer (支付方) of a case paid, and its part of the price."""
+"""Payments of each payer (支付方) of a case, and its part of the price."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ __all__ = ["Paid", "payer_columns", "read_paid"]
 class Paid(NamedTuple):
     """Fen that were booked for each case.
 
-    ``booked`` is the part of the payers whom the group payment concerns, ``others`` that of all others (None where no
-    rule on payers says who they are), ``by_payer`` that of each payer concerned.
+    ``booked`` is the part of the payers whom the group payment concerns, ``by_payer`` that of each of them. ``others``
+    is the part of all others, None where no rule on payers says who they are.
     """
 
     booked: Fen

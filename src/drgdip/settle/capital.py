@@ -11,11 +11,10 @@ from drgdip._arrow import to_arrow, to_kind
 from drgdip._columns import Columns, Reasons, add_columns, nullable
 from drgdip._money import fen_of, read_money, round_over, scaled, split_fen, to_yuan
 from drgdip.errors import CaseError, PolicyError
-from drgdip.settle._inputs import amounts_by, keys_of, matched, places, pool_rows
-from drgdip.settle._sections import pools_of, section_of
+from drgdip.settle._inputs import amounts_by, keys_of, matched, places
+from drgdip.settle._sections import pool_numbers, section_of
 from drgdip.settle.ledger import Ledger
 from drgdip.settle.money_rules import PrepaymentRules
-from drgdip.settle.policy import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from drgdip._columns import Keys
     from drgdip._money import Fen
+    from drgdip.settle.policy import Policy
 
 __all__ = ["Capital", "advance_capital", "check_prepayment"]
 
@@ -57,8 +57,8 @@ def check_prepayment(pools: Any, policy: Policy | PrepaymentRules, *, columns: M
     Parameters
     ----------
     pools
-        A table with a row a pool: ``pool``, ``balance`` (accumulated), ``spending`` (of the last 12 months), ``result``
-        (income less spending of last year) and ``forecast`` (the same of the coming 12 months), in yuan.
+        A table with a row a pool: ``pool``, and in yuan ``balance`` (accumulated) and ``spending`` (of the last 12
+        months). ``result`` is income less spending of last year, ``forecast`` the same of the coming 12 months.
     policy
         A policy with ``prepayment.least_balance``, or its section ``prepayment``.
     columns
@@ -90,8 +90,7 @@ def check_prepayment(pools: Any, policy: Policy | PrepaymentRules, *, columns: M
     """
     rules = section_of(policy, "prepayment", PrepaymentRules)
     table = Columns(pools, ["pool", "balance", "spending", "result", "forecast"], what="the pools", columns=columns)
-    if isinstance(policy, Policy):
-        pool_rows(table, policy)
+    pool_numbers(policy, table)
     names = keys_of(table, ["pool"])
     if names.size < table.rows:
         raise CaseError("the pools have one twice: leave one of the rows")
@@ -143,11 +142,14 @@ def advance_capital(
 
     Returns
     -------
-    A `Capital`. Its table has ``mean_month``, ``highest`` (months x mean month, times the share of the score),
-    ``applied``, ``working_capital`` (yuan) and ``reason``, the code why it is less than applied for. Its publication
-    has ``pool``, ``hospitals``, ``applicants``, ``granted``, ``applied``, ``working_capital`` and ``available``. Its
-    repayments have ``hospital``, ``pool``, ``month``, ``kind`` (recovery) and ``amount``. Ledger: no hospital gets more
-    than it may or applied for, no pool gives more than it has, and the repayments come to the working capital.
+    A `Capital`. Ledger: no hospital gets more than it may or applied for, no pool gives more than it has, and the
+    repayments come to the working capital.
+
+    - Its table has ``mean_month``, ``highest`` (months x mean month x the score's share), ``applied`` and
+      ``working_capital`` (yuan), and ``reason``: the code why it is less than applied for.
+    - Its publication has ``pool``, ``hospitals``, ``applicants``, ``granted``, ``applied``, ``working_capital`` and
+      ``available``.
+    - Its repayments have ``hospital``, ``pool``, ``month``, ``kind`` (recovery) and ``amount``.
 
     Raises
     ------
@@ -159,7 +161,7 @@ def advance_capital(
     Notes
     -----
     《医疗保障按病种付费管理暂行办法》 (2025), article 26. 《关于做好医保基金预付工作的通知》, 2024-11-11: about a month
-    of the mean of the last one to three years, on application in the first ten days of January, for drugs and
+    of the mean of the last one to three years. Hospitals apply in the first ten days of January, for drugs and
     consumables. Weight on reliable hospitals: Tianjin notice of 2024. An amount that is cut is rounded down; the pool
     keeps the rest.
 
@@ -172,9 +174,7 @@ def advance_capital(
     """
     rules = section_of(policy, "prepayment", PrepaymentRules)
     table = Columns(last_year, ["hospital", "pool", "paid"], what="last year's payments", columns=columns)
-    if isinstance(policy, Policy):
-        pool_rows(table, policy)
-    names = pools_of(policy, table)
+    _, names = pool_numbers(policy, table)
     keys = keys_of(table, ["hospital", "pool"])
     pool = np.array([names.index(name) for name in keys.table["pool"].to_pylist()], np.int64)
     paid = amounts_by(last_year, "paid", keys, "last_year", columns)

@@ -196,9 +196,12 @@ def deduct_growth(
 
     Returns
     -------
-    Table: a row a hospital and pool with ``cases``, ``amount``, ``last_cases``, ``last_amount``, ``growth`` of the mean
-    (null without last year), ``highest_amount`` (cases x last year's mean x (1 + highest growth)), ``excess``,
-    ``deductions`` (yuan) and ``reason`` (a code). Ledger: the excess is the amount above the highest.
+    Table: a row a hospital and pool. Ledger: the excess is the amount above the highest.
+
+    - ``cases``, ``amount``, ``last_cases``, ``last_amount``.
+    - ``growth`` of the mean, null without last year.
+    - ``highest_amount``: cases x last year's mean x (1 + highest growth).
+    - ``excess`` and ``deductions`` (yuan), ``reason`` (a code).
 
     Raises
     ------

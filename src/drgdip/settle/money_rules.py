@@ -140,8 +140,9 @@ def exclusions() -> Presets:
 class ExclusionRules(Rules):
     """New drugs and technology outside the group (除外支付): a `variant` of `list_exclusions`, or its three parts.
 
-    A case whose cost is above ``cost_ratio`` x the group's mean, and of whose cost the item is above ``item_share``,
-    gets the ``amount`` on top of its standard: a formula over item, mean_part, cost and mean, in yuan. Below 0 it is 0.
+    A case is eligible if its cost is above ``cost_ratio`` x the group's mean, and the item above ``item_share`` of its
+    cost. It gets the ``amount`` on top of its standard: a formula over item, mean_part, cost and mean, in yuan. Below 0
+    it is 0.
     """
 
     variant: str | None = None

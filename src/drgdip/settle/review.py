@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from drgdip._arrow import to_kind
 from drgdip._columns import Columns, add_columns, labels
 from drgdip._money import add_up, to_yuan
-from drgdip.errors import CaseError, PolicyError
+from drgdip.errors import CaseError, PolicyError, UnknownNameError
 from drgdip.settle._inputs import (
     NAMES,
     NO,
@@ -23,9 +23,11 @@ from drgdip.settle._inputs import (
     keys_of,
     money,
     optional_money,
-    pool_rows,
+    texts,
 )
+from drgdip.settle._sections import pool_numbers, section_of
 from drgdip.settle.ledger import Ledger
+from drgdip.settle.rules import ReviewRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from drgdip._columns import Keys
     from drgdip._money import Fen
     from drgdip.settle.policy import Policy
-    from drgdip.settle.rules import ReviewRules
 
 __all__ = ["REVIEW_COLUMNS", "REVIEW_STATUSES", "Review", "cap_reviews", "review_cases"]
 
@@ -67,7 +68,7 @@ class Review(NamedTuple):
     ledger: pa.Table
 
 
-def cap_reviews(discharges: int, policy: Policy) -> int:
+def cap_reviews(discharges: int, policy: Policy | ReviewRules) -> int:
     """Return the most cases that special review may take: the policy's share of the discharges, rounded down.
 
     Parameters
@@ -75,7 +76,7 @@ def cap_reviews(discharges: int, policy: Policy) -> int:
     discharges
         Discharges of the pool.
     policy
-        A policy with a review.
+        A policy with a review, or its section ``review``.
 
     Returns
     -------
@@ -97,14 +98,15 @@ def cap_reviews(discharges: int, policy: Policy) -> int:
     >>> cap_reviews(20000, read_policy("docs/examples/policy.toml"))
     1000
     """
-    if policy.review is None:
-        raise PolicyError(f"policy {policy.id!r} has no special review: add [review] with its cap and outcome")
+    rules = section_of(policy, "review", ReviewRules)
     if discharges < 0:
         raise PolicyError(f"discharges={discharges}: give a number of at least 0")
-    return int(policy.review.cap * discharges)
+    return int(rules.cap * discharges)
 
 
-def review_cases(cases: Any, policy: Policy, *, so_far: Any = None, columns: Mapping[str, str] | None = None) -> Review:
+def review_cases(
+    cases: Any, policy: Policy | ReviewRules, *, so_far: Any = None, columns: Mapping[str, str] | None = None
+) -> Review:
     """Decide special review: triggers, ranking, cap, and the statistics that are published.
 
     The panel meets each ``review.cycle``; without one, once for all cases. The cap runs over the year: a cycle has room
@@ -122,7 +124,8 @@ def review_cases(cases: Any, policy: Policy, *, so_far: Any = None, columns: Map
         ``review_status`` is approved already stays so while the panel's decision stands, and uses the cap first.
         ``payable`` or ``fund_booked`` (yuan) for the fund's part of the publication.
     policy
-        The policy: ``review.cap``, ``cap_over``, ``cycle``, ``cost_ratio``, ``stay_ratio``.
+        The policy: ``review.cap``, ``cap_over``, ``cycle``, ``cost_ratio``, ``stay_ratio``; or its section ``review``,
+        with which the pools are those that the cases name.
     so_far
         Discharges and approvals of the year that are not among the cases: a table with ``pool``, ``discharges`` and
         ``approved`` (numbers of cases).
@@ -131,13 +134,21 @@ def review_cases(cases: Any, policy: Policy, *, so_far: Any = None, columns: Map
 
     Returns
     -------
-    Table: the caller's with ``review_trigger`` (cost, stay, reason; null for none), ``review_rank`` (in the pool and
-    cycle, among the cases that the panel approved: earlier approvals first, then the highest cost ratio, the higher
-    cost, the case number) and ``review_status`` (one of `REVIEW_STATUSES`). Publication: a row a hospital and pool,
-    and ``cycle`` where there are several, with ``discharges``, ``applied``, ``approved``, ``refused`` (by panel, for
-    want of a trigger, or over the cap), ``pending``, ``approval_ratio`` (null without applications), ``applied_cost``,
-    ``approved_cost`` and ``approved_fund`` (yuan). Ledger: approved <= applied; approved <= cap of each pool; every
-    application has one outcome.
+    Table: the caller's with these columns.
+
+    - ``review_trigger``: cost, stay, reason; null for none.
+    - ``review_rank``: in the pool and cycle, among the cases that the panel approved. Earlier approvals go first, then
+      the highest cost ratio, the higher cost, the case number.
+    - ``review_status``: one of `REVIEW_STATUSES`.
+
+    Publication: a row a hospital and pool, and ``cycle`` where there are several.
+
+    - ``discharges``, ``applied``, ``approved``, ``pending``.
+    - ``refused``: by the panel, for want of a trigger, or over the cap.
+    - ``approval_ratio``: null without applications.
+    - ``applied_cost``, ``approved_cost``, ``approved_fund`` (yuan).
+
+    Ledger: approved <= applied; approved <= cap of each pool; every application has one outcome.
 
     Raises
     ------
@@ -164,14 +175,12 @@ def review_cases(cases: Any, policy: Policy, *, so_far: Any = None, columns: Map
     >>> reviewed.table[3]["review_status"], reviewed.table[4]["review_status"]
     ('over_cap', 'approved')
     """
-    cap_reviews(0, policy)
-    rules = policy.review
-    assert rules is not None
+    rules = section_of(policy, "review", ReviewRules)
     table = Columns(cases, columns=columns, optional=NAMES)
     edges = {"cost_ratio": rules.cost_ratio, "stay_ratio": rules.stay_ratio}
     wanted = [name for name, edge in edges.items() if edge is not None or name in table]
     table.require([*_NEEDED, *wanted, *(name for name in ("special_reason",) if name in table)])
-    pools = pool_rows(table, policy)
+    pools, names_of_pools = pool_numbers(policy, table)
     keys = keys_of(table, ["hospital", "pool"])
     cost = money(table, "total_cost")
     applied, decided = flag(table, "review_applied"), decisions(table, "review_approved")
@@ -180,13 +189,13 @@ def review_cases(cases: Any, policy: Policy, *, so_far: Any = None, columns: Map
     eligible = (trigger >= 0) | (rules.cost_ratio is None and rules.stay_ratio is None)
 
     cycle, names = _cycles(table, rules)
-    before = _before(so_far, policy)
+    before = _before(so_far, rules, names_of_pools)
     candidates = applied & eligible & (decided == YES)
     kept = applied & (decided == YES) & holds(table, "review_status", "approved")
     candidates |= kept
     rank = _ranks(table, np.flatnonzero(candidates), (pools, cycle), cost, kept)
-    room, caps = _rooms(policy, (pools, cycle, len(names)), candidates, before)
-    _check_kept(policy, pools, cycle, kept, room)
+    room, caps = _rooms(rules, (pools, cycle, len(names)), candidates, before)
+    _check_kept(names_of_pools, (pools, cycle), kept, room)
     status = np.full(table.rows, _NONE, np.int8)
     status[applied & (decided == OPEN)] = _PENDING
     status[applied & (decided == NO)] = _REFUSED
@@ -199,7 +208,7 @@ def review_cases(cases: Any, policy: Policy, *, so_far: Any = None, columns: Map
     }
     fund, _ = optional_money(table, "payable" if "payable" in table else "fund_booked")
     publication = _publication(keys, (cycle, names), status, cost, fund)
-    ledger = _ledger(policy, pools, applied, status, caps, publication)
+    ledger = _ledger(names_of_pools, pools, applied, status, caps, publication)
     return Review(add_columns(cases, added), to_kind(publication, cases), ledger)
 
 
@@ -230,16 +239,20 @@ def _cycles(table: Columns, rules: ReviewRules) -> tuple[NDArray[np.int64], list
     return cycle.astype(np.int64), names
 
 
-def _before(so_far: Any, policy: Policy) -> NDArray[np.int64]:
+def _before(so_far: Any, rules: ReviewRules, names: tuple[str, ...]) -> NDArray[np.int64]:
     """Return discharges and approvals that are not among the cases, a row a pool."""
-    before = np.zeros((len(policy.pools), 2), np.int64)
+    before = np.zeros((len(names), 2), np.int64)
     if so_far is None:
         return before
-    assert policy.review is not None
-    if policy.review.cap_over == "cycle":
+    if rules.cap_over == "cycle":
         raise PolicyError("so_far= counts where the cap runs over the year, and review.cap_over is cycle: leave it out")
     table = Columns(so_far, ["pool", "discharges", "approved"], what="the table so_far=")
-    pools = pool_rows(table, policy)
+    keys_of(table, ["pool"])
+    found = texts(table, "pool").to_pylist()
+    for pool in found:
+        if pool not in names:
+            raise UnknownNameError("pool", pool, names, hint="It is named in so_far=.")
+    pools = np.array([names.index(pool) for pool in found], np.int64)
     for place, name in enumerate(("discharges", "approved")):
         number = table.numbers(name)
         bad = np.flatnonzero(~((number >= 0) & (number == np.floor(number))))
@@ -250,12 +263,11 @@ def _before(so_far: Any, policy: Policy) -> NDArray[np.int64]:
 
 
 def _rooms(
-    policy: Policy, where: tuple[Any, Any, int], candidates: Any, before: NDArray[np.int64]
+    rules: ReviewRules, where: tuple[Any, Any, int], candidates: Any, before: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return how many cases each pool and cycle has room for, and the cap of each pool over all of them."""
-    assert policy.review is not None
     pools, cycle, cycles = where
-    shape = len(policy.pools), cycles
+    shape = len(before), cycles
     slot = pools * cycles + cycle
     discharges = np.bincount(slot, minlength=shape[0] * cycles).reshape(shape)
     asked = np.bincount(slot[candidates], minlength=shape[0] * cycles).reshape(shape)
@@ -263,26 +275,27 @@ def _rooms(
     for pool in range(shape[0]):
         seen, used = map(int, before[pool])
         for number in range(cycles):
-            seen = int(discharges[pool, number]) + (0 if policy.review.cap_over == "cycle" else seen)
-            room[pool, number] = max(cap_reviews(seen, policy) - used, 0)
-            if policy.review.cap_over == "year":
+            seen = int(discharges[pool, number]) + (0 if rules.cap_over == "cycle" else seen)
+            room[pool, number] = max(cap_reviews(seen, rules) - used, 0)
+            if rules.cap_over == "year":
                 used += min(int(asked[pool, number]), int(room[pool, number]))
-    if policy.review.cap_over == "cycle":
+    if rules.cap_over == "cycle":
         return room, room.sum(axis=1)
     seen_in_all = discharges.sum(axis=1) + before[:, 0]
-    caps = np.array([cap_reviews(int(seen), policy) for seen in seen_in_all]) - before[:, 1]
+    caps = np.array([cap_reviews(int(seen), rules) for seen in seen_in_all]) - before[:, 1]
     return room, np.maximum(caps, 0)
 
 
-def _check_kept(policy: Policy, pools: Any, cycle: Any, kept: Any, room: NDArray[np.int64]) -> None:
+def _check_kept(names: tuple[str, ...], where: tuple[Any, Any], kept: Any, room: NDArray[np.int64]) -> None:
     """Raise PolicyError where more cases were approved earlier than a pool has room for."""
+    pools, cycle = where
     there = np.zeros(room.shape, np.int64)
     np.add.at(there, (pools[kept], cycle[kept]), 1)
     bad = np.argwhere(there > room)
     if len(bad):
         pool, number = bad[0]
         raise PolicyError(
-            f"pool {policy.pools[pool]!r}: {there[pool, number]} cases were approved already, and the cap leaves room "
+            f"pool {names[pool]!r}: {there[pool, number]} cases were approved already, and the cap leaves room "
             f"for {room[pool, number]}: give all discharges of the period, or mend review_status"
         )
 
@@ -329,12 +342,13 @@ def _publication(keys: Keys, cycles: tuple[Any, list[str]], status: Any, cost: F
     return pa.table(table)
 
 
-def _ledger(policy: Policy, pools: Any, applied: Any, status: Any, caps: Any, publication: pa.Table) -> pa.Table:
+def _ledger(
+    names: tuple[str, ...], pools: Any, applied: Any, status: Any, caps: Any, publication: pa.Table
+) -> pa.Table:
     """Check applications, approvals and caps of each pool."""
-    ledger, where = Ledger("special review"), [f"pool {pool}" for pool in policy.pools]
+    ledger, where = Ledger("special review"), [f"pool {pool}" for pool in names]
     asked, approved, decided = (
-        np.bincount(pools[rows], minlength=len(policy.pools))
-        for rows in (applied, status == _APPROVED, status != _NONE)
+        np.bincount(pools[rows], minlength=len(names)) for rows in (applied, status == _APPROVED, status != _NONE)
     )
     counts: dict[str, Any] = {"digits": 0, "unit": "cases"}
     ledger.check("approved is at most applied", where, approved, asked, relation="<=", total=False, **counts)

@@ -86,8 +86,8 @@ def share_by_institution(
 
     Returns
     -------
-    The caller's table with ``cost_of_standard`` (cost / standard, null without a standard), ``difference`` (standard -
-    cost), and of that ``hospitals`` (negative where the institution bears it) and ``fund`` (yuan).
+    The caller's table with ``cost_of_standard`` (cost / standard, null without a standard) and ``difference`` (standard
+    - cost). ``hospitals`` is the part of the institution (negative where it bears it), ``fund`` the rest (yuan).
 
     Raises
     ------
