@@ -33,7 +33,7 @@ def add_points(cases: Any, added: Any, *, columns: Mapping[str, str] | None = No
 
     Returns
     -------
-    The caller's table with ``added_points`` (0 where there are none) and ``points`` with them. A case without points
+    The caller's table with ``added_points`` (0 where there are none), and with them in its own column of points. A case without points
     stays without. ``points_rule`` names them.
 
     Raises
@@ -54,11 +54,11 @@ def add_points(cases: Any, added: Any, *, columns: Mapping[str, str] | None = No
         raise PolicyError(f"added= gives {more[bad[0]]} points to row {bad[0]}: give a number of at least 0")
     points = table.numbers("points")
     more = np.where(np.isnan(points), 0.0, more)
-    result: dict[str, Any] = {"added_points": more, "points": nullable(points + more)}
+    result: dict[str, Any] = {"added_points": more, table.own_name("points"): nullable(points + more)}
     if "points_rule" in table:
         rule = decode(*table.codes("points_rule"))
         longer = pc.binary_join_element_wise(rule, pa.scalar("added_points"), " + ")
-        result["points_rule"] = pc.if_else(pa.array(more > 0), longer, rule).dictionary_encode()
+        result[table.own_name("points_rule")] = pc.if_else(pa.array(more > 0), longer, rule).dictionary_encode()
     return add_columns(cases, result)
 
 

@@ -52,7 +52,7 @@ def cap_volumes(cases: Any, caps: Any, policy: Policy | CapRules, *, columns: Ma
 
     Returns
     -------
-    The caller's table with ``over_volume`` (true or false) and ``points``, less those taken.
+    The caller's table with ``over_volume`` (true or false), and less points in its own column of them.
 
     Raises
     ------
@@ -96,7 +96,8 @@ def cap_volumes(cases: Any, caps: Any, policy: Policy | CapRules, *, columns: Ma
     place = np.arange(len(rows)) - np.searchsorted(key[rows], key[rows])
     over = np.zeros(table.rows, bool)
     over[rows] = place >= cap[key[rows]]
-    return add_columns(cases, {"over_volume": over, "points": nullable(np.where(over, points * factor, points))})
+    left = nullable(np.where(over, points * factor, points))
+    return add_columns(cases, {"over_volume": over, table.own_name("points"): left})
 
 
 def cap_money(cases: Any, caps: Any, policy: Policy | CapRules, *, columns: Mapping[str, str] | None = None) -> Step:
