@@ -33,8 +33,8 @@ def add_points(cases: Any, added: Any, *, columns: Mapping[str, str] | None = No
 
     Returns
     -------
-    The caller's table with ``added_points`` (0 where there are none), and with them in its own column of points. A case without points
-    stays without. ``points_rule`` names them.
+    The caller's table with ``added_points`` (0 where there are none), and with them in its own column of points. A case
+    without points stays without. ``points_rule`` names them.
 
     Raises
     ------
