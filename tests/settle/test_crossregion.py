@@ -29,6 +29,10 @@ def under(rule, **more):
     )
 
 
+def numbered(rows):
+    return [row | {"case_id": str(number)} for number, row in enumerate(rows)]
+
+
 LOCAL = {"month": 1, "list_status": "passed", "cross_region": False, "insured_region": None}
 CASES = st.lists(
     st.fixed_dictionaries(
@@ -42,7 +46,7 @@ CASES = st.lists(
         }
     ),
     max_size=25,
-).map(lambda rows: [CASE | row for row in [*rows, LOCAL]])
+).map(lambda rows: numbered([CASE | row for row in [*rows, LOCAL]]))
 BUDGET = {"p": 10**6, "q": 1}
 
 
@@ -82,7 +86,7 @@ def test_a_case_that_another_rule_pays_stays_on_the_account():
     """A bed-day or a reviewed case of another region is no case of the local budget either."""
     made = under("fixed", bed_day_rates={"p": 50, "q": 50})
     away = CASE | {"cross_region": True, "case_kind": "bed_day", "los": 10, "insured_region": "L", "month": 1}
-    priced = price_cases([CASE | {"month": 1, "los": 1, "case_kind": "complete"}, away], made).table
+    priced = price_cases(numbered([CASE | {"month": 1, "los": 1, "case_kind": "complete"}, away]), made).table
     assert priced[1]["payment_rule"] == "bed_day"
     cleared = clear_year(priced, made, budget=BUDGET)
     assert (cleared.table[0]["outside"], cleared.table[0]["cross_region"]) == (0, 1)
@@ -91,7 +95,7 @@ def test_a_case_that_another_rule_pays_stays_on_the_account():
 
 
 def test_inside_the_budget_where_the_policy_says_so():
-    cases = [CASE | {"cross_region": flag} for flag in (True, False)]
+    cases = numbered([CASE | {"cross_region": flag, "insured_region": "L"} for flag in (True, False)])
     same = under("same")
     found = clear_year(price_cases(cases, same).table, same, budget=BUDGET)
     assert (found.table[0]["points"], found.table[0]["cross_region"]) == (2, 0)
@@ -106,7 +110,7 @@ def test_inside_the_budget_where_the_policy_says_so():
 
 def test_a_year_settles_its_accounts_at_the_final_value():
     made = under("value")
-    cases = [CASE | {"cross_region": flag, "insured_region": "L", "month": 2} for flag in (True, False)]
+    cases = numbered([CASE | {"cross_region": flag, "insured_region": "L", "month": 2} for flag in (True, False)])
     year = settle_year(cases, made, budget={"p": 800, "q": 1})
     # The one local point is worth 800 of the fund and 300 of its patient.
     assert [(r["insured_region"], r["month"], r["receivable"]) for r in year.cross_region] == [("L", 2, 800)]

@@ -60,7 +60,14 @@ def test_edges_are_exclusive_and_what_is_unknown_is_null(changed, amount, reason
 
 def test_a_fixed_standard_gets_the_amount_and_a_missing_one_is_no_zero():
     rule = policy(rates=[{"base_rate": 100}], exclusion={"variant": "beijing-2022"}, year={"fund": "standards"})
-    base = {"hospital": "H", "pool": "p", "points": 100.0, "total_cost": 30000, "fund_booked": 1, "patient_paid": 9000}
+    base = {
+        "hospital": "H",
+        "pool": "p",
+        "points": 100.0,
+        "total_cost": 30000,
+        "fund_booked": 21000,
+        "patient_paid": 9000,
+    }
     amounts = [D("18000"), D(0), None]
     found = price_cases([base | {"excluded_amount": amount} for amount in amounts], rule).table
     assert [row["standard"] for row in found] == [28000, 10000, None]

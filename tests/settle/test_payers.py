@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_payment import policy
 
-from drgdip.errors import CaseError, PolicyError, UnknownNameError
-from drgdip.settle import clear_year, divide_payers, measure_surplus, month, price_cases, settle_year
+from drgdip.errors import PolicyError, UnknownNameError
+from drgdip.settle import audit_cases, clear_year, divide_payers, measure_surplus, month, price_cases, settle_year
 from drgdip.settle.money_rules import FUNDS, PATIENT_PAYERS
 
 D = Decimal
@@ -95,11 +95,21 @@ def test_faults():
     case = whole({"hospital": "H", "points": 1.0, **PAID})
     with pytest.raises(UnknownNameError, match="paid_basic"):
         price_cases([{name: value for name, value in case.items() if name != "paid_basic"}], made)
-    with pytest.raises(CaseError, match="'paid_cash' of the cases is missing in row 0"):
-        price_cases([case | {"paid_cash": None}, case], made)
+    rows = price_cases([case | {"paid_cash": None}, case | {"paid_basic": -1}, case], made).table
+    assert [row["payment_reason"] for row in rows] == ["missing_amount", "negative_amount", None]
+    assert [row["payable_basic"] for row in rows] == [None, None, 0]
     with pytest.raises(PolicyError, match="bears = other is none of those concerned: basic"):
         policy(payers={"concerns": ["basic"], "bears": "other"})
     with pytest.raises(PolicyError, match="has one twice"):
         policy(payers={"concerns": ["basic", "basic"], "bears": "basic"})
     with pytest.raises(PolicyError, match="payers"):
         policy(payers={"concerns": ["cash"], "bears": "cash"})
+
+
+def test_the_audit_adds_up_the_payers():
+    made = policy(rates=[{"base_rate": 1000}], payers=RULES)
+    case = whole({"hospital": "H", "points": 1.0, **PAID, "paid_basic": D(600), "paid_cash": D(300)})
+    rows = [case, case | {"paid_medical_aid": D("0.02")}, case | {"paid_basic": D(901)}, case | {"paid_cash": None}]
+    rows = [row | {"case_id": str(number)} for number, row in enumerate(rows)]
+    found = {(row["row"], row["kind"]) for row in audit_cases(rows, made)}
+    assert found == {(1, "payers_differ"), (2, "above_cost"), (2, "payers_differ"), (3, "missing_amount")}

@@ -3,6 +3,7 @@
 import html.parser
 import re
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -235,6 +236,30 @@ def test_weights_and_tables_on_the_command_line(capsys, tmp_path):
     ]
     assert main([*WORDS, *more]) == 0
     assert "24,262.76" in capsys.readouterr().out  # 24,312.76 less 50
+
+
+@pytest.mark.parametrize("option", ["cases", "--weights", "--coefficients", "--appraisal"])
+def test_no_input_is_written_over(option, capsys, tmp_path):
+    same = write(tmp_path / "same.xlsx", Path(FILE).read_text(encoding="utf-8"))
+    words = [WORDS[0], str(same), *WORDS[2:]] if option == "cases" else WORDS
+    given = {"--coefficients": [f"level={same}"]}.get(option, [str(same)])
+    more = [] if option == "cases" else [option, *given]
+    assert main([*words, *more, "-o", str(same)]) == 1
+    assert "same.xlsx: is the input; write to another file" in capsys.readouterr().err
+    assert same.read_text(encoding="utf-8") == Path(FILE).read_text(encoding="utf-8")
+
+
+def test_findings_are_refused_and_accepted_on_the_command_line(capsys, tmp_path):
+    twice = Path(FILE).read_text(encoding="utf-8").splitlines()
+    cases = write(tmp_path / "c.csv", "\n".join([*twice, twice[1]]) + "\n")
+    words = [WORDS[0], str(cases), *WORDS[2:]]
+    assert main(words) == 1
+    assert "duplicate: 2 cases with 10,481.96 yuan, in rows 0, 24" in capsys.readouterr().err
+    assert main([*words, "--accept", "duplicate=first"]) == 0
+    out, err = capsys.readouterr()
+    assert "24,312.76" in out
+    assert "note: duplicate, first: 1 case left out, 5,240.98 yuan" in err
+    assert main([*words, "--accept", "duplicate=keep"]) == 1
 
 
 @pytest.mark.parametrize(

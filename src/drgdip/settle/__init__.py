@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from drgdip._money import split
 from drgdip.settle.annual import STAGES, Clearing, clear_year
+from drgdip.settle.audit import FINDING_KINDS, FINDINGS, audit_cases
 from drgdip.settle.budget import (
     budget_by_factors,
     budget_by_growth,
     budget_by_item,
     budget_by_share,
-    hold_reserve,
-    split_budget,
 )
 from drgdip.settle.capital import Capital, advance_capital, check_prepayment
 from drgdip.settle.caps import cap_money, cap_volumes, deduct_growth
 from drgdip.settle.coverage import CoverageMinimum, list_coverage_minima, measure_coverage
 from drgdip.settle.crossregion import settle_cross_region
+from drgdip.settle.division import hold_reserve, split_budget
 from drgdip.settle.effects import RULES_WITH_EFFECT, measure_effect
 from drgdip.settle.exclusion import EXCLUDED_KINDS, Exclusion, list_exclusions, pay_exclusions
 from drgdip.settle.files import read_settlement
@@ -40,6 +40,8 @@ from drgdip.settle.year import Year, settle_year
 
 __all__ = [
     "EXCLUDED_KINDS",
+    "FINDINGS",
+    "FINDING_KINDS",
     "LEDGER",
     "LIST_STATUSES",
     "PAYMENT_RULES",
@@ -61,6 +63,7 @@ __all__ = [
     "Step",
     "Year",
     "advance_capital",
+    "audit_cases",
     "budget_by_factors",
     "budget_by_growth",
     "budget_by_item",

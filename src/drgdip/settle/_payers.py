@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from drgdip._money import to_yuan
-from drgdip.settle._inputs import money
 from drgdip.settle.money_rules import FUNDS, PATIENT_PAYERS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -47,12 +48,12 @@ def payer_columns(rules: PayerRules | None) -> list[str]:
     return [] if rules is None else ["fund_booked", "patient_paid", *(f"payable_{name}" for name in rules.concerns)]
 
 
-def read_paid(table: Columns, rules: PayerRules | None) -> Paid:
-    """Return what was booked for each case: by payer where there is a rule on payers."""
+def read_paid(table: Columns, rules: PayerRules | None, read: Callable[[str], Fen]) -> Paid:
+    """Return what was booked for each case: by payer where there is a rule on payers. ``read`` reads an amount."""
     if rules is None:
-        return Paid(money(table, "fund_booked"), None, {})
+        return Paid(read("fund_booked"), None, {})
     table.require(f"paid_{name}" for name in rules.concerns)
-    there = {name: money(table, f"paid_{name}") for name in (*FUNDS, *PATIENT_PAYERS) if f"paid_{name}" in table}
+    there = {name: read(f"paid_{name}") for name in (*FUNDS, *PATIENT_PAYERS) if f"paid_{name}" in table}
     nothing = np.zeros(table.rows, np.int64)
     concerned: dict[str, Fen] = {name: there[name] for name in rules.concerns}
     others = sum((fen for name, fen in there.items() if name not in concerned), nothing)

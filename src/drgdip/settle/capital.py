@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from drgdip._arrow import to_arrow, to_kind
 from drgdip._columns import Columns, Reasons, add_columns, nullable
+from drgdip._exact import exactly
 from drgdip._money import fen_of, read_money, round_over, scaled, split_fen, to_yuan
 from drgdip.errors import CaseError, PolicyError
 from drgdip.settle._inputs import amounts_by, keys_of, matched, places
@@ -51,6 +52,7 @@ class Capital(NamedTuple):
     ledger: pa.Table
 
 
+@exactly
 def check_prepayment(pools: Any, policy: Policy | PrepaymentRules, *, columns: Mapping[str, str] | None = None) -> Any:
     """Check which pools may advance working capital, by their balance and their results.
 
@@ -111,6 +113,7 @@ def check_prepayment(pools: Any, policy: Policy | PrepaymentRules, *, columns: M
     return add_columns(pools, added)
 
 
+@exactly
 def advance_capital(
     last_year: Any,
     policy: Policy | PrepaymentRules,

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from drgdip._arrow import to_kind
 from drgdip._columns import Columns, Reasons, add_columns, nullable
+from drgdip._exact import exactly
 from drgdip._money import add_up, read_money, round_over, rounded, split_fen, to_yuan
 from drgdip.errors import CaseError, PolicyError
 from drgdip.settle._inputs import NAMES, keys_of, optional_money, places
@@ -34,6 +35,7 @@ _DIGITS = 12
 _ONE = 10**_DIGITS
 
 
+@exactly
 def cap_volumes(cases: Any, caps: Any, policy: Policy | CapRules, *, columns: Mapping[str, str] | None = None) -> Any:
     """Cap the number of cases of a group or institution: those above the cap lose part of their points.
 
@@ -100,6 +102,7 @@ def cap_volumes(cases: Any, caps: Any, policy: Policy | CapRules, *, columns: Ma
     return add_columns(cases, {"over_volume": over, table.own_name("points"): left})
 
 
+@exactly
 def cap_money(cases: Any, caps: Any, policy: Policy | CapRules, *, columns: Mapping[str, str] | None = None) -> Step:
     """Cap the money of groups or institutions: the excess that is not paid, as deductions of the hospitals.
 
@@ -171,6 +174,7 @@ def _split_over(totals: Fen, shares: Fen, codes: NDArray[np.integer]) -> Fen:
     return split_fen(totals, np.maximum(shares, 0), codes)
 
 
+@exactly
 def deduct_growth(
     cases: Any,
     last_year: Any,

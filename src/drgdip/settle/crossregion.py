@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from drgdip._arrow import to_arrow, to_kind
 from drgdip._columns import Columns, as_list
+from drgdip._exact import exactly
 from drgdip._money import add_up, scaled, to_yuan
 from drgdip.errors import PolicyError
 from drgdip.settle._inputs import NAMES, amounts_by, keys_of, optional_money, pool_rows
@@ -25,6 +26,7 @@ __all__ = ["settle_cross_region"]
 _MONEY = ("total_cost", "standard", "payable")
 
 
+@exactly
 def settle_cross_region(
     cases: Any,
     policy: Policy,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from drgdip._exact import exactly
 from drgdip.errors import PolicyError, UnknownNameError
 from drgdip.settle.simulation import Simulation, simulate
 
@@ -18,6 +19,7 @@ __all__ = ["RULES_WITH_EFFECT", "measure_effect"]
 RULES_WITH_EFFECT = ("tcm", "exclusion", "readmission", "review", "outliers", "institutions", "added_points")
 
 
+@exactly
 def measure_effect(
     cases: Any,
     policy: Policy,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from drgdip._columns import Columns, Reasons, add_columns, nullable
+from drgdip._exact import exactly
 from drgdip._listing import Listing
 from drgdip._money import rounded, to_yuan
 from drgdip.points import Expression
@@ -56,6 +57,7 @@ def list_exclusions() -> Listing[Exclusion]:
     return Listing(rows, Exclusion._fields)
 
 
+@exactly
 def pay_exclusions(
     cases: Any, means: Any, policy: Policy | ExclusionRules, *, columns: Mapping[str, str] | None = None
 ) -> Any:

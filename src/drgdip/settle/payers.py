@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from drgdip._arrow import to_kind
 from drgdip._columns import Columns, labels
+from drgdip._exact import exactly
 from drgdip._money import add_up, to_yuan
 from drgdip.settle._inputs import NAMES, amounts_by, keys_of, optional_money, places
 from drgdip.settle._payers import read_paid
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["divide_payers"]
 
 
+@exactly
 def divide_payers(clearing: Clearing, cases: Any, policy: Policy, *, columns: Mapping[str, str] | None = None) -> Step:
     """Divide the entitlement of each hospital among the payers whom the group payment concerns.
 
@@ -78,7 +80,8 @@ def divide_payers(clearing: Clearing, cases: Any, policy: Policy, *, columns: Ma
     row = table.match(["hospital", "pool"], Columns(pa.table(keys.table), what="the clearing"))
     row = np.where(_counted(table, policy), row, -1)
     entitlement = amounts_by(clearing.table, "entitlement", keys, "clearing")
-    booked = {name: add_up(row, fen, keys.size) for name, fen in read_paid(table, rules).by_payer.items()}
+    paid = read_paid(table, rules, lambda name: optional_money(table, name)[0])
+    booked = {name: add_up(row, fen, keys.size) for name, fen in paid.by_payer.items()}
     amounts = dict(booked)
     amounts[rules.bears] = entitlement - sum(fen for name, fen in booked.items() if name != rules.bears)
     ledger = Ledger("payers")

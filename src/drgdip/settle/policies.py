@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from drgdip._exact import exactly
 from drgdip._listing import Listing
 from drgdip._once import once
 from drgdip._presets import ABSENT, Presets
@@ -46,6 +47,7 @@ class PolicyInfo(NamedTuple):
     source: str
 
 
+@exactly
 def read_policy(path: str | os.PathLike[str]) -> Policy:
     """Read a policy from a TOML file.
 
@@ -129,6 +131,7 @@ def policy_text(name: str) -> str:
     return text_of(f"policies/{name}.toml")
 
 
+@exactly
 def load_policy(name: str, **given: Any) -> Policy:
     """Load the policy of a place, and fill in what its documents leave open.
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from drgdip._arrow import to_kind
 from drgdip._columns import Columns, add_columns, labels
+from drgdip._exact import exactly
 from drgdip._money import add_up, to_yuan
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
 from drgdip.settle._inputs import (
@@ -68,6 +69,7 @@ class Review(NamedTuple):
     ledger: pa.Table
 
 
+@exactly
 def cap_reviews(discharges: int, policy: Policy | ReviewRules) -> int:
     """Return the most cases that special review may take: the policy's share of the discharges, rounded down.
 
@@ -104,6 +106,7 @@ def cap_reviews(discharges: int, policy: Policy | ReviewRules) -> int:
     return int(rules.cap * discharges)
 
 
+@exactly
 def review_cases(
     cases: Any, policy: Policy | ReviewRules, *, so_far: Any = None, columns: Mapping[str, str] | None = None
 ) -> Review:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from drgdip._arrow import names_of, to_arrow
 from drgdip._columns import Columns, add_columns, nullable
+from drgdip._exact import exactly
 from drgdip.errors import PolicyError
 from drgdip.points import add_points, case_points, combine_coefficients, downgrade_tcm, mark_readmissions
 from drgdip.points.addons import added_to
@@ -50,6 +51,7 @@ SCORED_COLUMNS = (
 )
 
 
+@exactly
 def prepare_cases(
     cases: Any,
     policy: Policy,
@@ -140,6 +142,7 @@ def _kinds(cases: Any, modes: tuple[int, ...], columns: Mapping[str, str] | None
     return pc.if_else(pc.and_(left, pc.equal(kinds, "complete")), "incomplete", kinds)
 
 
+@exactly
 def score_cases(
     cases: Any,
     policy: Policy,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drgdip._columns import Columns, add_columns, nullable
+from drgdip._exact import exactly
 from drgdip._money import fen_of, rounded, to_yuan, yuan_of
 from drgdip.errors import PolicyError
 from drgdip.settle._inputs import money
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["changes_of", "hospitals_part", "share_by_institution", "share_surplus"]
 
 
+@exactly
 def share_surplus(budget: Any, spent: Any, policy: Policy | YearRules) -> dict[str, Decimal]:
     """Share the surplus or overspend of a budget between hospitals and fund, by the policy's bands.
 
@@ -70,6 +72,7 @@ def share_surplus(budget: Any, spent: Any, policy: Policy | YearRules) -> dict[s
     return {"surplus": yuan_of(left), "hospitals": yuan_of(hospitals), "fund": yuan_of(left - hospitals)}
 
 
+@exactly
 def share_by_institution(
     institutions: Any, policy: Policy | InstitutionRules, *, columns: Mapping[str, str] | None = None
 ) -> Any:

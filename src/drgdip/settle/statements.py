@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from drgdip._arrow import to_arrow, to_kind
+from drgdip._exact import exactly
 from drgdip._money import YUAN
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ LINES = (
 )
 
 
+@exactly
 def make_statements(clearing: Clearing) -> Any:
     """Make the statement (结算单) of each hospital: its account as lines that add up from top to bottom.
 

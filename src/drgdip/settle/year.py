@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime  # noqa: TC003 - the annotations of a public function
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,8 +12,10 @@ import pyarrow.compute as pc
 
 from drgdip._arrow import to_arrow
 from drgdip._columns import Columns, add_columns
+from drgdip._exact import exactly
 from drgdip._money import to_yuan
 from drgdip.errors import PolicyError
+from drgdip.settle._entering import Decided, enter_cases, enter_priced, pay_by_item, rejoin
 from drgdip.settle._inputs import NAMES, holds, names_after, optional_money, texts
 from drgdip.settle.annual import Clearing, clear_year
 from drgdip.settle.crossregion import settle_cross_region
@@ -49,6 +52,8 @@ class Year(NamedTuple):
         Sums that the steps checked.
     columns
         Names of columns of ``cases`` by the library's names, as given to `settle_year`, for the steps that follow.
+    findings
+        The findings on the cases that the caller accepted, each with the way and the treatment of its row.
     cross_region
         The table of `settle_cross_region` at the value of the year, None where the policy or the cases have none. It is
         by ``insured_region`` and month, or by pool and month where the cases do not name their region.
@@ -61,9 +66,11 @@ class Year(NamedTuple):
     clearing: Clearing
     ledger: pa.Table
     columns: Mapping[str, str] | None = None
+    findings: pa.Table | None = None
     cross_region: Any = None
 
 
+@exactly
 def settle_year(
     cases: Any,
     policy: Policy,
@@ -79,6 +86,8 @@ def settle_year(
     appraisal: Any = None,
     points_change: Any = None,
     working_capital: Any = None,
+    year: int | tuple[datetime.date, datetime.date] | None = None,
+    accept: Mapping[str, str] | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> Year:
     """Settle a year from grouped cases: points, special review, prices, months, pre-clearing, clearing.
@@ -102,6 +111,10 @@ def settle_year(
         Estimated point values for the months, as for `price_cases`; None takes the policy's rates.
     deductions
         Audit deductions by ``hospital``, ``pool`` and ``month`` (yuan).
+    year
+        The year that is settled, as for `audit_cases`.
+    accept
+        How findings of `audit_cases` are treated: a way by kind, such as ``{"unpriced": "by_item"}``.
     columns
         The table's names of columns by the library's names, such as ``{"total_cost": "总费用"}``. The steps add their
         columns under the library's names.
@@ -137,7 +150,9 @@ def settle_year(
         scored = score_cases(cases, policy, weights, added=added_points, columns=columns, **options)
         return scored, names_after(columns, scored, SCORED_COLUMNS)
 
-    scored, names = (cases, columns) if weights is None else score(cases, columns)
+    keys = ("hospital", "pool", "month")
+    entered = enter_cases(cases, policy, accept, columns=columns, year=year, needs=keys, priced=False)
+    scored, names = (entered.cases, columns) if weights is None else score(entered.cases, columns)
     review = None
     if policy.review is not None and "review_applied" in Columns(scored, columns=names, optional=NAMES):
         review = review_cases(scored, policy, columns=names)
@@ -152,23 +167,32 @@ def settle_year(
             scored, names = score(scored, names_after(names, scored, ["case_kind"]))
     priced = price_cases(scored, policy, values=values, columns=names)
     after = names_after(names, priced.table, price_columns(policy))
-    months = month(priced.table, policy, deductions=deductions, columns=after)
+    decided = enter_priced(priced.table, entered, accept, columns=after)
+    table, after = pay_by_item(priced.table, decided.by_item, after)
+    done = Decided()
+    months = month(table, policy, deductions=deductions, accept=done, columns=after)
     account: dict[str, Any] = {"budget": budget, "appraisal": appraisal, "points_change": points_change}
     account |= {"working_capital": working_capital, "deductions": _without_months(deductions), "columns": after}
-    ledgers = [*([review.ledger] if review else []), priced.ledger, months.ledger]
+    account["accept"] = done
+    ledgers = [decided.ledger, *([review.ledger] if review else []), priced.ledger, months.ledger]
     paid = _payments(months.table, "paid")
     pre = None
     if policy.year.preclearing_ratio is not None:
-        pre = clear_year(priced.table, policy, paid=paid, stage="pre_clearing", **account)
+        pre = clear_year(table, policy, paid=paid, stage="pre_clearing", **account)
         paid = pa.concat_tables([paid, _payments(pre.table, "final")])
         ledgers.append(pre.ledger)
-    clearing = clear_year(priced.table, policy, paid=paid, **account)
+    clearing = clear_year(table, policy, paid=paid, **account)
     ledgers.append(clearing.ledger)
-    final = priced.table if policy.form == "fixed" else _at_value_of_the_year(scored, policy, clearing, names)
-    away = _cross_region(final, policy, after)
+    if policy.form != "fixed":
+        table = _at_value_of_the_year(scored, policy, clearing, names)
+        table, _ = pay_by_item(table, decided.by_item, names_after(names, table, price_columns(policy)))
+    away = _cross_region(table, policy, after)
     ledgers += [] if away is None else [away.ledger]
     accounts = None if away is None else away.table
-    return Year(final, months.table, review, pre, clearing, pa.concat_tables(ledgers), after, accounts)
+    if not entered.rows.all():
+        table = rejoin(cases, table, entered.rows)
+    ledger = pa.concat_tables(ledgers)
+    return Year(table, months.table, review, pre, clearing, ledger, after, decided.findings, accounts)
 
 
 def _cross_region(cases: Any, policy: Policy, columns: Names) -> Step | None:
