@@ -152,7 +152,7 @@ def month(
     entered = enter_cases(pick_versions(cases, as_of, columns=columns), policy, accept, columns=columns, needs=KEY)
     now = _month_cases(entered, policy, columns)
     then = None if paid is None else _earlier(cases, before, policy, paid, accept, columns)
-    tables = [now.keys, *([then.keys] if then else []), *_more_keys(deductions, paid)]
+    tables = [now.keys, *([then.keys] if then else []), *_more_keys(known_on(deductions, as_of), paid)]
     keys = join_keys(*tables)
     chosen = _up_to(keys, month)
     keys, codes = _chosen(keys, chosen)
