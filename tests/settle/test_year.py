@@ -290,8 +290,15 @@ def test_lists_in_time_late_and_failed():
     # Working days: from a Friday past a weekend and a holiday; from a Saturday as from the Friday before.
     working = policy(calendar={"upload_days": 1, "working_days": True})
     days = [{"discharged": day(2024, 3, number), "submitted": day(2024, 3, 5)} for number in (1, 2)]
-    assert [row["list_due"] for row in mark_lists(days, working)] == [day(2024, 3, 4)] * 2
-    assert [row["list_status"] for row in mark_lists(days, working, holidays=[day(2024, 3, 4)])] == ["passed"] * 2
+    off = [{"day": day(2024, 3, 4), "working": False}]
+    weekdays = [{"day": day(2024, 5, 1), "working": False}]
+    assert [row["list_due"] for row in mark_lists(days, working, calendar=weekdays)] == [day(2024, 3, 4)] * 2
+    assert [row["list_status"] for row in mark_lists(days, working, calendar=off)] == ["passed"] * 2
+    made_up = [*off, {"day": day(2024, 3, 3), "working": True}]
+    assert [row["list_due"] for row in mark_lists(days, working, calendar=made_up)] == [day(2024, 3, 3)] * 2
+    # Without the days off the days of the calendar count, and the row says so.
+    assert [row["list_due"] for row in mark_lists(days, working)] == [day(2024, 3, 2), day(2024, 3, 3)]
+    assert [row["list_due_rule"] for row in mark_lists(days, working)] == ["calendar_days"] * 2
     with pytest.raises(PolicyError, match="does not say when lists are due"):
         mark_lists(days, POLICY)
 

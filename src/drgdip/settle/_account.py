@@ -11,12 +11,15 @@ import pyarrow as pa
 from drgdip._money import add_up, exact, round_over, rounded, scaled, split_fen, to_yuan
 from drgdip.errors import PolicyError
 from drgdip.settle._inputs import amounts_by, known_numbers, matched, places
+from drgdip.settle.audits import deducted_by
 from drgdip.settle.ledger import Ledger
+from drgdip.settle.payments import paid_by
 
 if TYPE_CHECKING:
     from drgdip._money import Fen
     from drgdip.settle._pools import Division
     from drgdip.settle._year import YearSums
+    from drgdip.settle.payments import Payments
     from drgdip.settle.policy import Policy
 
 __all__ = ["Account"]
@@ -36,17 +39,26 @@ class Account:
         self.earned: Fen = division.base + division.sharing + division.retention + year.outside
         self.factor: Fen = np.full(year.size, _ONE, np.int64)
         self.appraised = self.earned
-        self.taken = self.advanced = self.before = self.entitlement = self.final = np.zeros(year.size, np.int64)
+        self.taken = self.kept = self.advanced = self.before = self.entitlement = self.final = np.zeros(
+            year.size, np.int64
+        )
 
     def appraise(self, given: Any) -> None:
         """Multiply the money by the appraisal coefficients; the difference is the fund's or goes among hospitals."""
         rules = self.policy.appraisal
         if given is not None:
             self._read_factors(given)
-        self.appraised = round_over(self.earned, self.factor, _ONE)
+        # A hospital that owes keeps its debt: a bad appraisal must not make it less.
+        self.appraised = np.where(
+            self.earned > 0, round_over(np.maximum(self.earned, 0), self.factor, _ONE), self.earned
+        )
         if rules is not None and rules.difference == "hospitals":
-            whole = self._by_pool(self.earned)
-            self.appraised = split_fen(whole, np.maximum(self.appraised, 0), self.year.pool)
+            taken = self._by_pool(self.earned - self.appraised)
+            gets = np.maximum(self.appraised, 0)
+            gets = np.where((taken != 0)[self.year.pool], gets, 0)
+            if (taken[self._by_pool(gets) == 0] != 0).any():
+                raise PolicyError("appraisal= takes all money of a pool, and nobody is left to get it")
+            self.appraised = self.appraised + split_fen(taken, gets, self.year.pool)
 
     def _read_factors(self, given: Any) -> None:
         """Read the coefficients. Raise PolicyError for one outside the policy's bounds."""
@@ -66,13 +78,28 @@ class Account:
                 f"and the policy has {rules.lowest} to {rules.highest}"
             )
 
-    def settle(self, *, paid: Any, deductions: Any, working_capital: Any) -> None:
-        """Take off deductions for the entitlement, and payments and advances for the amount still to be paid."""
-        keys, ratio = self.year.keys, self.policy.year.preclearing_ratio
-        self.taken = amounts_by(deductions, "deductions", keys, "deductions")
-        self.advanced = amounts_by(working_capital, "working_capital", keys, "working_capital")
-        self.before = amounts_by(paid, "paid", keys, "paid", signed=True)
-        self.entitlement = self.appraised - self.taken
+    def take(self, deductions: Any, deposits_kept: Any) -> None:
+        """Take off audit deductions and deposits that are not given back, which gives the entitlement."""
+        self.taken = deducted_by(deductions, self.year.keys)
+        self.kept = amounts_by(deposits_kept, "deposit_kept", self.year.keys, "deposits_kept")
+        self.entitlement = self.appraised - self.taken - self.kept
+
+    def settle(self, *, paid: Any, working_capital: Any) -> None:
+        """Take off payments and advances, which gives the amount still to be paid."""
+        keys = self.year.keys
+        self._pay(
+            amounts_by(paid, "paid", keys, "paid", signed=True),
+            amounts_by(working_capital, "working_capital", keys, "working_capital"),
+        )
+
+    def settle_payments(self, payments: Payments) -> None:
+        """Take off payments of every kind; prepayments are the advances."""
+        ahead, keys = payments.of("prepayment"), self.year.keys
+        self._pay(paid_by(payments, ~ahead, keys), paid_by(payments, ahead, keys))
+
+    def _pay(self, before: Fen, advanced: Fen) -> None:
+        self.before, self.advanced = before, advanced
+        ratio = self.policy.year.preclearing_ratio
         self.final = self.entitlement - self.before - self.advanced
         if self.pre_clearing and ratio is not None:
             due = round_over(self.entitlement, int(ratio.scaleb(_DIGITS)), _ONE)
@@ -106,9 +133,9 @@ class Account:
             both = (self._by_pool(part) for part in (self.appraised, self.earned))
             check("appraisal moves money only between hospitals", pools, *both)
         check(
-            "entitlement + deductions - appraisal change = money",
+            "entitlement + deductions + deposit kept - appraisal change = money",
             where,
-            self.entitlement + self.taken - changed,
+            self.entitlement + self.taken + self.kept - changed,
             self.earned,
         )
         if not self.pre_clearing:
@@ -139,6 +166,7 @@ class Account:
                 "appraisal": self.factor / 1e12,
                 "appraisal_change": to_yuan(self.appraised - self.earned),
                 "deductions": to_yuan(self.taken),
+                "deposit_kept": to_yuan(self.kept),
                 "entitlement": to_yuan(self.entitlement),
                 "paid": to_yuan(self.before),
                 "working_capital": to_yuan(self.advanced),
@@ -159,6 +187,7 @@ class Account:
                 "point_value": pa.array([_shown(pool.value, digits) for pool in pools], pa.decimal128(30, digits)),
                 "appraisal_change": to_yuan(self._by_pool(self.appraised - self.earned)),
                 "deductions": to_yuan(self._by_pool(self.taken)),
+                "deposit_kept": to_yuan(self._by_pool(self.kept)),
                 "entitlement": to_yuan(owed),
                 "left": to_yuan(self._of("budget") - owed),
             }

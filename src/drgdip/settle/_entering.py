@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["ACCEPTED", "Decided", "Entered", "enter_cases", "enter_priced", "pay_by_item", "rejoin"]
+__all__ = ["ACCEPTED", "Decided", "Entered", "as_paid", "enter_cases", "enter_priced", "pay_by_item", "rejoin"]
 
 #: The columns of accepted findings: those of findings, the way that was accepted, and how the row was treated.
 ACCEPTED = FINDINGS.append(pa.field("way", pa.string())).append(pa.field("treatment", pa.string()))
@@ -61,6 +61,11 @@ class Entered(NamedTuple):
 
 class Decided(dict[str, str]):
     """The ways of accepting findings, for a step whose cases were audited before."""
+
+
+def as_paid(accept: Mapping[str, str] | None) -> Mapping[str, str]:
+    """Return the ways of accepting findings for cases of an earlier day: those without a price were not paid then."""
+    return accept if isinstance(accept, Decided) else {"unpriced": "leave_out", **(accept or {})}
 
 
 def enter_cases(

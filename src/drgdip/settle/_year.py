@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from drgdip._columns import Columns
 from drgdip._money import add_up, scaled
 from drgdip.errors import CaseError, PolicyError
 from drgdip.settle._inputs import NAMES, keys_of, known_numbers, matched, optional_money, places, pool_rows
 from drgdip.settle.payment import BY_POINTS, FAILED, PAYMENT_RULES, list_states, on_account
+from drgdip.settle.payments import join_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,7 +52,7 @@ class YearSums:
         Sums of the cases by pool, added up past the hospitals.
     """
 
-    def __init__(self, cases: Any, policy: Policy, columns: Mapping[str, str] | None) -> None:
+    def __init__(self, cases: Any, policy: Policy, columns: Mapping[str, str] | None, more: Sequence[Keys]) -> None:
         residual = ["patient_paid"] if policy.cases.payable == "residual" else []
         table = Columns(cases, columns=columns, optional=NAMES)
         table.require([*_NEEDED, *residual, *(name for name in ("list_status",) if name in table)])
@@ -58,9 +60,9 @@ class YearSums:
             raise CaseError("no cases are left: a year is cleared from its cases")
         self.policy = policy
         pool_of_case = pool_rows(table, policy)
-        self.keys: Keys = keys_of(table, ["hospital", "pool"])
+        self.keys: Keys = join_keys(keys_of(table, ["hospital", "pool"]), *more)
         self.size = self.keys.size
-        self.pool = np.array([policy.pools.index(name) for name in self.keys.table["pool"].to_pylist()])
+        self.pool = pool_rows(Columns(pa.table(self.keys.table), what="payments= and deductions="), policy)
         payable, known = optional_money(table, "payable")
         counts = known & (list_states(table) != FAILED)
         away = counts & on_account(table, policy)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import datetime  # noqa: TC003 - the examples use it
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
 from drgdip._arrow import to_kind
+from drgdip._columns import Columns
 from drgdip._exact import exactly
 from drgdip.errors import PolicyError
 from drgdip.settle._account import Account
 from drgdip.settle._entering import enter_cases, pay_by_item
-from drgdip.settle._inputs import by_pool
+from drgdip.settle._inputs import by_pool, keys_of
 from drgdip.settle._pools import divide_pools
 from drgdip.settle._year import YearSums
+from drgdip.settle.payments import read_payments
+from drgdip.settle.versions import known_on, pick_versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from drgdip._columns import Keys
+    from drgdip.settle.payments import Payments
     from drgdip.settle.policy import Policy
 
 __all__ = ["STAGES", "Clearing", "clear_year"]
@@ -58,6 +64,9 @@ def clear_year(
     appraisal: Any = None,
     points_change: Any = None,
     working_capital: Any = None,
+    deposits_kept: Any = None,
+    payments: Any = None,
+    as_of: datetime.date | None = None,
     stage: str = "clearing",
     accept: Mapping[str, str] | None = None,
     columns: Mapping[str, str] | None = None,
@@ -92,6 +101,15 @@ def clear_year(
         Points rewards and penalties: a table with ``hospital``, ``pool`` and ``points_change``.
     working_capital
         Advances for the year: a table with ``hospital``, ``pool`` and ``working_capital`` (yuan).
+    deposits_kept
+        Quality deposits that are not given back, as `return_deposits` finds them: a table with ``hospital``, ``pool``
+        and ``deposit_kept`` (yuan).
+    payments
+        Every payment of the year, as `sum_payments` reads them, in the place of `paid` and `working_capital`: its
+        prepayments are the working capital, all else is paid. Hospitals without cases get a row.
+    as_of
+        The day that is settled: later payments, versions of cases (`pick_versions`) and deductions (by their column
+        ``as_of``) do not count. None takes all.
     stage
         ``"clearing"``, or ``"pre_clearing"``: the same account, of which ``year.preclearing_ratio`` is paid and nothing
         is taken back.
@@ -109,7 +127,7 @@ def clear_year(
     - ``total_cost``, ``standard``, ``fund_booked``, and ``outside`` (not paid by points).
     - ``base``, the part of the money by points or standards; ``sharing``, the part of surplus or overspend;
       ``retention``, the change by the hospital's own cost against its standard (``institutions``).
-    - ``appraisal``, ``appraisal_change``, ``deductions`` and ``entitlement``.
+    - ``appraisal``, ``appraisal_change``, ``deductions``, ``deposit_kept`` and ``entitlement``.
     - ``paid``, ``working_capital``, and ``final``: still to be paid, or negative to be returned.
 
     Its ``pools`` have a row a pool:
@@ -117,7 +135,7 @@ def clear_year(
     - ``budget``, ``spending``, ``surplus``, ``shared`` (the hospitals' part of it), ``retained`` (sum of retention) and
       ``fund`` (the hospitals' money).
     - ``outside``, ``points``, ``fund_share`` and ``point_value``.
-    - ``appraisal_change``, ``deductions``, ``entitlement`` and ``left`` (budget - entitlement).
+    - ``appraisal_change``, ``deductions``, ``deposit_kept``, ``entitlement`` and ``left`` (budget - entitlement).
 
     Raises
     ------
@@ -150,13 +168,38 @@ def clear_year(
         raise PolicyError(f"stage={stage!r}: say 'pre_clearing' or 'clearing'")
     if stage == "pre_clearing" and policy.year.preclearing_ratio is None:
         raise PolicyError(f"policy {policy.id!r} has no pre-clearing: add preclearing_ratio to [year]")
+    cases = pick_versions(cases, as_of, columns=columns)
+    deductions = known_on(deductions, as_of)
+    read = _read_payments(payments, paid, working_capital, as_of)
     entered = enter_cases(cases, policy, accept, columns=columns, needs=("hospital", "pool"))
     settled, columns = pay_by_item(entered.cases, entered.by_item, columns)
-    year = YearSums(settled, policy, columns)
+    year = YearSums(settled, policy, columns, more=_keys_of(read, deductions))
     year.change_points(points_change)
     division = divide_pools(year, policy, by_pool(budget, policy, "budget"))
     account = Account(year, policy, division, pre_clearing=stage == "pre_clearing")
     account.appraise(appraisal)
-    account.settle(paid=paid, deductions=deductions, working_capital=working_capital)
+    account.take(deductions, deposits_kept)
+    if read is None:
+        account.settle(paid=paid, working_capital=working_capital)
+    else:
+        account.settle_payments(read)
     ledger = pa.concat_tables([entered.ledger, account.check()])
     return Clearing(to_kind(account.table(), cases), to_kind(account.pools(), cases), ledger, entered.findings)
+
+
+def _read_payments(given: Any, paid: Any, working_capital: Any, as_of: datetime.date | None) -> Payments | None:
+    """Read the payments, None where there are none. Raise PolicyError where they are given twice."""
+    if given is None:
+        return None
+    if paid is not None or working_capital is not None:
+        raise PolicyError("payments= holds what was paid and advanced: leave paid= and working_capital= out")
+    return read_payments(given, as_of)
+
+
+def _keys_of(payments: Payments | None, deductions: Any) -> list[Keys]:
+    """Return the hospitals and pools of payments and deductions, which may have no cases."""
+    names = ["hospital", "pool"]
+    tables = [payments.table] if payments else []
+    if deductions is not None:
+        tables.append(Columns(deductions, [*names, "deductions"], what="the table deductions="))
+    return [keys_of(table, names) for table in tables]

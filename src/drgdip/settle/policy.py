@@ -26,6 +26,7 @@ from drgdip.settle.rules import (
     CalendarRules,
     CaseRules,
     Citation,
+    DepositRules,
     ElasticRules,
     MonthRules,
     OutlierRules,
@@ -68,7 +69,7 @@ class Policy(Rules):
     rates
         Base rates, or the estimated point values used until the year is cleared.
     budget, points, outliers, tcm, cases, payers, exclusion, readmission, month, prepayment, elastic, year,
-    institutions, caps, appraisal, review, calendar
+    institutions, caps, appraisal, deposit, review, calendar
         The rules, each a section of the file, as is ``rounding``; docs/settlement/policies.md has every field.
     citations
         Where each number comes from, by dotted path.
@@ -106,6 +107,7 @@ class Policy(Rules):
     institutions: InstitutionRules | None = None
     caps: CapRules | None = None
     appraisal: AppraisalRules | None = None
+    deposit: DepositRules | None = None
     review: ReviewRules | None = None
     calendar: CalendarRules = CalendarRules()
     rounding: Rounding = Rounding()

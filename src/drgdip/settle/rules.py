@@ -18,6 +18,7 @@ __all__ = [
     "CalendarRules",
     "CaseRules",
     "Citation",
+    "DepositRules",
     "ElasticRules",
     "MonthRules",
     "OutlierRules",
@@ -27,6 +28,7 @@ __all__ = [
     "ReviewRules",
     "Rounding",
     "Rules",
+    "ScoreBand",
     "ShareBand",
     "TcmRules",
     "YearRules",
@@ -204,10 +206,17 @@ class ReadmissionRules(Rules):
 
 
 class MonthRules(Rules):
-    """The share of a month that is paid at once. The rest is the reserve that waits for the year's clearing."""
+    """The share of a month that is paid at once. The rest is the reserve that waits for the year's clearing.
+
+    ``late`` says what a late list does: it waits (``suspend``), is paid, or its hospital waits with the whole month
+    (``suspend_hospital``). ``value = budget`` divides the month's budget by the month's points; ``cap`` cuts what
+    the estimated values come to at the month's budget.
+    """
 
     ratio: Ratio
-    late: Literal["suspend", "pay"] = "suspend"
+    late: Literal["suspend", "suspend_hospital", "pay"] = "suspend"
+    value: Literal["estimated", "budget"] = "estimated"
+    cap: bool = False
 
 
 class ElasticRules(Rules):
@@ -254,17 +263,52 @@ def check_bands(name: str, bands: tuple[ShareBand, ...]) -> None:
         raise ValueError(f"the bands of {name}: until must rise, and is {', '.join(map(str, inner))}")
 
 
+class ScoreBand(Rules):
+    """Scores of at least some number, and what they give: a coefficient, or a share of the deposit."""
+
+    at_least: Number
+    gives: Number
+
+
+def _check_falling(bands: tuple[ScoreBand, ...]) -> None:
+    """Raise ValueError where the bands of scores do not fall."""
+    edges = [band.at_least for band in bands]
+    if any(high <= low for high, low in itertools.pairwise(edges)):
+        raise ValueError(f"the bands: at_least must fall, and is {', '.join(map(str, edges))}")
+
+
 class AppraisalRules(Rules):
-    """The appraisal coefficient on a hospital's money, and who gets what it takes: the fund or all hospitals."""
+    """The appraisal coefficient on a hospital's money, and who gets what it takes: the fund or all hospitals.
+
+    ``weights`` make one score of several, and ``bands`` a coefficient of the score.
+    """
 
     lowest: Number
     highest: Number
     difference: Literal["fund", "hospitals"]
+    weights: dict[str, Above] = {}
+    bands: tuple[ScoreBand, ...] = ()
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.lowest > self.highest:
             raise ValueError(f"lowest = {self.lowest} is above highest = {self.highest}")
+        if self.weights and sum(self.weights.values()) != 1:
+            raise ValueError(f"weights add up to {sum(self.weights.values())}: they must add up to 1")
+        _check_falling(self.bands)
+        return self
+
+
+class DepositRules(Rules):
+    """The share of the quality deposit (质量保证金) that is given back at the year, by score."""
+
+    bands: tuple[ScoreBand, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _shares(self) -> Self:
+        _check_falling(self.bands)
+        if any(band.gives > 1 for band in self.bands):
+            raise ValueError("the bands: gives is a share of the deposit, at most 1")
         return self
 
 

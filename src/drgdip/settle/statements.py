@@ -23,6 +23,7 @@ LINES = (
     ("outside", "+", "cases paid otherwise than by points", "点数外支付"),
     ("appraisal_change", "+", "appraisal", "考核增减"),
     ("deductions", "-", "audit deductions", "审核扣款"),
+    ("deposit_kept", "-", "quality deposit that is not given back", "质量保证金扣留"),
     ("entitlement", "=", "entitlement of the year", "年度应付"),
     ("paid", "-", "paid in months and pre-clearing", "已付"),
     ("working_capital", "-", "working capital advanced", "周转金"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime  # noqa: TC003 - the annotations of a public function
+import datetime  # noqa: TC003 - the examples use it
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,16 +15,19 @@ from drgdip._columns import Columns, add_columns
 from drgdip._exact import exactly
 from drgdip._money import to_yuan
 from drgdip.errors import PolicyError
-from drgdip.settle._entering import Decided, enter_cases, enter_priced, pay_by_item, rejoin
+from drgdip.settle._entering import Decided, as_paid, enter_cases, enter_priced, pay_by_item, rejoin
 from drgdip.settle._inputs import NAMES, holds, names_after, optional_money, texts
 from drgdip.settle.annual import Clearing, clear_year
 from drgdip.settle.crossregion import settle_cross_region
 from drgdip.settle.monthly import month
 from drgdip.settle.payment import on_account, price_cases, price_columns
+from drgdip.settle.payments import paid_on, read_payments
 from drgdip.settle.review import REVIEW_COLUMNS, Review, review_cases
 from drgdip.settle.scoring import SCORED_COLUMNS, score_cases
+from drgdip.settle.versions import has_versions, known_on, pick_versions
 
 if TYPE_CHECKING:
+    from drgdip.settle._entering import Entered
     from drgdip.settle.ledger import Step
     from drgdip.settle.policy import Policy
 
@@ -52,6 +55,8 @@ class Year(NamedTuple):
         Sums that the steps checked.
     columns
         Names of columns of ``cases`` by the library's names, as given to `settle_year`, for the steps that follow.
+    differences
+        With payments: why each month's due is what it is, as `month` gives it.
     findings
         The findings on the cases that the caller accepted, each with the way and the treatment of its row.
     cross_region
@@ -66,6 +71,7 @@ class Year(NamedTuple):
     clearing: Clearing
     ledger: pa.Table
     columns: Mapping[str, str] | None = None
+    differences: Any = None
     findings: pa.Table | None = None
     cross_region: Any = None
 
@@ -86,6 +92,10 @@ def settle_year(
     appraisal: Any = None,
     points_change: Any = None,
     working_capital: Any = None,
+    deposits_kept: Any = None,
+    month_budget: Any = None,
+    payments: Any = None,
+    as_of: datetime.date | None = None,
     year: int | tuple[datetime.date, datetime.date] | None = None,
     accept: Mapping[str, str] | None = None,
     columns: Mapping[str, str] | None = None,
@@ -105,12 +115,20 @@ def settle_year(
         As for `drgdip.points.case_points`; without weights the cases have their ``points`` already.
     coefficients, added_points
         As for `score_cases`.
-    budget, appraisal, points_change, working_capital
+    budget, appraisal, points_change, working_capital, deposits_kept
         As for `clear_year`.
     values
         Estimated point values for the months, as for `price_cases`; None takes the policy's rates.
     deductions
-        Audit deductions by ``hospital``, ``pool`` and ``month`` (yuan).
+        Audit deductions by ``hospital``, ``pool`` and ``month`` (yuan), and ``as_of`` where they have a day.
+    month_budget
+        The budgets of the months, as the ``budget`` of `month`.
+    payments
+        Every payment so far, as `sum_payments` reads them. The clearing then takes these and nothing else as paid;
+        without them it takes what the months and the pre-clearing come to.
+    as_of
+        The day that is settled. Later versions of cases, payments and deductions do not count: the same day gives the
+        same year whenever it is asked. None takes all.
     year
         The year that is settled, as for `audit_cases`.
     accept
@@ -150,49 +168,96 @@ def settle_year(
         scored = score_cases(cases, policy, weights, added=added_points, columns=columns, **options)
         return scored, names_after(columns, scored, SCORED_COLUMNS)
 
+    def enter(cases: Any, accept: Any) -> _Priced:
+        return _enter(cases, policy, None if weights is None else score, values, columns, year, accept)
+
+    cases, before = _versions(cases, payments, as_of, columns)
+    now = enter(cases, accept)
+    then = None if before is None else enter(before, as_paid(accept)).table
+    decided, after, priced, review = now.decided, now.after, now.priced, now.review
+    done = Decided()
+    options = {"payments": payments, "before": then, "as_of": as_of, "accept": done, "budget": month_budget}
+    months = month(now.table, policy, deductions=deductions, columns=after, **options)
+    account: dict[str, Any] = {"budget": budget, "appraisal": appraisal, "points_change": points_change}
+    account |= {"deductions": _without_months(known_on(deductions, as_of)), "columns": after, "as_of": as_of}
+    account |= {"working_capital": working_capital, "deposits_kept": deposits_kept, "payments": payments}
+    account["accept"] = done
+    ledgers = [decided.ledger, *([review.ledger] if review else []), priced.ledger, months.ledger]
+    paid = None if payments is not None else _payments(months.table, "paid")
+    pre = None
+    if policy.year.preclearing_ratio is not None:
+        pre = clear_year(now.table, policy, paid=paid, stage="pre_clearing", **account)
+        paid = None if paid is None else pa.concat_tables([paid, _payments(pre.table, "final")])
+        ledgers.append(pre.ledger)
+    clearing = clear_year(now.table, policy, paid=paid, **account)
+    ledgers.append(clearing.ledger)
+    table = now.table
+    if policy.form != "fixed":
+        table = _at_value_of_the_year(now.scored, policy, clearing, now.names)
+        table, _ = pay_by_item(table, decided.by_item, names_after(now.names, table, price_columns(policy)))
+    away = _cross_region(table, policy, after)
+    ledgers += [] if away is None else [away.ledger]
+    accounts = None if away is None else away.table
+    if not decided.rows.all():
+        table = rejoin(cases, table, decided.rows)
+    ledger = pa.concat_tables(ledgers)
+    return Year(
+        table, months.table, review, pre, clearing, ledger, after, months.differences, decided.findings, accounts
+    )
+
+
+class _Priced(NamedTuple):
+    """Cases that entered: with points and review, the names of their columns, and as they are paid."""
+
+    scored: Any
+    names: Names
+    review: Review | None
+    priced: Step
+    decided: Entered
+    table: Any
+    after: Names
+
+
+def _enter(
+    cases: Any, policy: Policy, score: Any, values: Any, columns: Names, year: Any, accept: Mapping[str, str] | None
+) -> _Priced:
+    """Return the cases that enter the year, with points, review and prices."""
     keys = ("hospital", "pool", "month")
     entered = enter_cases(cases, policy, accept, columns=columns, year=year, needs=keys, priced=False)
-    scored, names = (entered.cases, columns) if weights is None else score(entered.cases, columns)
+    scored, names, review, priced = _price(entered.cases, policy, score, values, columns)
+    after = names_after(names, priced.table, price_columns(policy))
+    decided = enter_priced(priced.table, entered, accept, columns=after)
+    table, after = pay_by_item(priced.table, decided.by_item, after)
+    return _Priced(scored, names, review, priced, decided, table, after)
+
+
+def _price(
+    cases: Any, policy: Policy, score: Any, values: Any, columns: Names
+) -> tuple[Any, Names, Review | None, Step]:
+    """Return the cases with points, special review and prices. Without `score` they have their points already."""
+    scored, names = (cases, columns) if score is None else score(cases, columns)
     review = None
     if policy.review is not None and "review_applied" in Columns(scored, columns=names, optional=NAMES):
         review = review_cases(scored, policy, columns=names)
         scored, names = review.table, names_after(names, review.table, REVIEW_COLUMNS)
         if policy.review.outcome == "points":
-            if weights is None:
+            if score is None:
                 raise PolicyError(
                     "review.outcome = points gives approved cases new points, which needs weights=; or call "
                     "review_cases and points.case_points first, and leave review_applied out"
                 )
             scored = _as_reviewed(scored, names)
             scored, names = score(scored, names_after(names, scored, ["case_kind"]))
-    priced = price_cases(scored, policy, values=values, columns=names)
-    after = names_after(names, priced.table, price_columns(policy))
-    decided = enter_priced(priced.table, entered, accept, columns=after)
-    table, after = pay_by_item(priced.table, decided.by_item, after)
-    done = Decided()
-    months = month(table, policy, deductions=deductions, accept=done, columns=after)
-    account: dict[str, Any] = {"budget": budget, "appraisal": appraisal, "points_change": points_change}
-    account |= {"working_capital": working_capital, "deductions": _without_months(deductions), "columns": after}
-    account["accept"] = done
-    ledgers = [decided.ledger, *([review.ledger] if review else []), priced.ledger, months.ledger]
-    paid = _payments(months.table, "paid")
-    pre = None
-    if policy.year.preclearing_ratio is not None:
-        pre = clear_year(table, policy, paid=paid, stage="pre_clearing", **account)
-        paid = pa.concat_tables([paid, _payments(pre.table, "final")])
-        ledgers.append(pre.ledger)
-    clearing = clear_year(table, policy, paid=paid, **account)
-    ledgers.append(clearing.ledger)
-    if policy.form != "fixed":
-        table = _at_value_of_the_year(scored, policy, clearing, names)
-        table, _ = pay_by_item(table, decided.by_item, names_after(names, table, price_columns(policy)))
-    away = _cross_region(table, policy, after)
-    ledgers += [] if away is None else [away.ledger]
-    accounts = None if away is None else away.table
-    if not entered.rows.all():
-        table = rejoin(cases, table, entered.rows)
-    ledger = pa.concat_tables(ledgers)
-    return Year(table, months.table, review, pre, clearing, ledger, after, decided.findings, accounts)
+    return scored, names, review, price_cases(scored, policy, values=values, columns=names)
+
+
+def _versions(cases: Any, payments: Any, as_of: datetime.date | None, columns: Names) -> tuple[Any, Any]:
+    """Return the cases as of the day, and as of the last payment for a month where both are known."""
+    before = None
+    if payments is not None and has_versions(cases, columns):
+        day = paid_on(read_payments(payments, as_of))
+        before = None if day is None else pick_versions(cases, day, columns=columns)
+    return pick_versions(cases, as_of, columns=columns), before
 
 
 def _cross_region(cases: Any, policy: Policy, columns: Names) -> Step | None:
@@ -221,7 +286,10 @@ def _as_reviewed(scored: Any, columns: Names) -> Any:
 
 def _without_months(deductions: Any) -> Any:
     """Return deductions by hospital, pool and month as those of the year."""
-    return None if deductions is None else to_arrow(deductions).select(["hospital", "pool", "deductions"])
+    if deductions is None:
+        return None
+    table = to_arrow(deductions)
+    return table.select([name for name in ("audit_id", "hospital", "pool", "deductions") if name in table.column_names])
 
 
 def _at_value_of_the_year(scored: Any, policy: Policy, clearing: Clearing, columns: Names) -> Any:
