@@ -15,15 +15,19 @@ from drgdip.settle.budget import (
     budget_by_growth,
     budget_by_item,
     budget_by_share,
-    hold_reserve,
-    split_budget,
 )
 from drgdip.settle.calendar import list_deadlines, mark_lists
-from drgdip.settle.capital import advance_capital
+from drgdip.settle.capital import Capital, advance_capital, check_prepayment
+from drgdip.settle.caps import cap_money, cap_volumes, deduct_growth
 from drgdip.settle.coverage import CoverageMinimum, list_coverage_minima, measure_coverage
+from drgdip.settle.crossregion import settle_cross_region
+from drgdip.settle.division import hold_reserve, split_budget
+from drgdip.settle.effects import RULES_WITH_EFFECT, measure_effect
+from drgdip.settle.exclusion import EXCLUDED_KINDS, Exclusion, list_exclusions, pay_exclusions
 from drgdip.settle.files import read_settlement
 from drgdip.settle.ledger import LEDGER, Step
 from drgdip.settle.monthly import Months, month
+from drgdip.settle.payers import divide_payers
 from drgdip.settle.payment import LIST_STATUSES, PAYMENT_RULES, PAYMENT_STATUSES, price_cases
 from drgdip.settle.payments import PAYMENT_KINDS, sum_payments
 from drgdip.settle.policies import PolicyInfo, list_policies, load_policy, read_policy
@@ -31,8 +35,8 @@ from drgdip.settle.policy import Policy
 from drgdip.settle.report import REPORT_FORMATS, write_report
 from drgdip.settle.review import REVIEW_STATUSES, Review, cap_reviews, review_cases
 from drgdip.settle.rules import Citation, ShareBand
-from drgdip.settle.scoring import prepare_cases
-from drgdip.settle.sharing import share_surplus
+from drgdip.settle.scoring import prepare_cases, score_cases
+from drgdip.settle.sharing import share_by_institution, share_surplus
 from drgdip.settle.simulation import Simulation, simulate
 from drgdip.settle.statements import make_statements
 from drgdip.settle.surplus import measure_surplus
@@ -41,6 +45,7 @@ from drgdip.settle.year import Year, settle_year
 
 __all__ = [
     "AUDIT_STATES",
+    "EXCLUDED_KINDS",
     "FINDINGS",
     "FINDING_KINDS",
     "LEDGER",
@@ -50,10 +55,13 @@ __all__ = [
     "PAYMENT_STATUSES",
     "REPORT_FORMATS",
     "REVIEW_STATUSES",
+    "RULES_WITH_EFFECT",
     "STAGES",
+    "Capital",
     "Citation",
     "Clearing",
     "CoverageMinimum",
+    "Exclusion",
     "Months",
     "Policy",
     "PolicyInfo",
@@ -69,20 +77,28 @@ __all__ = [
     "budget_by_growth",
     "budget_by_item",
     "budget_by_share",
+    "cap_money",
     "cap_reviews",
+    "cap_volumes",
     "charge_audits",
+    "check_prepayment",
     "clear_year",
+    "deduct_growth",
+    "divide_payers",
     "hold_reserve",
     "list_coverage_minima",
     "list_deadlines",
+    "list_exclusions",
     "list_policies",
     "load_policy",
     "make_statements",
     "mark_lists",
     "measure_coverage",
+    "measure_effect",
     "measure_losses",
     "measure_surplus",
     "month",
+    "pay_exclusions",
     "pick_versions",
     "prepare_cases",
     "price_cases",
@@ -91,7 +107,10 @@ __all__ = [
     "remove_violations",
     "return_deposits",
     "review_cases",
+    "score_cases",
+    "settle_cross_region",
     "settle_year",
+    "share_by_institution",
     "share_surplus",
     "simulate",
     "split",

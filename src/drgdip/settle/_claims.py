@@ -13,7 +13,7 @@ from drgdip._money import add_up, round_over, scaled, split_fen
 from drgdip.errors import PolicyError
 from drgdip.settle._inputs import NAMES, holds, keys_of, money, optional_money, pool_rows, texts
 from drgdip.settle._sections import rounding_of, section_of
-from drgdip.settle.payment import BY_POINTS, FAILED, LATE, PAYMENT_RULES, list_states
+from drgdip.settle.payment import BY_POINTS, FAILED, LATE, PAYMENT_RULES, list_states, on_account
 from drgdip.settle.policy import Policy
 from drgdip.settle.rules import MonthRules
 
@@ -40,8 +40,8 @@ class MonthCases:
         The columns, and the rows by hospital, pool and month.
     owed, standard, patients
         Fen of each case, 0 where there is none.
-    known, held, counts
-        Which cases have a price, which are suspended, and which count.
+    away, known, held, counts
+        Which cases other regions pay for, which others have a price, which are suspended, and which count.
     points
         Points in whole steps of the policy.
     """
@@ -63,6 +63,9 @@ class MonthCases:
         self.standard, _ = optional_money(self.table, "standard")
         self.patients = money(self.table, "patient_paid") if self.residual else np.zeros(self.table.rows, np.int64)
         self.points = scaled(self.table.numbers("points"), self.digits, "the points")
+        # Other regions pay for these: they have no price here.
+        self.away = on_account(self.table, policy) if isinstance(policy, Policy) else np.zeros(self.table.rows, bool)
+        self.known &= ~self.away
         self.held = self.known & self._suspended()
         self.counts = self.known & ~self.held
 

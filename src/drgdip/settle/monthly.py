@@ -107,7 +107,8 @@ def month(
     -------
     `Months`. Its table has a row for each hospital, pool and month.
 
-    - ``cases``, and of them ``suspended`` (list late or failed) and ``unpriced``.
+    - ``cases``, and of them ``suspended`` (list late or failed), ``unpriced`` and ``cross_region`` (other regions pay
+      for them: `settle_cross_region`).
     - ``points``, ``standard`` and ``payable`` of the cases that count; ``suspended_payable`` of the suspended ones.
     - ``budget_change``: what the month's budget adds to the payable of the cases, or takes from it.
     - ``reserve``. It is negative where the patients paid more than the standards: nothing is paid, the year takes it.
@@ -152,7 +153,7 @@ def month(
     entered = enter_cases(pick_versions(cases, as_of, columns=columns), policy, accept, columns=columns, needs=KEY)
     now = _month_cases(entered, policy, columns)
     then = None if paid is None else _earlier(cases, before, policy, paid, accept, columns)
-    tables = [now.keys, *([then.keys] if then else []), *_more_keys(deductions, paid)]
+    tables = [now.keys, *([then.keys] if then else []), *_more_keys(known_on(deductions, as_of), paid)]
     keys = join_keys(*tables)
     chosen = _up_to(keys, month)
     keys, codes = _chosen(keys, chosen)
@@ -259,10 +260,13 @@ def _account(
 
     settled = codes >= 0
     suspended_payable = of(now.held, now.owed)
-    number, suspended, unpriced = (count(rows) for rows in (settled, now.held, ~now.known))
+    number, suspended, away = (count(rows) for rows in (settled, now.held, now.away))
+    unpriced = count(~now.known & ~now.away)
     ledger, where = Ledger("month"), places(keys)
-    counted = count(now.counts) + suspended + unpriced
-    ledger.check("settled + suspended + unpriced = cases", where, counted, number, digits=0, unit="cases")
+    counted = count(now.counts) + suspended + unpriced + away
+    ledger.check(
+        "settled + suspended + unpriced + cross-region = cases", where, counted, number, digits=0, unit="cases"
+    )
     reserve = claim.payable - claim.advance
     ledger.check(
         "paid + covered deductions + reserve = payable", where, claim.paid + claim.covered + reserve, claim.payable
@@ -275,6 +279,7 @@ def _account(
         "cases": number,
         "suspended": suspended,
         "unpriced": unpriced,
+        "cross_region": away,
         "points": of(now.counts, now.points) / 10.0**now.digits,
         "standard": to_yuan(of(now.counts, now.standard)),
         "payable": to_yuan(claim.payable),
