@@ -91,6 +91,7 @@ def _tables(year: Year, policy: Policy) -> dict[str, pa.Table]:
         "Months": year.months,
         **{title: measure_surplus(year.cases, by, columns=year.columns).table for title, by in layers.items()},
         **({"Special review": year.review.publication} if year.review else {}),
+        **({"Cross-region": year.cross_region} if year.cross_region is not None else {}),
         "Ledger": year.ledger,
         "Sources": pa.Table.from_pylist(citations),
     }

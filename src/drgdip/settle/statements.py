@@ -19,6 +19,7 @@ __all__ = ["LINES", "make_statements"]
 LINES = (
     ("base", "+", "money by points or standards", "按点数（标准）分配"),
     ("sharing", "+", "part of the surplus or overspend", "结余分享或超支分担"),
+    ("retention", "+", "own surplus or overspend kept or borne", "本院结余留用或超支分担"),
     ("outside", "+", "cases paid otherwise than by points", "点数外支付"),
     ("appraisal_change", "+", "appraisal", "考核增减"),
     ("deductions", "-", "audit deductions", "审核扣款"),
