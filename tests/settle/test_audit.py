@@ -161,6 +161,32 @@ def test_the_status_of_grouping_and_the_price_are_findings():
     assert audit_cases([CASE | {"status": "paid"}], POLICY) == []
 
 
+def test_payers_apart_make_the_cost_together():
+    apart = {name: value for name, value in OTHER.items() if name not in {"fund_booked", "patient_paid"}}
+    apart |= {"paid_basic": D(5000), "paid_medical_aid": D(1000), "paid_cash": D(3000)}
+    assert audit_cases([apart], POLICY) == []
+    found = audit_cases([apart | {"paid_cash": D(2999)}], POLICY)
+    assert [(row["kind"], row["columns"]) for row in found] == [
+        ("payers_differ", "total_cost paid_basic paid_medical_aid paid_cash")
+    ]
+    assert [row["kind"] for row in audit_cases([apart | {"paid_basic": None}], POLICY)] == ["missing_amount"]
+    # One of many payers beside the sums says nothing, unless the policy settles payers apart.
+    one = [OTHER | {"paid_medical_aid": D(1000)}]
+    assert audit_cases(one, POLICY) == []
+    payers = {"concerns": ["medical_aid"], "bears": "medical_aid"}
+    assert [row["kind"] for row in audit_cases(one, POLICY.replace(payers=payers))] == ["payers_differ"]
+
+
+def test_cross_region_care_needs_its_region_where_it_is_on_an_account():
+    rules = {"payable": "residual", "cross_region": "value"}
+    away = CASE | {"cross_region": True, "insured_region": None}
+    cases = [away, OTHER | {"cross_region": True, "insured_region": "Langfang"}]
+    assert [(row["row"], row["kind"]) for row in audit_cases(cases, POLICY.replace(cases=rules))] == [
+        (0, "cross_region")
+    ]
+    assert audit_cases(cases, POLICY) == []
+
+
 def settle(cases, accept=None, policy=POLICY, **options):
     return settle_year(cases, policy, budget=BUDGET, accept=accept, **options)
 

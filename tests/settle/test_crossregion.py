@@ -5,12 +5,15 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_payment import CASE, policy
+from test_payment import CASE as NUMBERED
+from test_payment import policy
 
 from drgdip.errors import CaseError, PolicyError
 from drgdip.settle import clear_year, month, price_cases, settle_cross_region, settle_year
 
 D = Decimal
+#: The cases here have no numbers, so that many may be alike.
+CASE = {name: value for name, value in NUMBERED.items() if name != "case_id"}
 RATES = [{"base_rate": 950}]
 FIXED = {"payable": "residual", "cross_region": "fixed", "cross_region_rates": RATES}
 

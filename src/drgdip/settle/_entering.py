@@ -17,10 +17,9 @@ from drgdip.settle._inputs import NAMES, names_after, optional_money, plain
 from drgdip.settle._twins import case_codes, find_reversals, part_of, twins_of
 from drgdip.settle.audit import FINDING_KINDS, FINDINGS, Findings, amounts_of, find_all, find_unpriced
 from drgdip.settle.ledger import LEDGER, Ledger
-from drgdip.settle.payment import PRICE_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -256,7 +255,9 @@ def pay_by_item(
         return table, columns
     read = Columns(table, ["total_cost", "fund_booked"], columns=columns, optional=NAMES)
     added: dict[str, Any] = {}
-    for name, source in (("standard", "total_cost"), ("payable", "fund_booked")):
+    payers = [name.removeprefix("payable_") for name in read.names if name.startswith("payable_")]
+    sources = [("standard", "total_cost"), ("payable", "fund_booked")]
+    for name, source in [*sources, *((f"payable_{payer}", f"paid_{payer}") for payer in payers)]:
         fen, known = optional_money(read, name)
         instead, given = optional_money(read, source)
         added[name] = to_yuan(np.where(rows, instead, fen), np.where(rows, given, known))
@@ -273,11 +274,14 @@ def pay_by_item(
     return result, names_after(columns, result, added)
 
 
-def rejoin(cases: Any, entered: Any, rows: NDArray[np.bool_]) -> Any:
-    """Return the caller's table with the columns that the steps added for what entered; other rows have no price."""
+def rejoin(cases: Any, entered: Any, rows: NDArray[np.bool_], made: Sequence[str]) -> Any:
+    """Return the caller's table with the columns that the steps added for what entered; other rows have no price.
+
+    ``made`` are columns that the steps may have in the place of the caller's.
+    """
     now, before = to_arrow(entered), set(names_of(cases))
     place = pa.array(np.cumsum(rows) - 1, mask=~rows)
-    now = plain(now.select([name for name in now.column_names if name not in before or name in PRICE_COLUMNS]))
+    now = plain(now.select([name for name in now.column_names if name not in before or name in made]))
     added: dict[str, Any] = {name: one_chunk(now[name]).take(place) for name in now.column_names}
     for name, value in (("payment_status", "unpriced"), ("payment_reason", "left_out")):
         codes, values = Columns(pa.table({name: added[name]})).codes(name)

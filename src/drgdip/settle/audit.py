@@ -15,9 +15,10 @@ from drgdip._columns import Columns, decode, labels
 from drgdip._exact import exactly
 from drgdip._money import to_yuan
 from drgdip.errors import PolicyError
-from drgdip.settle._inputs import NAMES, flag, holds, optional_money, texts
+from drgdip.settle._inputs import NAMES, holds, optional_money, texts
 from drgdip.settle._twins import Found, find_reversals, find_twins, plain_column
 from drgdip.settle.money_rules import FUNDS, PATIENT_PAYERS
+from drgdip.settle.payment import on_account
 from drgdip.settle.policy import Policy
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ FINDINGS = pa.schema(
         ("accepts", pa.string()),
     ]
 )
-_PAYERS = ("fund_booked", "patient_paid")
+# Who paid a case: the fund and the patient, or each payer where the table has them apart.
+_BOTH = ("fund_booked", "patient_paid")
+_EACH = tuple(f"paid_{name}" for name in (*FUNDS, *PATIENT_PAYERS))
 _STATUSES = ("grouped", "ambiguous", "ungrouped", "invalid")
 _YEAR_MONTH = re.compile(r"(?:(\d{4})\s*[-/.年]?\s*)?(\d{1,2})\s*月?")
 
@@ -230,8 +233,13 @@ def _of_places(table: Columns, policy: Any, needs: tuple[str, ...]) -> Iterator[
 
 def _of_money(table: Columns, policy: Any) -> Iterator[Found]:
     """Yield cases whose amounts are missing, below 0, above the cost, or do not make the cost."""
-    payers, needed = _payers(table, policy)
+    each, both = ([name for name in names if name in table] for names in (_EACH, _BOTH))
+    apart = each and (len(both) < len(_BOTH) or (isinstance(policy, Policy) and policy.payers is not None))
+    payers = each if apart else both
     amounts = {name: optional_money(table, name) for name in ("total_cost", *payers) if name in table}
+    needed = {"total_cost", "fund_booked", *_EACH}
+    if isinstance(policy, Policy) and policy.cases.payable == "residual":
+        needed.add("patient_paid")
     below = np.zeros(table.rows, bool)
     for name, (fen, known) in amounts.items():
         if name in needed:
@@ -246,24 +254,13 @@ def _of_money(table: Columns, policy: Any) -> Iterator[Found]:
         return
     cost, known_cost = amounts["total_cost"]
     for name in payers:
-        if name in amounts:
-            fen, known = amounts[name]
+        fen, known = amounts[name]
+        if known.any():
             yield Found("above_cost", known & known_cost & (cost >= 0) & (fen > cost), "paid_above_cost", name)
-    if all(name in amounts for name in payers):
+    if apart or len(payers) == len(_BOTH):
         paid = sum((amounts[name][0] for name in payers), np.zeros(table.rows, np.int64))
-        known = known_cost & np.logical_and.reduce([amounts[name][1] for name in payers])
-        yield Found(
-            "payers_differ", known & (np.abs(paid - cost) > 1), "payers_differ", " ".join(("total_cost", *payers))
-        )
-
-
-def _payers(table: Columns, policy: Any) -> tuple[tuple[str, ...], set[str]]:
-    """Return the columns that make the cost, and those of the amounts that must be there."""
-    if isinstance(policy, Policy) and policy.payers is not None:
-        apart = tuple(f"paid_{name}" for name in (*FUNDS, *PATIENT_PAYERS) if f"paid_{name}" in table)
-        return apart, {"total_cost", *apart}
-    residual = isinstance(policy, Policy) and policy.cases.payable == "residual"
-    return _PAYERS, {"total_cost", "fund_booked", *(["patient_paid"] if residual else [])}
+        known = np.logical_and.reduce([known_cost, *(amounts[name][1] for name in payers)])
+        yield Found("payers_differ", known & (np.abs(paid - cost) > 1), "payers_differ", " ".join(amounts))
 
 
 def _of_dates(table: Columns, policy: Any, year: Any) -> Iterator[Found]:
@@ -319,13 +316,9 @@ def _months_of(text: str) -> tuple[int, int]:
 
 def _of_regions(table: Columns, policy: Any) -> Iterator[Found]:
     """Yield cross-region cases that the policy settles apart, and that name no insured region."""
-    if not isinstance(policy, Policy) or not policy.cases.has_account:
-        return
-    if "cross_region" in table and "insured_region" in table:
-        yield Found("cross_region", flag(table, "cross_region") & (table.codes("insured_region")[0] < 0), *_NO_REGION)
-
-
-_NO_REGION = ("no_insured_region", "cross_region insured_region")
+    if isinstance(policy, Policy) and "cross_region" in table and "insured_region" in table:
+        lacking = on_account(table, policy) & (table.codes("insured_region")[0] < 0)
+        yield Found("cross_region", lacking, "no_insured_region", "cross_region insured_region")
 
 
 def _of_lists(table: Columns, lists: Any) -> Iterator[Found]:

@@ -93,7 +93,8 @@ def budget_by_factors(last_year: Any, factors: Mapping[str, Any], *, agreed: Map
         The fund's payments of the year before, yuan by pool, as for `budget_by_growth`.
     factors
         The effect of each factor as a share of 1, negative where it lowers spending (price cuts of centralised
-        purchase), or a mapping of it by pool. They are added. The published text names two of the six and no number.
+        purchase). They are added. A factor may be a mapping from each pool to its own. The published text names two of
+        the six and no number.
     agreed
         The factors as they came out, when the budget is renegotiated at year end: those that changed.
 
