@@ -179,6 +179,31 @@ def test_a_list_given_twice_is_refused_and_then_paid_once():
     assert both.clearing.table[0]["cases"] == 1
 
 
+def test_each_set_of_twins_keeps_one():
+    """Three rows are one case by chains of days, two have no days, and one text is long."""
+    third = CASE | {"discharged": datetime.date(2024, 1, 8)}
+    fourth = third | {"admitted": datetime.date(2024, 1, 1)}
+    undated = OTHER | {"case_id": "住院号" * 9, "admitted": None, "discharged": None}
+    rows = [CASE, third, undated, fourth, undated]
+    for cases in (rows, pa.Table.from_pylist(rows)):
+        year = settle(cases, {"duplicate": "first"})
+        assert [row["row"] for row in year.findings.to_pylist() if row["treatment"] == "left_out"] == [1, 3, 4]
+        year = settle(cases, {"duplicate": "last"})
+        assert [row["row"] for row in year.findings.to_pylist() if row["treatment"] == "left_out"] == [0, 1, 2]
+
+
+NUMBERS = st.sampled_from(["", "1", "2", "12345678", "123456789", "12345678\x00", "住", "住院" * 20, None])
+
+
+@given(st.lists(st.tuples(NUMBERS, st.sampled_from(["A", "B"])), min_size=1, max_size=12), st.integers(0, 3))
+def test_twins_are_those_that_comparing_all_pairs_finds(rows, cut):
+    table = pa.table({"case_id": [number for number, _ in rows], "hospital": [hospital for _, hospital in rows]})
+    table, rows = table.slice(cut), rows[cut:]
+    twin = [bool(row[0]) and rows.count(row) > 1 for row in rows]
+    found = {row["row"] for row in audit_cases(table, POLICY).to_pylist() if row["kind"] == "duplicate"}
+    assert found == {place for place, is_twin in enumerate(twin) if is_twin}
+
+
 def test_a_case_without_points_gives_its_money_to_nobody_in_silence():
     cases = [CASE, OTHER | {"points": None}]
     with pytest.raises(CaseError, match=r"unpriced: 1 case with 6,000.00 yuan, in row 1: points are missing"):

@@ -194,6 +194,29 @@ def test_coverage_without_a_minimum():
     assert (row["share"], row["minimum"], row["met"]) == (0.5, None, None)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "病案号,医疗机构代码,险种,医疗机构等级,病组,月份,点数,住院总费用,统筹基金支付,个人支付,清单状态",
+        "medcasno,fixmedins_code,insutype,level,group,month,分值,medfee_sumamt,fund_pay_sumamt,psn_part_amt,list_status",
+        "病案号,医院,参保险种,level,group,结算月份,病例点数,总费用,基金支付总额,个人负担金额,list_status",
+    ],
+)
+def test_files_with_the_names_of_the_field_are_read_and_settled(header, year, tmp_path):
+    lines = Path(FILE).read_text(encoding="utf-8").splitlines()
+    cases = read_settlement(write(tmp_path / "field.csv", "\n".join([header, *lines[1:]]) + "\n"))
+    wanted = ["case_id", "hospital", "pool", "month", "points", "total_cost", "fund_booked", "patient_paid"]
+    assert [name for name in wanted if name not in cases.column_names] == []
+    columns = {"list_status": "清单状态"} if "清单状态" in header else None
+    found = settle_year(cases, POLICY, budget=BUDGET, columns=columns)
+    assert found.clearing.table.equals(year.clearing.table)
+
+
+def test_what_all_funds_paid_goes_before_the_pooled_fund_alone(tmp_path):
+    path = write(tmp_path / "both.csv", "medcasno,hifp_pay,fund_pay_sumamt\n1,5,7\n")
+    assert read_settlement(path)["fund_booked"].to_pylist() == ["7"]
+
+
 # Command line
 
 WORDS = [

@@ -15,12 +15,11 @@ from drgdip.settle.budget import (
     budget_by_growth,
     budget_by_item,
     budget_by_share,
-    hold_reserve,
-    split_budget,
 )
 from drgdip.settle.calendar import list_deadlines, mark_lists
 from drgdip.settle.capital import advance_capital
 from drgdip.settle.coverage import CoverageMinimum, list_coverage_minima, measure_coverage
+from drgdip.settle.division import hold_reserve, split_budget
 from drgdip.settle.files import read_settlement
 from drgdip.settle.ledger import LEDGER, Step
 from drgdip.settle.monthly import Months, month

@@ -14,7 +14,7 @@ from drgdip._money import add_up, to_yuan
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
 from drgdip.reasons import describe_reason
 from drgdip.settle._inputs import NAMES, names_after, optional_money, plain
-from drgdip.settle._twins import find_reversals, twins_of
+from drgdip.settle._twins import case_codes, find_reversals, part_of, twins_of
 from drgdip.settle.audit import FINDING_KINDS, FINDINGS, Findings, amounts_of, find_all, find_unpriced
 from drgdip.settle.ledger import LEDGER, Ledger
 from drgdip.settle.payment import PRICE_COLUMNS
@@ -179,20 +179,16 @@ def _treat(rows: NDArray[np.bool_], kind: str, way: str, table: Columns) -> NDAr
 
 def _chosen(rows: NDArray[np.bool_], way: str, kind: str, table: Columns) -> NDArray[np.bool_]:
     """Return the first or the last row of each set of twins."""
-    names = ["case_id", "hospital"] if kind == "duplicate" else ["patient", "hospital"]
-    chosen = np.zeros(len(rows), bool)
-    places = np.flatnonzero(rows)
-    for place in _sets(table, names, places):
+    chosen, places = np.zeros(len(rows), bool), np.flatnonzero(rows)
+    for place in _sets(part_of(table, places), kind, places):
         chosen[place[0] if way == "first" else place[-1]] = True
     return chosen
 
 
-def _sets(table: Columns, names: list[str], places: NDArray[np.integer]) -> list[list[int]]:
-    """Return the rows by the twins that they belong to: those that share a number and one day."""
-    days = [name for name in ("admitted", "discharged") if name in table]
-    keys = [[*names, day] for day in days] if names[0] == "case_id" else [[*names, *days]]
-    part = pa.table({name: table.column(name).take(pa.array(places)) for name in table.names if name in _KEYS})
-    short = Columns(part)
+def _sets(short: Columns, kind: str, places: NDArray[np.integer]) -> list[list[int]]:
+    """Return the places of the rows by the set of twins that each belongs to."""
+    same_stay = ["patient", "hospital", "admitted", "discharged"]
+    found = case_codes(short) if kind == "duplicate" else [twins_of(short, same_stay)]
     owner = np.arange(len(places))
 
     def root(place: int) -> int:
@@ -200,18 +196,15 @@ def _sets(table: Columns, names: list[str], places: NDArray[np.integer]) -> list
             place = owner[place]
         return place
 
-    for key in [*keys, *([names] if names[0] == "case_id" and not days else [])]:
+    for codes in found:
         seen: dict[int, int] = {}
-        for place, code in enumerate(twins_of(short, key)):
+        for place, code in enumerate(codes):
             if code >= 0:
                 owner[root(place)] = root(seen.setdefault(int(code), place))
     sets: dict[int, list[int]] = {}
     for place in range(len(places)):
         sets.setdefault(root(place), []).append(int(places[place]))
     return list(sets.values())
-
-
-_KEYS = ("case_id", "hospital", "patient", "admitted", "discharged", "total_cost")
 
 
 def _accepted(found: Findings, ways: Mapping[str, str], treatment: NDArray[np.int8], table: Columns) -> pa.Table:

@@ -75,6 +75,7 @@ NAMES = (
     "cost_ratio",
     "stay_ratio",
     "cross_region",
+    "insured_region",
     "review_applied",
     "review_approved",
     "review_status",

@@ -16,7 +16,7 @@ from drgdip._exact import exactly
 from drgdip._money import to_yuan
 from drgdip.errors import PolicyError
 from drgdip.settle._inputs import NAMES, flag, holds, optional_money, texts
-from drgdip.settle._twins import Found, find_reversals, find_twins
+from drgdip.settle._twins import Found, find_reversals, find_twins, plain_column
 from drgdip.settle.policy import Policy
 
 if TYPE_CHECKING:
@@ -167,9 +167,7 @@ class Findings:
         def said(name: str) -> pa.Array:
             if name not in cases:
                 return pa.nulls(len(row), pa.string())
-            if pa.types.is_string_view(cases.column(name).type):
-                return texts(cases, name).take(take)
-            return texts(Columns(pa.table({name: cases.column(name).take(take)})), name)
+            return texts(Columns(pa.table({name: plain_column(cases, name).take(take)})), name)
 
         def of(parts: list[str]) -> pa.Array:
             return labels(part, parts).cast(pa.string())
