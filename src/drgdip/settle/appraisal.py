@@ -127,7 +127,7 @@ def return_deposits(
     Parameters
     ----------
     deposits
-        What was withheld: ``hospital``, ``pool`` and ``deposit`` (yuan), any number of rows a hospital, such as the
+        The money that was withheld: ``hospital``, ``pool`` and ``deposit`` (yuan), any number of rows a hospital, such as the
         table of `month` with ``columns={"deposit": "reserve"}``. A negative amount, where nothing was withheld,
         counts as 0.
     scores
