@@ -261,6 +261,25 @@ def test_weights_and_tables_on_the_command_line(capsys, tmp_path):
     assert "24,262.76" in capsys.readouterr().out  # 24,312.76 less 50
 
 
+def test_payments_and_the_day_on_the_command_line(capsys, tmp_path):
+    rows = [line.split(",") for line in Path(FILE).read_text(encoding="utf-8").splitlines()]
+    text = "".join(f"{','.join(row)},{'as_of' if number == 0 else '2024-03-01'}\n" for number, row in enumerate(rows))
+    late = text.splitlines()[1].replace("S001", "S999").replace("2024-03-01", "2024-05-01")
+    cases = write(tmp_path / "c.csv", text + late + "\n")
+    paid = "hospital,pool,month,kind,amount,date\nCity Hospital,employee,1,monthly,1000.50,2024-03-20\n"
+    paid += "City Hospital,employee,,prepayment,500,2024-01-15\nCity Hospital,employee,2,monthly,7,2024-05-20\n"
+    words = [WORDS[0], str(cases), *WORDS[2:], "--payments", str(write(tmp_path / "p.csv", paid))]
+    assert main([*words, "--as-of", "2024-03-31"]) == 0
+    out = capsys.readouterr().out
+    assert "24 cases under" in out
+    line = next(line for line in out.splitlines() if "City Hospital" in line).split()
+    assert line[2:] == ["4", "24,312.76", "1,000.50", "22,812.26"]  # 24,312.76 - 1,000.50 - 500
+    assert main(words) == 0
+    assert "25 cases under" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main([*words, "--as-of", "March"])
+
+
 @pytest.mark.parametrize("option", ["cases", "--weights", "--coefficients", "--appraisal"])
 def test_no_input_is_written_over(option, capsys, tmp_path):
     same = write(tmp_path / "same.xlsx", Path(FILE).read_text(encoding="utf-8"))

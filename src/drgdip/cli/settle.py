@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ _TABLES = {
     "appraisal": "appraisal coefficients by hospital and pool",
     "points_change": "points rewards and penalties by hospital and pool",
     "working_capital": "what was advanced, by hospital and pool",
+    "deposits_kept": "quality deposits that are not given back, by hospital and pool",
+    "month_budget": "budgets of the months, by pool and month",
+    "payments": "every payment so far: hospital, pool, month, kind, amount, date",
 }
 
 
@@ -52,6 +56,12 @@ def add(commands: Commands) -> None:
     parser.add_argument("--mean-cost", metavar="YUAN", type=float, help="mean cost of all cases (with --weights)")
     for name, text in _TABLES.items():
         parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="FILE", type=Path, help=text)
+    parser.add_argument(
+        "--as-of",
+        metavar="DAY",
+        type=datetime.date.fromisoformat,
+        help="the day that is settled, such as 2024-12-31: later versions, payments and deductions do not count",
+    )
     parser.add_argument(
         "--accept",
         action="append",
@@ -82,10 +92,11 @@ def _run(options: argparse.Namespace) -> None:
         budget=read_pairs(options.budget, "--budget"),
         values=read_pairs(options.value, "--value") or None,
         mean_cost=options.mean_cost,
+        as_of=options.as_of,
         accept=read_pairs(options.accept, "--accept"),
         **tables,
     )
-    print(f"{len(cases):,} cases under policy {policy.id} ({policy.title})")
+    print(f"{sum(year.clearing.table['cases'].to_pylist()):,} cases under policy {policy.id} ({policy.title})")
     _print_pools(year)
     print(f"{len(year.ledger)} sums checked, all agree")
     if options.output is not None:

@@ -93,12 +93,12 @@ class Claim(NamedTuple):
 
     @property
     def payable(self) -> Fen:
-        """What the hospital is owed."""
+        """The amount that the hospital is owed."""
         return self.cases + self.change
 
     @property
     def paid(self) -> Fen:
-        """What is to be paid before the year's clearing."""
+        """The amount that is to be paid before the year's clearing."""
         return self.advance - self.covered
 
 

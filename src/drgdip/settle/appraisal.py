@@ -127,8 +127,8 @@ def return_deposits(
     Parameters
     ----------
     deposits
-        What was withheld: ``hospital``, ``pool`` and ``deposit`` (yuan), any number of rows a hospital, such as the
-        table of `month` with ``columns={"deposit": "reserve"}``. A negative amount, where nothing was withheld,
+        The money that was withheld: ``hospital``, ``pool`` and ``deposit`` (yuan), any number of rows a hospital, such
+        as the table of `month` with ``columns={"deposit": "reserve"}``. A negative amount, where nothing was withheld,
         counts as 0.
     scores
         A row for each hospital and pool: ``hospital``, ``pool``, ``score``.

@@ -43,10 +43,10 @@ def charge_audits(
     Parameters
     ----------
     audits
-        A row for each state of an audit: ``audit_id``, ``hospital``, ``pool``, ``month`` (the month in which it takes
-        effect, of the same type as the month of the cases), ``state`` (one of `AUDIT_STATES`), and ``amount`` (yuan) or
-        ``points``. Optional: ``case_id``, ``reason``, ``multiple`` (such as 2 for twice the loss; 1 without it), and
-        ``as_of``, the day from which the state counts. The stay may be of an earlier year.
+        A row for each state of an audit: ``audit_id``, ``hospital``, ``pool``, ``month``, ``state`` (one of
+        `AUDIT_STATES`), and ``amount`` (yuan) or ``points``. The month is that in which the audit takes effect, of the
+        type of the cases' month. The stay may be of an earlier year. Optional: ``case_id``, ``reason``, ``multiple``
+        (such as 2 for twice the loss; 1 without it), and ``as_of``, the day from which the state counts.
     charged
         The states in which an audit is deducted.
     values
@@ -176,9 +176,9 @@ def remove_violations(cases: Any, violations: Any, *, columns: Mapping[str, str]
     cases
         A table with ``case_id``, ``dx`` and ``procs`` (lists of codes), and the columns that grouping and pricing need.
     violations
-        A row for each violating code or item: ``case_id`` and, each optional, ``code`` (a diagnosis or procedure that
-        goes out), ``amount`` (yuan that go out of ``total_cost``) and ``fund_amount`` (what the fund booked of it, out
-        of ``fund_booked``; the patient's part goes out of ``patient_paid``).
+        A row for each violating code or item, with ``case_id``. Optional: ``code``, a diagnosis or procedure that goes
+        out; ``amount`` (yuan that go out of ``total_cost``); ``fund_amount``, the part of it that the fund booked. The
+        fund's part goes out of ``fund_booked``, the patient's out of ``patient_paid``.
     columns
         The names of columns of the cases by the library's names.
 

@@ -34,10 +34,13 @@ _NUMBERS = (
     "appraisal",
     "points_change",
     "share",
+    "version",
+    "multiple",
+    "score",
 )
 _WHOLE = ("month", "discharge")
-_FLAGS = ("cross_region", "review_applied", "review_approved")
-_DATES = ("admitted", "discharged")
+_FLAGS = ("cross_region", "review_applied", "review_approved", "withdrawn", "working")
+_DATES = ("admitted", "discharged", "as_of", "date", "day")
 
 
 def read_settlement(*paths: str | os.PathLike[str], columns: Mapping[str, str] | None = None) -> pa.Table:
