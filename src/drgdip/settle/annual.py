@@ -95,7 +95,8 @@ def clear_year(
     A `Clearing`. Its table has a row a hospital and pool:
 
     - ``cases``, and of them ``not_counted`` (failed or unpriced); ``points`` and ``points_change``.
-    - ``total_cost``, ``standard``, ``fund_booked``, and ``outside`` (not paid by points).
+    - ``total_cost``, ``standard``, ``fund_booked``, ``patient_paid`` (of cases paid by points, which ``residual`` takes
+      off; else 0), and ``outside`` (not paid by points).
     - ``base``, the part of the money by points or standards; ``sharing``, the part of surplus or overspend.
     - ``appraisal``, ``appraisal_change``, ``deductions`` and ``entitlement``.
     - ``paid``, ``working_capital``, and ``final``: still to be paid, or negative to be returned.
@@ -103,7 +104,7 @@ def clear_year(
     Its ``pools`` have a row a pool:
 
     - ``budget``, ``spending``, ``surplus``, ``shared`` (the hospitals' part of it), ``fund`` (the hospitals' money).
-    - ``outside``, ``points``, ``fund_share`` and ``point_value``.
+    - ``outside``, ``patient_paid``, ``points``, ``fund_share`` and ``point_value``.
     - ``appraisal_change``, ``deductions``, ``entitlement`` and ``left`` (budget - entitlement).
 
     Raises
