@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from settle_city import GIVEN
 
 from drgdip.errors import PolicyError, UnknownNameError
-from drgdip.settle import Policy, list_policies, load_policy, read_policy
+from drgdip.settle import Policy, draft_policy, list_policies, load_policy, read_policy
 
 EXAMPLE = "docs/examples/policy.toml"
 
@@ -187,3 +187,36 @@ def test_the_id_of_a_policy_of_the_library_is_no_file():
     message = r"load_policy\('jilin-dip', …\) makes it, and `drgdip policies show jilin-dip` prints its file"
     with pytest.raises(PolicyError, match=message):
         read_policy("jilin-dip")
+
+
+# Drafts
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_a_draft_that_is_filled_in_is_the_policy(name, tmp_path):
+    path = tmp_path / "policy.toml"
+    path.write_text(draft_policy(name, **GIVEN[name]), encoding="utf-8")
+    assert "$" not in path.read_text(encoding="utf-8")
+    assert read_policy(path) == load_policy(name, **GIVEN[name])
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_a_draft_marks_what_is_open_and_is_refused_until_it_is_filled_in(name, tmp_path):
+    text = draft_policy(name)
+    assert text.count("# to fill in (待填): ") == len(GIVEN[name])
+    path = tmp_path / "policy.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(PolicyError, match=r"leaves open .*month\.ratio.*: write a value in the place of each"):
+        read_policy(path)
+
+
+def test_a_draft_asks_for_nothing_else():
+    with pytest.raises(UnknownNameError, match="Did you mean 'month_ratio'"):
+        draft_policy("jinhua", month_ration=1)
+
+
+def test_the_command_line_drafts(capsys):
+    from drgdip.cli import main
+
+    assert main(["policies", "draft", "yunnan"]) == 0
+    assert capsys.readouterr().out == draft_policy("yunnan")

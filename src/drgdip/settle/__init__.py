@@ -21,7 +21,7 @@ from drgdip.settle.files import read_settlement
 from drgdip.settle.ledger import LEDGER, Step
 from drgdip.settle.monthly import mark_lists, month
 from drgdip.settle.payment import LIST_STATUSES, PAYMENT_RULES, PAYMENT_STATUSES, price_cases
-from drgdip.settle.policies import PolicyInfo, list_policies, load_policy, read_policy
+from drgdip.settle.policies import PolicyInfo, draft_policy, list_policies, load_policy, read_policy
 from drgdip.settle.policy import Policy
 from drgdip.settle.report import REPORT_FORMATS, write_report
 from drgdip.settle.review import REVIEW_STATUSES, Review, cap_reviews, review_cases
@@ -58,6 +58,7 @@ __all__ = [
     "budget_by_share",
     "cap_reviews",
     "clear_year",
+    "draft_policy",
     "hold_reserve",
     "list_coverage_minima",
     "list_policies",

@@ -83,7 +83,7 @@ def make_statements(clearing: Clearing, *, language: str = "en") -> Any:
     Returns
     -------
     A table with, for each hospital and pool, a row a line: ``hospital, pool, line`` (from 1), ``sign`` (+ added, -
-    taken off, = the sum so far), ``item``, ``item_zh``, ``amount`` (yuan). ``formula`` has every factor in full, so that
+    taken off, = the sum so far), ``item``, ``item_zh``, ``amount`` (yuan). ``formula`` has every factor in full:
     a calculator gives the amount up to the fen left over, which goes by largest remainder. ``how`` names the factors in
     the same order. Both are empty where an amount was given.
 
