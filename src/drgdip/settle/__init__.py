@@ -19,6 +19,7 @@ from drgdip.settle.capital import advance_capital
 from drgdip.settle.coverage import CoverageMinimum, list_coverage_minima, measure_coverage
 from drgdip.settle.files import read_settlement
 from drgdip.settle.ledger import LEDGER, Step
+from drgdip.settle.making import make_budget
 from drgdip.settle.monthly import mark_lists, month
 from drgdip.settle.payment import LIST_STATUSES, PAYMENT_RULES, PAYMENT_STATUSES, price_cases
 from drgdip.settle.policies import PolicyInfo, draft_policy, list_policies, load_policy, read_policy
@@ -63,6 +64,7 @@ __all__ = [
     "list_coverage_minima",
     "list_policies",
     "load_policy",
+    "make_budget",
     "make_statements",
     "mark_lists",
     "measure_coverage",

@@ -129,8 +129,8 @@ def list_policies() -> Listing[PolicyInfo]:
 
     Examples
     --------
-    >>> list_policies()["id"]
-    ['jilin-dip', 'jilin-drg', 'jinhua', 'nanjing', 'tianjin-dip', 'tianjin-drg', 'yunnan']
+    >>> list_policies()["id"][:5]
+    ['jilin-dip', 'jilin-drg', 'jinhua', 'measures-2025-dip', 'measures-2025-drg']
     >>> list_policies().row("yunnan").needs[:3]
     ('form', 'rates', 'outliers')
     """
