@@ -29,6 +29,7 @@ from drgdip.settle.review import REVIEW_STATUSES, Review, cap_reviews, review_ca
 from drgdip.settle.rules import Citation, ShareBand
 from drgdip.settle.scoring import prepare_cases
 from drgdip.settle.sharing import share_surplus
+from drgdip.settle.sheets import SHEET, make_case_sheets
 from drgdip.settle.simulation import Simulation, simulate
 from drgdip.settle.statements import make_statements
 from drgdip.settle.surplus import measure_surplus
@@ -41,6 +42,7 @@ __all__ = [
     "PAYMENT_STATUSES",
     "REPORT_FORMATS",
     "REVIEW_STATUSES",
+    "SHEET",
     "STAGES",
     "Citation",
     "Clearing",
@@ -65,6 +67,7 @@ __all__ = [
     "list_policies",
     "load_policy",
     "make_budget",
+    "make_case_sheets",
     "make_statements",
     "mark_lists",
     "measure_coverage",

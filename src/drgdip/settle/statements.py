@@ -9,15 +9,15 @@ import pyarrow as pa
 
 from drgdip._arrow import to_arrow, to_kind
 from drgdip._money import YUAN
-from drgdip.errors import UnknownNameError
 from drgdip.reasons import LANGUAGES
+from drgdip.settle._words import check_language
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from drgdip.settle.annual import Clearing
 
-__all__ = ["LINES", "check_language", "make_statements"]
+__all__ = ["LINES", "make_statements"]
 
 #: Column of the clearing, whether it is added (+), taken off (-) or a result (=), English, Chinese.
 LINES = (
@@ -62,12 +62,6 @@ _HOW = {
     ),
     "sum": ("sum of the lines above", "以上各行之和"),
 }
-
-
-def check_language(language: str) -> None:
-    """Raise UnknownNameError for a language that papers are not written in."""
-    if language not in LANGUAGES:
-        raise UnknownNameError("language", language, LANGUAGES, hint=f"The languages are {', '.join(LANGUAGES)}.")
 
 
 def make_statements(clearing: Clearing, *, language: str = "en") -> Any:
