@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import decimal
+import re
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,9 @@ from hypothesis import strategies as st
 
 from drgdip import Case, CaseError, DrgdipError, UnknownNameError, make_case_schema, normalise_code
 from drgdip._values import Unreadable
-from drgdip.cases.fields import COMPANIONS, READERS, read_record, resolve
+from drgdip.cases.case import TYPES
+from drgdip.cases.fields import READERS, read_record
+from drgdip.cases.names import CASE_COLUMNS, COMPANIONS, OTHER_CODES, find_name, name_of, resolve
 from drgdip.cases.table import clean_codes, to_cases
 
 # --- codes -----------------------------------------------------------------------------------------------------------
@@ -135,23 +138,31 @@ with (SOURCE / "data" / "columns.csv").open(encoding="utf-8", newline="") as _fi
 @pytest.mark.parametrize(("column", "alias"), ALIASES)
 def test_every_alias_is_known(column, alias):
     """Alone, in capitals, in full width and with blanks around it, in a record and in a table."""
-    name = alias.replace("{n:02}", "01").replace("{n}", "1").replace("{n:1}", "1")
-    wide = column.endswith(("_principal", "_other"))
-    target = column.removesuffix("_principal").removesuffix("_other")
+    name = alias.replace("{n}", "1").replace("{n:1}", "1")
+    target, part = re.fullmatch("(.+?)(_principal|_others|_numbered)?", column).groups()
+    wide = part is not None
     for written in (
         name,
         name.upper(),
         f" {name} ",
         "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in name),
     ):
+        assert name_of(written) == column
         found = resolve((written,))
-        if wide:
+        if target not in TYPES:
+            assert (found.single, found.wide) == ({}, {})
+            assert column == OTHER_CODES or find_name([written], column) == written
+        elif wide:
             assert written in found.wide[target].names
         else:
             assert found.single == {target: written}
     table = pa.table({name: ["1"]} | ({} if target == "dx" else {"dx": ["A1"]}))
-    if not wide or target not in COMPANIONS:  # what goes with wide codes is nothing without them
+    if target in TYPES and (not wide or target not in COMPANIONS):  # what goes with wide codes is nothing without them
         assert target in to_cases(table).column_names
+
+
+def test_the_columns_of_a_case_are_those_that_have_types():
+    assert tuple(TYPES) == CASE_COLUMNS
 
 
 def test_a_canonical_name_goes_before_an_alias():
@@ -161,11 +172,12 @@ def test_a_canonical_name_goes_before_an_alias():
 
 @pytest.mark.parametrize(
     ("names", "column"),
-    [(["性别", "gender"], "sex"), (["XSRTZ", "新生儿体重"], "newborn_weight"), (["主要诊断", "ZYZD"], "dx_principal")],
+    [(["性别", "gender"], "sex"), (["XSRTZ", "新生儿体重"], "newborn_weight"), (["C03C", "ZYZD"], "dx_principal")],
 )
 def test_two_aliases_of_one_column_must_be_told_apart(names, column):
+    others = {} if column.startswith("dx") else {"dx": ["A1"]}
     with pytest.raises(CaseError, match=f"{names[0]!r} and {names[1]!r} both stand for {column!r}"):
-        to_cases(pa.table({name: ["1"] for name in names} | {"dx": ["A1"]}))
+        to_cases(pa.table({name: ["1"] for name in names} | others))
 
 
 def test_two_weights_of_a_newborn_are_two_columns():
@@ -249,8 +261,8 @@ def test_others_without_a_principal_one():
     assert clean_codes(to_cases(table)["procs"].combine_chunks()).to_pylist() == [[None, "2.1"], []]
 
 
-def test_a_list_column_goes_before_wide_ones():
-    table = pa.table({"dx": ["A1|A2"], "dx_principal": ["B1"], "dx_other_1": ["B2"]})
+def test_a_table_that_the_library_wrote_has_its_list_in_one_column():
+    table = pa.table({"dx": ["A1|A2"], "主要诊断": ["B1"], "其他诊断编码1": ["B2"], "unreadable": [None]})
     assert to_cases(table)["dx"].to_pylist() == [["A1", "A2"]]
 
 

@@ -15,9 +15,10 @@ from conftest import ROOT, SCHEMES, SOURCE
 
 import drgdip
 from drgdip import SchemeError, list_schemes, load_scheme
-from drgdip._text import fold_width, normalise_code
+from drgdip._text import normalise_code
 from drgdip.cases.case import make_case_schema
-from drgdip.cases.fields import COMPANIONS
+from drgdip.cases.names import COMPANIONS, OTHER_CODES, fold_name
+from drgdip.settle._inputs import NAMES
 
 DATA = SOURCE / "data"
 #: Every table of the package; the module that reads them stands beside them.
@@ -136,14 +137,17 @@ def test_a_scheme_names_its_folder(scheme_id):
 
 def test_an_alias_stands_for_one_column():
     rows = rows_of(DATA / "columns.csv")
-    columns = {*make_case_schema().names, "dx_principal", "dx_other", "procs_principal", "procs_other"}
-    columns |= {f"{name}_{part}" for name in COMPANIONS for part in ("principal", "other")} | {"items_cost_other"}
+    lists = ("dx", "procs", *COMPANIONS)
+    columns = {*make_case_schema().names, *NAMES, OTHER_CODES, "items_cost_others"}
+    columns |= {f"{name}_{part}" for name in lists for part in ("principal", "others", "numbered")}
     assert {row["column"] for row in rows} <= columns
-    folded = Counter(fold_width(row["alias"]).casefold() for row in rows)
+    folded = Counter(fold_name(row["alias"]) for row in rows)
     assert [alias for alias, times in folded.items() if times > 1] == []
+    own = {fold_name(column): column for column in columns}
     for row in rows:
-        assert fold_width(row["alias"]).casefold() not in columns or row["alias"] == row["column"]
+        assert own.get(fold_name(row["alias"]), row["column"]) == row["column"]
         assert row["source"]
+        assert int(row["rank"]) >= 1
 
 
 # --- synthetic data --------------------------------------------------------------------------------------------------

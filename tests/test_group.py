@@ -495,7 +495,7 @@ def test_a_name_of_the_caller_goes_before_names_of_ours():
     ("columns", "message"),
     [
         ({"diagnoses": "main"}, "there is no case column 'diagnoses'"),
-        ({"dx_principal": "main"}, "there is no case column 'dx_principal'"),
+        ({"dx_main": "main"}, "there is no case column 'dx_main'"),
         ({"性别": "main"}, "there is no case column '性别'"),
         ({"dx": "mian"}, "there is no key of the case 'mian'"),
     ],

@@ -7,6 +7,7 @@ A test compares the pages with what this tool would write.
 from __future__ import annotations
 
 import ast
+import csv
 import importlib
 import inspect
 import re
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "drgdip"
-PAGES = ("ARCHITECTURE.md", "docs/api.md")
+PAGES = ("ARCHITECTURE.md", "docs/api.md", "docs/cases.md")
 _PART = re.compile(r"(<!-- generated: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -80,8 +81,19 @@ def _does(value: object) -> str:
     return f"{type(value).__name__}" if not isinstance(value, str) else f"`{value!r}`"
 
 
+def aliases() -> str:
+    """Return the names of the columns of cases in the field, a line a column and source."""
+    found: dict[tuple[str, str], list[str]] = {}
+    with (SOURCE / "data" / "columns.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            found.setdefault((row["column"], row["source"]), []).append(f"`{row['alias']}`")
+    lines = [f"| `{column}` | {source} | {', '.join(names)} |" for (column, source), names in found.items()]
+    return "\n".join(["| column | found in | names |", "| --- | --- | --- |", *lines]) + "\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "modules": modules,
+    "aliases": aliases,
     "drgdip": names_of("drgdip"),
     "drgdip.points": names_of("drgdip.points"),
     "drgdip.settle": names_of("drgdip.settle"),

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from drgdip.grouper.build import build_catalogue
     from drgdip.grouper.checks import Check, check_cases, list_checks
     from drgdip.grouper.choose import find_catalogue, find_scheme
+    from drgdip.grouper.describe import describe_cases
     from drgdip.grouper.diff import diff_cases, diff_schemes
     from drgdip.grouper.dip.auxiliary import find_auxiliary_types
     from drgdip.grouper.dip.auxiliary_rules import AuxiliaryRules, load_auxiliary
@@ -74,6 +75,7 @@ _MODULES = {
     "drgdip.grouper.build": ("build_catalogue",),
     "drgdip.grouper.checks": ("Check", "check_cases", "list_checks"),
     "drgdip.grouper.choose": ("find_catalogue", "find_scheme"),
+    "drgdip.grouper.describe": ("describe_cases",),
     "drgdip.grouper.diff": ("diff_cases", "diff_schemes"),
     "drgdip.grouper.dip.auxiliary": ("find_auxiliary_types",),
     "drgdip.grouper.dip.auxiliary_rules": ("AuxiliaryRules", "load_auxiliary"),
@@ -125,6 +127,7 @@ __all__ = [
     "__version__",
     "build_catalogue",
     "check_cases",
+    "describe_cases",
     "describe_reason",
     "diff_cases",
     "diff_schemes",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from drgdip._arrays import holds_letter, is_text, plain_texts, read_values
 from drgdip._arrow import filled, from_numpy, one_chunk, valid
+from drgdip._exact import EXACT, exactly
 from drgdip._values import read_fen
 from drgdip.errors import CaseError, PolicyError
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     Fen = NDArray[np.int64]
 
 __all__ = [
+    "LARGEST",
     "YUAN",
     "add_up",
     "exact",
@@ -44,17 +46,16 @@ __all__ = [
 #: The type of a column of money: yuan with two decimals.
 YUAN = pa.decimal128(18, 2)
 
-_LARGEST = 1 << 61  # sums and divisors stay below, so that twice a remainder fits 64 bits
+#: Sums and divisors stay below, so that twice a remainder fits 64 bits.
+LARGEST = 1 << 61
 _LONGEST = 30  # characters of a text that Arrow reads as a decimal
 _DEAREST = 10**15  # fen that `drgdip._values.read_fen` does not reach: those below are exact in floats
-# No sum of money and no rate has as many digits.
-_HALF_AWAY = Context(prec=100, rounding=ROUND_HALF_UP)
 _SURE = float(1 << 50)  # a quotient below can be estimated in floats to within one
 
 
 def fen_of(amount: Any, what: str) -> int:
     """Return an amount of yuan (Decimal, int or text) as fen. Raise PolicyError for floats and fractions of a fen."""
-    fen = exact(amount, what) * 100
+    fen = EXACT.multiply(exact(amount, what), 100)
     if fen != int(fen):
         raise PolicyError(f"{what}={amount}: has a fraction of a fen; round it to two decimals first")
     return int(fen)
@@ -84,12 +85,12 @@ def exact_rate(number: Any, what: str) -> Decimal:
 
 def rounded(number: Decimal, digits: int = 0) -> int:
     """Return a number as a whole multiple of ``10 ** -digits``, rounded half away from zero (四舍五入)."""
-    return int(_HALF_AWAY.scaleb(_HALF_AWAY.quantize(number, Decimal(1).scaleb(-digits)), digits))
+    return int(EXACT.scaleb(EXACT.quantize(number, Decimal(1).scaleb(-digits, EXACT)), digits))
 
 
 def yuan_of(fen: int) -> Decimal:
     """Return fen as yuan with two decimals."""
-    return Decimal(int(fen)).scaleb(-2)
+    return Decimal(int(fen)).scaleb(-2, EXACT)
 
 
 def read_money(column: pa.ChunkedArray | pa.Array, where: str) -> tuple[Fen, NDArray[np.bool_]]:
@@ -212,7 +213,7 @@ def from_yuan(column: pa.ChunkedArray | pa.Array, where: str) -> tuple[Fen, NDAr
         halves = np.frombuffer(chunk.buffers()[1], np.int64)[2 * chunk.offset :][: 2 * len(chunk)].reshape(-1, 2)
         there = np.asarray(pc.is_valid(chunk)) if chunk.null_count else np.ones(len(chunk), bool)
         low, high = halves[:, 0], halves[:, 1]
-        if (((low >> 63 != high) | (low >= _LARGEST) | (low <= -_LARGEST)) & there).any():
+        if (((low >> 63 != high) | (low >= LARGEST) | (low <= -LARGEST)) & there).any():
             raise CaseError(f"{where} holds an amount without measure: no sum of money is that large")
         fen.append(np.where(there, low, 0) if chunk.null_count else low.copy())
         known.append(there)
@@ -236,7 +237,7 @@ def scaled(values: Any, digits: int, what: str) -> Fen:
     A float stands for the decimal that it prints as: 1.005 to two digits is 1.01.
     """
     numbers = np.asarray(values, np.float64) * 10.0**digits
-    if len(numbers) and float(np.nanmax(np.abs(numbers), initial=0.0)) >= _LARGEST:
+    if len(numbers) and float(np.nanmax(np.abs(numbers), initial=0.0)) >= LARGEST:
         raise CaseError(f"{what}: too large for {digits} decimals; give fewer digits in the policy's rounding")
     size = np.abs(np.nan_to_num(numbers))
     return np.asarray(np.sign(np.nan_to_num(numbers)) * np.floor(size * (1 + 4e-16) + 0.5), np.int64)
@@ -264,7 +265,7 @@ def multiply_over(a: Any, b: Any, c: Any) -> tuple[Fen, Fen]:
     """
     a, b, c = np.broadcast_arrays(*(np.atleast_1d(np.asarray(value, np.int64)) for value in (a, b, c)))
     estimate = np.floor(a.astype(np.float64) * b / c)
-    if len(estimate) and (estimate.max() >= _SURE or c.max() >= _LARGEST):
+    if len(estimate) and (estimate.max() >= _SURE or c.max() >= LARGEST):
         raise CaseError("an amount is without measure: give fewer digits in the policy's rounding")
     quotient = estimate.astype(np.int64)
     rest = a * b - quotient * c
@@ -299,6 +300,7 @@ def split_fen(totals: Fen, shares: Fen, codes: NDArray[np.integer], rank: NDArra
     return np.asarray(quotient * np.sign(totals)[codes], np.int64)
 
 
+@exactly
 def split(total: Decimal | int | str, shares: Sequence[Any]) -> list[Decimal]:
     """Split money in proportion to shares, to the fen, by largest remainder (最大余数法).
 

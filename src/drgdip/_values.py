@@ -13,6 +13,7 @@ import re
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
+from drgdip._exact import EXACT
 from drgdip._text import MISSING, fold_width, is_missing, normalise_code, text_of
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def read_whole(value: object) -> int | None:
         return None
     value = _plain(value)
     if isinstance(value, Decimal):  # its text may have an exponent of any size
-        value = float(value) if not value.is_finite() or abs(value) > _LARGEST else f"{value:f}"
+        value = float(value) if not value.is_finite() or not -_LARGEST <= value <= _LARGEST else f"{value:f}"
     if isinstance(value, str):
         text = fold_width(value)
         if not _WHOLE.fullmatch(text):
@@ -125,10 +126,10 @@ def read_fen(value: object, *, exact: bool = False) -> int | None:
     amount = read_yuan(value)
     if amount is None:
         return None
-    rounded = amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
+    rounded = amount.quantize(Decimal("0.01"), ROUND_HALF_UP, EXACT)
     if exact and rounded != amount:
         raise Unreadable("an amount with a fraction of a fen")
-    return int(rounded.scaleb(2))
+    return int(rounded.scaleb(2, EXACT))
 
 
 def read_flag(value: object) -> bool | None:

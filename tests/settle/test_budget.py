@@ -20,6 +20,7 @@ from drgdip.settle import (
     split,
     split_budget,
 )
+from drgdip.settle.rules import BudgetRules
 
 D = Decimal
 
@@ -117,7 +118,7 @@ def test_a_reserve_and_what_is_left_make_the_budget(fen, share):
 
 
 def test_a_reserve_needs_its_rule():
-    with pytest.raises(PolicyError, match="says nothing of budgets"):
+    with pytest.raises(PolicyError, match=r"add the section \[budget\]"):
         hold_reserve([], read_policy("docs/examples/policy.toml"))
 
 
@@ -191,3 +192,27 @@ def test_budgets_that_are_not_the_policys(budget, inputs, error, message):
 def test_a_cap_on_growth_goes_with_growth():
     with pytest.raises(PolicyError, match="highest_growth caps method = growth"):
         by_policy(method="item", highest_growth=1)
+
+
+def test_growth_by_pool_and_the_cap_of_a_policy():
+    last_year = {"employee": 1000, "resident": 2000}
+    growth = {"admissions": {"employee": D("0.03"), "resident": D("0.01")}, "prices": D("0.02")}
+    rules = BudgetRules(method="growth", highest_growth=D("0.04"))
+    found = budget_by_growth(last_year, growth).table
+    assert [(row["growth"], row["amount"]) for row in found] == [(D("0.05"), 1050), (D("0.03"), 2060)]
+    policy = read_policy("docs/examples/policy.toml").replace(budget=rules.model_dump())
+    for rule in (rules, policy):
+        assert [row["amount"] for row in budget_by_growth(last_year, growth, policy=rule).table] == [1040, 2060]
+    capped = budget_by_growth(last_year, growth, highest={"employee": 1, "resident": D("0.025")}, policy=rules).table
+    assert [row["amount"] for row in capped] == [1050, 2050]
+    with pytest.raises(PolicyError, match=r"growth\['x'\] has no entry for the pool 'resident'"):
+        budget_by_growth(last_year, {"x": {"employee": 0}})
+
+
+def test_a_budget_is_accepted_by_the_next_step():
+    first = budget_by_growth({"employee": 1000}, {"x": D("0.05")}).table
+    again = budget_by_factors(first, {"y": {"employee": D("0.1")}}).table
+    assert [row["amount"] for row in again] == [1155]
+    assert hold_reserve(again, BudgetRules(method="factors", reserve=D("0.1"))).table[0]["amount"] == D("1039.50")
+    with pytest.raises(PolicyError, match=r"add the section \[budget\]"):
+        hold_reserve(again, read_policy("docs/examples/policy.toml"))

@@ -116,6 +116,9 @@ def test_the_profit_of_outliers_may_be_set_to_0():
     assert (found["profit_formula"], found["adjustment"], found["profit"]) == (100, -100, 0)
 
 
+BED_DAYS = {"payable": "residual", "bed_day_rates": {"p": 1}}
+
+
 @pytest.mark.parametrize(
     ("case", "changed", "reason"),
     [
@@ -134,14 +137,25 @@ def test_the_profit_of_outliers_may_be_set_to_0():
         ({"discharged": None}, {"valid_to": "2024-01-01"}, "outside_policy_dates"),
         (
             {"case_kind": "bed_day", "los": None},
-            {"cases": {"payable": "residual", "bed_day_rates": {"p": 1}}},
-            "bad_days",
+            {"cases": BED_DAYS},
+            "bad_bed_days",
         ),
+        ({"case_kind": "bed_day", "los": 1.5}, {"cases": BED_DAYS}, "bad_bed_days"),
+        ({"case_kind": "bed_day", "los": 10**7}, {"cases": BED_DAYS}, "bad_bed_days"),
+        ({"case_kind": "bed_day", "los": 3, "pool": "q"}, {"cases": BED_DAYS}, "no_rate"),
+        ({"patient_paid": None}, {}, "missing_amount"),
+        ({"total_cost": None}, {}, "missing_amount"),
+        ({"fund_booked": -1}, {}, "negative_amount"),
+        ({"reimbursement_rate": None}, {"cases": {"payable": "itemised"}}, "bad_reimbursement_rate"),
+        ({"reimbursement_rate": 80.0}, {"cases": {"payable": "itemised"}}, "bad_reimbursement_rate"),
+        ({"reimbursement_rate": -0.1}, {"cases": {"payable": "itemised"}}, "bad_reimbursement_rate"),
+        ({"own_paid": None}, {"cases": {"payable": "itemised"}}, "missing_amount"),
         ({"review_status": "approved"}, {"review": REVIEW}, "bad_reasonable_cost"),
     ],
 )
 def test_a_case_that_cannot_be_priced_stays_with_its_reason(case, changed, reason):
-    discharged = {"discharged": datetime.date(2024, 1, 1)}
+    discharged = {"discharged": datetime.date(2024, 1, 1), "los": 7}
+    discharged |= {"own_paid": 0, "out_of_scope": 0, "deductible": 0, "reimbursement_rate": 0.8}
     found = price_cases([CASE | discharged, CASE | discharged | case], policy(**changed)).table
     assert found[0]["payment_status"] == "priced"
     assert (found[1]["payment_status"], found[1]["payment_reason"]) == ("unpriced", reason)
@@ -178,7 +192,7 @@ def test_a_standard_is_weight_x_rate_x_coefficient_rounded_once(weight, rate, co
     ("case", "changed", "options", "kind", "message"),
     [
         ({"total_cost": 900.5}, {}, {}, CaseError, "'total_cost' of the cases holds floats"),
-        ({"patient_paid": None}, {}, {}, CaseError, "'patient_paid' of the cases is missing in row 0"),
+        ({}, {}, {"values": {"p": -1}}, PolicyError, r"values\['p'\]=-1: give a number of at least 0"),
         ({"pool": "x"}, {}, {}, UnknownNameError, "no pool 'x'"),
         ({}, {}, {"values": {"p": "much"}}, PolicyError, r"values\['p'\]='much' is no number"),
         ({}, {}, {"values": {"p": D(10) ** 30}}, PolicyError, "without measure"),

@@ -220,3 +220,19 @@ def test_the_command_line_drafts(capsys):
 
     assert main(["policies", "draft", "yunnan"]) == 0
     assert capsys.readouterr().out == draft_policy("yunnan")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"rounding": {"points": 12, "values": 12}}, "points = 12 and values = 12: together"),
+        ({"rounding": {"points": 0, "values": 1}}, "together they must be from 2 to 20"),
+        ({"cases": {"payable": "residual", "bed_day_rates": {"resident": D("0.005")}}}, "bed_day_rates.resident"),
+        ({"month": {"ratio": D("0.1234567890123")}}, "month.ratio"),
+        ({"rates": [{"base_rate": D(10) ** 200}]}, "cannot be held in the 8 decimals of rounding"),
+        ({"rates": [{"base_rate": D("0.000000001")}]}, "cannot be held in the 8 decimals of rounding"),
+    ],
+)
+def test_numbers_that_cannot_be_held_are_refused_when_the_policy_is_read(changed, message):
+    with pytest.raises(PolicyError, match=message):
+        read_policy("docs/examples/policy.toml").replace(**changed)

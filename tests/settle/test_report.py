@@ -3,6 +3,7 @@
 import html.parser
 import re
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -193,6 +194,29 @@ def test_coverage_without_a_minimum():
     assert (row["share"], row["minimum"], row["met"]) == (0.5, None, None)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "病案号,医疗机构代码,险种,医疗机构等级,病组,月份,点数,住院总费用,统筹基金支付,个人支付,清单状态",
+        "medcasno,fixmedins_code,insutype,level,group,month,分值,medfee_sumamt,fund_pay_sumamt,psn_part_amt,list_status",
+        "病案号,医院,参保险种,level,group,结算月份,病例点数,总费用,基金支付总额,个人负担金额,list_status",
+    ],
+)
+def test_files_with_the_names_of_the_field_are_read_and_settled(header, year, tmp_path):
+    lines = Path(FILE).read_text(encoding="utf-8").splitlines()
+    cases = read_settlement(write(tmp_path / "field.csv", "\n".join([header, *lines[1:]]) + "\n"))
+    wanted = ["case_id", "hospital", "pool", "month", "points", "total_cost", "fund_booked", "patient_paid"]
+    assert [name for name in wanted if name not in cases.column_names] == []
+    columns = {"list_status": "清单状态"} if "清单状态" in header else None
+    found = settle_year(cases, POLICY, budget=BUDGET, columns=columns)
+    assert found.clearing.table.equals(year.clearing.table)
+
+
+def test_what_all_funds_paid_goes_before_the_pooled_fund_alone(tmp_path):
+    path = write(tmp_path / "both.csv", "medcasno,hifp_pay,fund_pay_sumamt\n1,5,7\n")
+    assert read_settlement(path)["fund_booked"].to_pylist() == ["7"]
+
+
 # Command line
 
 WORDS = [
@@ -235,6 +259,30 @@ def test_weights_and_tables_on_the_command_line(capsys, tmp_path):
     ]
     assert main([*WORDS, *more]) == 0
     assert "24,262.76" in capsys.readouterr().out  # 24,312.76 less 50
+
+
+@pytest.mark.parametrize("option", ["cases", "--weights", "--coefficients", "--appraisal"])
+def test_no_input_is_written_over(option, capsys, tmp_path):
+    same = write(tmp_path / "same.xlsx", Path(FILE).read_text(encoding="utf-8"))
+    words = [WORDS[0], str(same), *WORDS[2:]] if option == "cases" else WORDS
+    given = {"--coefficients": [f"level={same}"]}.get(option, [str(same)])
+    more = [] if option == "cases" else [option, *given]
+    assert main([*words, *more, "-o", str(same)]) == 1
+    assert "same.xlsx: is the input; write to another file" in capsys.readouterr().err
+    assert same.read_text(encoding="utf-8") == Path(FILE).read_text(encoding="utf-8")
+
+
+def test_findings_are_refused_and_accepted_on_the_command_line(capsys, tmp_path):
+    twice = Path(FILE).read_text(encoding="utf-8").splitlines()
+    cases = write(tmp_path / "c.csv", "\n".join([*twice, twice[1]]) + "\n")
+    words = [WORDS[0], str(cases), *WORDS[2:]]
+    assert main(words) == 1
+    assert "duplicate: 2 cases with 10,481.96 yuan, in rows 0, 24" in capsys.readouterr().err
+    assert main([*words, "--accept", "duplicate=first"]) == 0
+    out, err = capsys.readouterr()
+    assert "24,312.76" in out
+    assert "note: duplicate, first: 1 case left out, 5,240.98 yuan" in err
+    assert main([*words, "--accept", "duplicate=keep"]) == 1
 
 
 @pytest.mark.parametrize(

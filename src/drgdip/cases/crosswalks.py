@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from drgdip.cases.codes import Walk
+    from drgdip.cases.names import ColumnNames
 
 __all__ = ["MappedCodes", "map_cases", "map_codes"]
 
@@ -42,7 +43,7 @@ class MappedCodes(NamedTuple):
     report: pa.Table
 
 
-def map_codes(cases: Any, from_: str, to: str = "nhsa-2.0", *, columns: Mapping[str, str] | None = None) -> MappedCodes:
+def map_codes(cases: Any, from_: str, to: str = "nhsa-2.0", *, columns: ColumnNames | None = None) -> MappedCodes:
     """Map codes from one edition to another by the published cross-walks.
 
     Parameters
@@ -105,7 +106,7 @@ def _map_array(cases: Any, walk: Walk) -> MappedCodes:
     return MappedCodes(mapped.to_pylist() if listed else mapped, _report(report))
 
 
-def _map_table(cases: Any, walks: Mapping[str, Walk], columns: Mapping[str, str]) -> MappedCodes:
+def _map_table(cases: Any, walks: Mapping[str, Walk], columns: ColumnNames) -> MappedCodes:
     """Map the code columns of a table, for `map_codes`."""
     if kind_of(cases) == "lazy":
         cases = cases.collect()

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from drgdip.cases.csv_files import csv_parts
 from drgdip.cases.derive import derive
+from drgdip.cases.describe import Understood, understand
 from drgdip.cases.fields import CODE_COLUMNS, FAULTS
 from drgdip.cases.record_files import json_line_parts, json_parts
 from drgdip.cases.table import clean_codes, to_cases, used_names
@@ -18,14 +19,16 @@ from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
+    from drgdip.cases.names import ColumnNames
     from drgdip.cases.parts import Part, Wanted
 
 __all__ = [
     "FORMATS",
     "IGNORED",
     "PART",
+    "UNDERSTOOD",
     "CasePart",
     "format_of",
     "ignored_columns",
@@ -33,6 +36,7 @@ __all__ = [
     "read_cases",
     "read_parts",
     "read_table",
+    "understood_columns",
 ]
 
 #: Formats by the ending of a file's name.
@@ -49,6 +53,8 @@ FORMATS = {
 }
 #: The key of a table's metadata that names the columns of the file that were not read.
 IGNORED = "drgdip.ignored"
+#: The key of a table's metadata that says how the columns of the file were understood.
+UNDERSTOOD = "drgdip.columns"
 #: A file with more columns than this gives its case columns only: exports of HQMS have about 800.
 _WIDE = 200
 #: Rows of a part of a file.
@@ -59,7 +65,7 @@ def read_cases(
     path: str | os.PathLike[str],
     *,
     format: str = "auto",  # noqa: A002 - the word of pandas and of the command line
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     others: bool | None = None,
 ) -> pa.Table:
     """Read a file of cases.
@@ -84,7 +90,9 @@ def read_cases(
     grouping reads have the types of `drgdip.make_case_schema`. Codes are normalised; ages and the stay are filled in
     from dates where they are missing. The file's other columns follow as they are. The column ``unreadable`` names the
     columns that cannot be read in a row. The schema's metadata ``drgdip.ignored`` name the columns left out, as a JSON
-    list.
+    list. The metadata ``drgdip.columns`` say how the columns were understood, as a JSON object: ``used`` (what each
+    name is used as), ``passed_over`` (the name that was taken instead), ``codes`` (columns that hold codes and are not
+    used).
 
     Raises
     ------
@@ -98,9 +106,11 @@ def read_cases(
     ['case_id', 'sex', 'age', 'age_days']
     """
     ignored: list[str] = []
+    every: list[str] = []
 
     def wanted(names: list[str]) -> list[str]:
         keep = others if others is not None else len(names) <= _WIDE and FAULTS not in names
+        every[:] = names
         used = used_names(names, columns) | {FAULTS}
         ignored[:] = [] if keep else [name for name in names if name not in used]
         return [name for name in names if keep or name in used]
@@ -109,10 +119,14 @@ def read_cases(
         _with_others(part, columns) for part in read_case_parts(path, format=format, columns=columns, wanted=wanted)
     ]
     cases = pa.concat_tables(parts, promote_options="permissive")
-    return cases.replace_schema_metadata({IGNORED: json.dumps(ignored, ensure_ascii=False)} if ignored else None)
+    understood = understand(every, columns, cases)
+    metadata = {UNDERSTOOD: json.dumps(understood._asdict(), ensure_ascii=False)}
+    if ignored:
+        metadata[IGNORED] = json.dumps(ignored, ensure_ascii=False)
+    return cases.replace_schema_metadata(metadata)
 
 
-def _with_others(part: CasePart, columns: Mapping[str, str] | None) -> pa.Table:
+def _with_others(part: CasePart, columns: ColumnNames | None) -> pa.Table:
     """Return a part of a file as cases with clean codes, and with the file's other columns on the right."""
     table, cases, _ = part
     for column in CODE_COLUMNS:
@@ -132,6 +146,11 @@ def ignored_columns(cases: pa.Table) -> list[str]:
     return names
 
 
+def understood_columns(cases: pa.Table) -> Understood:
+    """Return how `read_cases` understood the columns of the file, as the table's metadata say."""
+    return Understood(**json.loads((cases.schema.metadata or {})[UNDERSTOOD.encode()]))
+
+
 class CasePart(NamedTuple):
     """Some rows of a file as they are and as cases, and how much of the file is read with them (0 to 1)."""
 
@@ -144,7 +163,7 @@ def read_case_parts(
     path: str | os.PathLike[str],
     *,
     format: str = "auto",  # noqa: A002
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     wanted: Wanted = list,
 ) -> Iterator[CasePart]:
     """Read a file in parts (`read_parts`), each with its cases: canonical names, ages and stay from dates."""

@@ -14,13 +14,12 @@ from drgdip._money import read_amounts, to_yuan
 from drgdip._text import MISSING, is_missing, text_of
 from drgdip._values import read_codes, read_number, read_whole
 from drgdip.cases.case import TYPES, make_case_schema
-from drgdip.cases.fields import CODE_COLUMNS, COMPANIONS, READERS, UNREADABLE, Resolved, resolve
-from drgdip.errors import CaseError, UnknownNameError
+from drgdip.cases.fields import READERS
+from drgdip.cases.names import CODE_COLUMNS, COMPANIONS, UNREADABLE, Resolved, resolve
+from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from drgdip.cases.fields import Wide
+    from drgdip.cases.names import ColumnNames, Wide
 
 __all__ = [
     "as_lists",
@@ -36,7 +35,7 @@ __all__ = [
 ]
 
 
-def to_cases(cases: Any, columns: Mapping[str, str] | None = None, *, need_dx: bool = True) -> pa.Table:
+def to_cases(cases: Any, columns: ColumnNames | None = None, *, need_dx: bool = True) -> pa.Table:
     """Return any table of cases as Arrow under canonical names.
 
     Parameters
@@ -45,7 +44,7 @@ def to_cases(cases: Any, columns: Mapping[str, str] | None = None, *, need_dx: b
         A table of any kind (`drgdip._arrow`), with case columns under canonical names or aliases
         (``docs/cases.md``). Codes are lists, text joined by ``|``, or numbered columns.
     columns
-        Name in the table by case column, for names that are no alias.
+        Name in the table by case column, for names that are no alias (`drgdip.cases.names.resolve`).
     need_dx
         Whether a table without diagnoses is an error.
 
@@ -92,7 +91,7 @@ def to_cases(cases: Any, columns: Mapping[str, str] | None = None, *, need_dx: b
 
 
 def case_columns(
-    names: list[str], columns: Mapping[str, str] | None = None, *, need_dx: bool = True
+    names: list[str], columns: ColumnNames | None = None, *, need_dx: bool = True
 ) -> dict[str, tuple[str, ...]]:
     """Return the names in a table that hold each case column (and ``unreadable``), as `to_cases` finds them."""
     resolved = resolve_columns(names, columns or {}, need_dx=need_dx)
@@ -101,22 +100,15 @@ def case_columns(
     return found | ({UNREADABLE: (UNREADABLE,)} if UNREADABLE in names else {})
 
 
-def used_names(names: list[str], columns: Mapping[str, str] | None = None) -> set[str]:
+def used_names(names: list[str], columns: ColumnNames | None = None) -> set[str]:
     """Return the names in a table that hold a case column, or the marks of what cannot be read."""
     return {name for found in case_columns(names, columns).values() for name in found}
 
 
-def resolve_columns(names: list[str], columns: Mapping[str, str], *, need_dx: bool = True) -> Resolved:
+def resolve_columns(names: list[str], columns: ColumnNames, *, need_dx: bool = True) -> Resolved:
     """Return which names of a table hold which case column, those that the caller names before all others."""
-    for column, name in columns.items():
-        if column not in TYPES:
-            raise UnknownNameError("case column", column, TYPES, hint=f"The columns are {', '.join(TYPES)}.")
-        if name not in names:
-            raise UnknownNameError("column in the table", name, names)
-    given = set(columns.values())
-    found = resolve(tuple(name for name in names if name not in given and name not in columns))
-    single = {**found.single, **columns}
-    wide = {column: parts for column, parts in found.wide.items() if column not in columns}
+    resolved = resolve(names, columns)
+    single, wide = resolved.single, resolved.wide
     if need_dx and "dx" not in single and "dx" not in wide:
         raise CaseError(
             f"no column holds diagnoses; the columns are {', '.join(map(repr, names)) or 'none'}. Name it dx, use one "
@@ -129,7 +121,7 @@ def resolve_columns(names: list[str], columns: Mapping[str, str], *, need_dx: bo
         raise CaseError(
             f"column {doubled[0]!r} stands {names.count(doubled[0])} times in the table; rename all but one"
         )
-    return Resolved(single, wide)
+    return resolved
 
 
 def as_lists(column: pa.Array) -> pa.Array:
@@ -161,6 +153,9 @@ def _gather(table: pa.Table, wide: Wide, companion: Wide | None = None) -> pa.Ar
     With a companion, the lists hold the cells of its columns in the places of the codes that are kept.
     """
     rows = len(table)
+    wide = _plain_head(table, wide)
+    if wide.head is not None and companion is not None:
+        return pa.nulls(rows, pa.large_list(pa.string()))  # nothing says which place of the list a cell belongs to
     cells = _cells(table, wide)
     empty = from_list([*sorted(MISSING), None], pa.string())
     kept = np.empty((rows, len(cells)), dtype=bool)
@@ -172,11 +167,30 @@ def _gather(table: pa.Table, wide: Wide, companion: Wide | None = None) -> pa.Ar
     texts = pa.concat_arrays(cells if companion is None else _cells(table, companion))
     offsets = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
     lists = pa.LargeListArray.from_arrays(from_numpy(offsets), texts.take(from_numpy(position * rows + row)))
-    if wide.listed is None or companion is not None:
+    if companion is not None or (wide.head is None and not wide.listed):
         return lists
-    more = as_lists(one_chunk(table[wide.listed])).to_pylist()
-    both = zip(lists.to_pylist(), more, strict=True)
-    return from_lists([[*(one or [None]), *(other or [])] for one, other in both])
+    begun = lists.to_pylist()
+    if wide.head is not None:
+        whole = as_lists(one_chunk(table[wide.head])).to_pylist()
+        begun = [[*(first or [None]), *more[1:]] for first, more in zip(whole, begun, strict=True)]
+    further = [as_lists(one_chunk(table[name])).to_pylist() for name in wide.listed]
+    return from_lists(
+        [
+            [*(row or [None]), *(code for more in others for code in more or ())]
+            for row, *others in zip(begun, *further, strict=True)
+        ]
+    )
+
+
+def _plain_head(table: pa.Table, wide: Wide) -> Wide:
+    """Return the columns with a head that has one code a row as what it is, a column of principal codes."""
+    if wide.head is None:
+        return wide
+    column = one_chunk(table[wide.head])
+    scalar = is_text(column.type) or pa.types.is_integer(column.type) or pa.types.is_null(column.type)
+    if not scalar or (is_text(column.type) and pc.any(pc.match_substring(column.cast(pa.string()), "|")).as_py()):
+        return wide
+    return wide._replace(head=None, principal=wide.head)
 
 
 def _cells(table: pa.Table, wide: Wide) -> list[pa.Array]:

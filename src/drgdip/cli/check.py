@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drgdip.cli.options import FILE, SCHEME, Commands, add_language, add_output, add_reading, read_columns
-from drgdip.cli.output import open_output, print_note, print_written, screen_of
+from drgdip.cli.output import open_output, print_columns, print_note, print_written, screen_of
 from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def add(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from drgdip.cases.readers import ignored_columns, read_cases
+    from drgdip.cases.readers import ignored_columns, read_cases, understood_columns
     from drgdip.grouper.checks import check_cases, list_checks
 
     limits = dict(map(_read_limit, options.limit))
@@ -64,6 +64,7 @@ def _run(options: argparse.Namespace) -> None:
             message = check.chinese if options.language == "zh" else check.english
             print(f"  {concerned[check.id]:>8,}  {check.level:<7}  {check.id}: {message}", file=screen)
     print_written(options)
+    print_columns(understood_columns(cases), options.language)
     ignored = ignored_columns(cases)
     if ignored:
         shown = ", ".join(ignored[:_SHOWN]) + (", …" if len(ignored) > _SHOWN else "")

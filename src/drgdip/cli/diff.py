@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drgdip.cli.options import FILE, SCHEME, Commands, add_language, add_output, add_reading, read_columns
-from drgdip.cli.output import counted, open_output, print_written, screen_of, shorten
+from drgdip.cli.output import counted, open_output, print_columns, print_written, screen_of, shorten
 from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
@@ -69,9 +69,10 @@ def _run(options: argparse.Namespace) -> None:
         table = diff_schemes(before, after)
         lines = _changes(table, limit)
     else:
-        from drgdip.cases.readers import read_cases
+        from drgdip.cases.readers import read_cases, understood_columns
 
         cases = read_cases(options.file, format=options.input_format, columns=read_columns(options))
+        print_columns(understood_columns(cases), options.language)
         table = diff_cases(cases, before, after, codes=options.codes)
         alike = before.family == after.family
         lines = _moves(table, limit, ("group", "moves") if alike else ("status", "pairs"))
@@ -87,7 +88,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _tell_move(options: argparse.Namespace) -> None:
     """Print what the move from one DRG scheme to another does to cases, or write it."""
-    from drgdip.cases.readers import read_cases
+    from drgdip.cases.readers import read_cases, understood_columns
     from drgdip.grouper.move import FORMATS
     from drgdip.grouper.moves import move_cases
     from drgdip.settle import read_settlement
@@ -98,6 +99,7 @@ def _tell_move(options: argparse.Namespace) -> None:
         raise CaseError(f"with --cases, OUT is a file that ends in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
     weights = None if options.weights is None else tuple(map(read_settlement, options.weights))
     cases = read_cases(options.cases, format=options.input_format, columns=read_columns(options))
+    print_columns(understood_columns(cases), options.language)
     move = move_cases(cases, options.before, options.after, weights=weights, codes=options.codes)
     lines = move.text(options.language, limit=10 if options.limit is None else options.limit).splitlines()
     print("\n".join(lines[:1] if options.output else lines))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drgdip.cli.options import SCHEME, Commands, add_language, add_reading, read_columns
-from drgdip.cli.output import print_note
+from drgdip.cli.output import print_columns, print_note
 from drgdip.errors import CaseError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _case_of_options(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _case_of_file(options: argparse.Namespace) -> dict[str, Any]:
-    from drgdip.cases.readers import read_cases
+    from drgdip.cases.readers import read_cases, understood_columns
 
     cases = read_cases(options.file, format=options.input_format, columns=read_columns(options))
     if "case_id" not in cases.column_names:
@@ -80,5 +80,6 @@ def _case_of_file(options: argparse.Namespace) -> dict[str, Any]:
         raise UnknownNameError("case", options.case, numbers, hint=f"{options.file} has {len(numbers):,} cases.")
     if numbers.count(options.case) > 1:
         print_note(f"case {options.case} stands {numbers.count(options.case)} times; the first is shown")
+    print_columns(understood_columns(cases), options.language)
     case: dict[str, Any] = cases.slice(numbers.index(options.case), 1).to_pylist()[0]
     return case

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drgdip.cli.options import FILE, SCHEME, Commands, add_output, add_reading, read_columns
-from drgdip.cli.output import open_output, print_note, print_written, screen_of
+from drgdip.cli.output import open_output, print_columns, print_note, print_written, screen_of
 from drgdip.cli.progress import with_progress
 from drgdip.cli.summary import Summary
 from drgdip.errors import CaseError
@@ -36,17 +36,20 @@ def add(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from drgdip.cases.describe import understand
     from drgdip.cases.readers import read_case_parts
     from drgdip.grouper.load import load_any
 
     scheme = load_any(options.scheme)
+    every: list[str] = []
     parts = read_case_parts(
         options.file,
         format=options.input_format,
         columns=read_columns(options),
-        wanted=_wanted(scheme, options),
+        wanted=_wanted(scheme, options, every),
     )
     first = next(parts)  # before OUT is opened: a column that is missing is so in every row
+    understood = understand(every, read_columns(options), first.table)
     summary = Summary(scheme)
     with open_output(options) as writer:
         for part in with_progress(itertools.chain([first], parts)):
@@ -54,14 +57,19 @@ def _run(options: argparse.Namespace) -> None:
             if writer is not None:
                 writer.write(grouped)
     _report(options, summary)
+    print_columns(understood)
 
 
-def _wanted(scheme: SchemeLike, options: argparse.Namespace) -> Callable[[list[str]], list[str]]:
-    """Return what chooses the columns to read: all where the file is written again, else the case columns."""
+def _wanted(scheme: SchemeLike, options: argparse.Namespace, every: list[str]) -> Callable[[list[str]], list[str]]:
+    """Return what chooses the columns to read: all where the file is written again, else the case columns.
+
+    The names of all columns are left in ``every``.
+    """
     from drgdip.cases.table import used_names
     from drgdip.grouper.group import taken_names
 
     def wanted(names: list[str]) -> list[str]:
+        every[:] = names
         taken = taken_names(names, scheme, options.prefix)
         if taken:
             raise CaseError(

@@ -47,7 +47,8 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="COLUMN=NAME",
-        help="the name in FILE of a case column",
+        help="the name in FILE of a case column, or of dx_principal, dx_others, procs_principal, procs_others; "
+        "a pattern such as 'dx_others=其他诊断编码*'; again for each name of a list",
     )
 
 
@@ -64,13 +65,16 @@ def add_language(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--language", choices=("en", "zh"), default="en", help="language of the words (default: en)")
 
 
-def read_columns(options: argparse.Namespace) -> dict[str, str]:
-    """Return the name in FILE by case column, from ``--columns``."""
+def read_columns(options: argparse.Namespace) -> dict[str, str | list[str]]:
+    """Return the name in FILE by case column, from ``--columns``; the names, of a column that is given again."""
     pairs = [pair.partition("=") for pair in options.columns]
     for column, sign, name in pairs:
         if not sign or not column or not name:
             raise CaseError(f"--columns {column}{sign}{name}: say it as COLUMN=NAME, such as dx=诊断编码")
-    return {column: name for column, _, name in pairs}
+    names: dict[str, list[str]] = {}
+    for column, _, name in pairs:
+        names.setdefault(column, []).append(name)
+    return {column: found if len(found) > 1 else found[0] for column, found in names.items()}
 
 
 def read_pairs(words: Sequence[str] | None, option: str) -> dict[str, str]:

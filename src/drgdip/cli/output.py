@@ -16,8 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from drgdip._writers import TableWriter
+    from drgdip.cases.describe import Understood
 
-__all__ = ["check_output", "counted", "open_output", "print_note", "print_written", "screen_of", "shorten"]
+__all__ = [
+    "check_output",
+    "counted",
+    "open_output",
+    "print_columns",
+    "print_note",
+    "print_written",
+    "screen_of",
+    "shorten",
+]
 
 #: How much of a name or of a rule a line has room for.
 _ROOM = 120
@@ -79,6 +89,17 @@ def print_written(options: argparse.Namespace) -> None:
 def print_note(text: str) -> None:
     """Print a note beside the output."""
     print(f"note: {shown(text)}", file=sys.stderr)
+
+
+def print_columns(understood: Understood, language: str = "en") -> None:
+    """Print the columns that hold codes and are not used, each with the option that uses it."""
+    from drgdip.cases.names import write_options
+    from drgdip.reasons import describe_reason
+
+    for name, kind in understood.codes.items():
+        column = f"{kind}_others" if kind in understood.columns else kind
+        advice = write_options({column: name})
+        print_note(f"{name}: {describe_reason(f'column_unused_{kind}', language)} ({advice})")
 
 
 def counted(number: int, thing: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from drgdip._text import shown
 from drgdip.cli.options import Commands, read_pairs
-from drgdip.cli.output import check_output, print_note
+from drgdip.cli.output import check_output, counted, print_note
 from drgdip.errors import CaseError, PolicyError
 
 if TYPE_CHECKING:
@@ -52,6 +52,12 @@ def add(commands: Commands) -> None:
     parser.add_argument("--mean-cost", metavar="YUAN", type=float, help="mean cost of all cases (with --weights)")
     for name, text in _TABLES.items():
         parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="FILE", type=Path, help=text)
+    parser.add_argument(
+        "--accept",
+        action="append",
+        metavar="KIND=WAY",
+        help="how findings on the cases are treated, such as duplicate=first, unpriced=by_item",
+    )
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="where to write the report: .xlsx or .html")
     parser.set_defaults(run=_run)
 
@@ -62,7 +68,8 @@ def _run(options: argparse.Namespace) -> None:
     if options.output is not None and options.output.suffix.lower() not in REPORT_FORMATS:
         raise PolicyError(f"{options.output}: a report is written as {' or '.join(REPORT_FORMATS)}")
     if options.output is not None:
-        given = (getattr(options, name) for name in _TABLES)
+        given = [getattr(options, name) for name in _TABLES]
+        given += read_pairs(options.coefficients, "--coefficients").values()
         check_output(options.output, [*options.cases, options.policy, options.weights, *given])
     policy = read_policy(options.policy)
     if options.weights is None and (options.coefficients or options.mean_cost):
@@ -75,6 +82,7 @@ def _run(options: argparse.Namespace) -> None:
         budget=read_pairs(options.budget, "--budget"),
         values=read_pairs(options.value, "--value") or None,
         mean_cost=options.mean_cost,
+        accept=read_pairs(options.accept, "--accept"),
         **tables,
     )
     print(f"{len(cases):,} cases under policy {policy.id} ({policy.title})")
@@ -90,6 +98,7 @@ def _run(options: argparse.Namespace) -> None:
             else "cases do not count: lists failed, or they have"
         )
         print_note(f"{uncounted:,} {what} no price")
+    _print_findings(year)
 
 
 def _read_tables(options: argparse.Namespace) -> dict[str, pa.Table]:
@@ -107,6 +116,19 @@ def _read_tables(options: argparse.Namespace) -> dict[str, pa.Table]:
         "weights": None if options.weights is None else read_settlement(options.weights),
         "coefficients": named or None,
     }
+
+
+def _print_findings(year: Year) -> None:
+    """Print the accepted findings: how many of each kind were treated how, with their money."""
+    if year.findings is None or not len(year.findings):
+        return
+    keys = ["kind", "way", "treatment"]
+    for row in (
+        year.findings.group_by(keys, use_threads=False).aggregate([("row", "count"), ("amount", "sum")]).to_pylist()
+    ):
+        money = row["amount_sum"] or 0
+        treatment = row["treatment"].replace("_", " ")
+        print_note(f"{row['kind']}, {row['way']}: {counted(row['row_count'], 'case')} {treatment}, {money:,} yuan")
 
 
 def _print_pools(year: Year) -> None:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Collection, Iterable, Mapping
 
+    from drgdip.cases.names import ColumnNames
+
 __all__ = ["build_catalogue", "related_increase"]
 
 #: Lists of the base that its groups and options refer to.
@@ -69,7 +71,7 @@ def build_catalogue(
     low_share: float | None = None,
     common: int | None = None,
     cv_limit: float = 0.7,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     codes: str | None = None,
 ) -> Catalogue:
     """Build a catalogue from cases and write it as a folder that loads.

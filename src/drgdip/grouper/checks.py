@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
+    from drgdip.cases.names import ColumnNames
     from drgdip.grouper.family import Frame, SchemeLike
     from drgdip.grouper.view import Limits
 
@@ -58,7 +59,7 @@ def check_cases(
     cases: Frame,
     scheme: str | os.PathLike[str] | SchemeLike,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     codes: str | None = None,
     limits: Limits | None = None,
 ) -> Frame: ...
@@ -67,7 +68,7 @@ def check_cases(
     cases: Sequence[Mapping[str, Any]],
     scheme: str | os.PathLike[str] | SchemeLike,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     codes: str | None = None,
     limits: Limits | None = None,
 ) -> list[dict[str, Any]]: ...
@@ -76,7 +77,7 @@ def check_cases(
     cases: Any,
     scheme: str | os.PathLike[str] | SchemeLike,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     codes: str | None = None,
     limits: Limits | None = None,
 ) -> Any: ...
@@ -84,7 +85,7 @@ def check_cases(
     cases: Any,
     scheme: str | os.PathLike[str] | SchemeLike,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     codes: str | None = None,
     limits: Limits | None = None,
 ) -> Any:

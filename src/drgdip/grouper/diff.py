@@ -15,8 +15,9 @@ from drgdip.grouper.load import load_any
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
+    from drgdip.cases.names import ColumnNames
     from drgdip.grouper.family import Answer, SchemeLike
 
 __all__ = ["diff_cases", "diff_schemes"]
@@ -86,7 +87,7 @@ def diff_cases(
     before: str | os.PathLike[str] | SchemeLike,
     after: str | os.PathLike[str] | SchemeLike,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     codes: str | None = None,
 ) -> pa.Table:
     """Count how cases move from the groups of one scheme or catalogue to those of another.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from drgdip._once import once
 from drgdip._text import is_missing, shown
-from drgdip.cases.fields import resolve
+from drgdip.cases.names import resolve
 from drgdip.data import rows_of
 from drgdip.errors import UnknownNameError
 from drgdip.grouper.grammar import VALUE_VARIABLES
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from drgdip.cases.case import Case
+    from drgdip.cases.names import ColumnNames
     from drgdip.grouper.dip.catalogue import Catalogue
     from drgdip.grouper.drg.scheme import Scheme
     from drgdip.grouper.family import SchemeLike
@@ -238,7 +239,7 @@ def explain(
     case: Case | Mapping[str, Any],
     scheme: Scheme | NationalScheme,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     codes: str | None = None,
 ) -> Explanation[GroupResult]: ...
 @overload
@@ -246,7 +247,7 @@ def explain(
     case: Case | Mapping[str, Any],
     scheme: Catalogue | NationalCatalogue,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     codes: str | None = None,
 ) -> Explanation[DipResult]: ...
 @overload
@@ -254,14 +255,14 @@ def explain(
     case: Case | Mapping[str, Any],
     scheme: str | os.PathLike[str] | SchemeLike,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     codes: str | None = None,
 ) -> Explanation[GroupResult | DipResult]: ...
 def explain(
     case: Case | Mapping[str, Any],
     scheme: str | os.PathLike[str] | SchemeLike,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     codes: str | None = None,
 ) -> Explanation[Any]:
     """Group one case and say why.
@@ -293,14 +294,14 @@ def explain(
     病例 · chs-drg-2.0 · 分组成功
     """
     loaded = load_any(scheme)
-    given = mapping_of(case, columns)
-    record, unreadable = record_of(given, loaded, codes)
+    given = mapping_of(case)
+    record, unreadable = record_of(given, loaded, codes, columns)
     trace = loaded.trace(record, unreadable)
     return Explanation(
         scheme=loaded.id,
         revision=loaded.info.revision,
         sha256=loaded.info.sha256,
-        case=_record(given, record),
+        case=_record(given, record, columns),
         result=trace.result,
         names=dict(trace.names),
         severity=trace.severity,
@@ -309,8 +310,8 @@ def explain(
     )
 
 
-def _record(given: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
-    name = resolve(tuple(name for name in given if isinstance(name, str))).single.get("case_id")
+def _record(given: Mapping[str, Any], record: Mapping[str, Any], columns: ColumnNames | None) -> dict[str, Any]:
+    name = resolve([name for name in given if isinstance(name, str)], columns).single.get("case_id")
     shown: dict[str, Any] = {"case_id": None if name is None or is_missing(given[name]) else str(given[name])}
     shown |= {column: record[column] for column in VALUE_VARIABLES.values()}
     if record.get("total_cost") is not None:

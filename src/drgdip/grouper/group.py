@@ -14,6 +14,7 @@ import pyarrow as pa
 from drgdip._arrow import from_list, given_back, names_of, read_once, to_arrow, with_columns
 from drgdip._version import __version__
 from drgdip.cases.codes import walks_to
+from drgdip.cases.names import keep_columns
 from drgdip.cases.table import case_columns, to_cases
 from drgdip.data import sha256_of
 from drgdip.errors import CaseError
@@ -26,6 +27,7 @@ from drgdip.grouper.result import GroupResult
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from drgdip.cases.names import ColumnNames
     from drgdip.grouper.family import Frame, SchemeLike
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "group",
     "group_batches",
     "make_result_fields",
+    "name_required",
     "results_of",
     "taken_names",
     "warmup",
@@ -52,7 +55,7 @@ def group(
     cases: Frame,
     scheme: str | os.PathLike[str] | SchemeLike,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     prefix: str = "",
     codes: str | None = None,
     engine: str = "auto",
@@ -63,7 +66,7 @@ def group(
     cases: Sequence[Mapping[str, Any]],
     scheme: str | os.PathLike[str] | SchemeLike,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     prefix: str = "",
     codes: str | None = None,
     engine: str = "auto",
@@ -74,7 +77,7 @@ def group(
     cases: Encoded,
     scheme: str | os.PathLike[str] | SchemeLike,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     prefix: str = "",
     codes: str | None = None,
     engine: str = "auto",
@@ -85,7 +88,7 @@ def group(
     cases: Any,
     scheme: str | os.PathLike[str] | SchemeLike,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     prefix: str = "",
     codes: str | None = None,
     engine: str = "auto",
@@ -95,7 +98,7 @@ def group(
     cases: Any,
     scheme: str | os.PathLike[str] | SchemeLike,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     prefix: str = "",
     codes: str | None = None,
     engine: str = "auto",
@@ -176,9 +179,7 @@ def group(
     return given_back(with_columns(table, _labelled(results, loaded, prefix, codes)), cases)
 
 
-def encode(
-    cases: Any, scheme: str | os.PathLike[str] | SchemeLike, *, columns: Mapping[str, str] | None = None
-) -> Encoded:
+def encode(cases: Any, scheme: str | os.PathLike[str] | SchemeLike, *, columns: ColumnNames | None = None) -> Encoded:
     """Turn the codes of cases into a scheme's numbers, once for several groupings.
 
     Parameters
@@ -207,13 +208,13 @@ def encode(
     loaded = load_any(scheme)
     table = read_once(cases)
     needed = to_arrow(table, _needed(names_of(table), loaded, columns, VALUES))
-    return loaded.encode(to_cases(needed, _of_these(columns, needed)), every_code=True)
+    return loaded.encode(to_cases(needed, keep_columns(columns, needed.column_names)), every_code=True)
 
 
 def group_batches(
     scheme: str | os.PathLike[str] | SchemeLike,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     prefix: str = "",
     codes: str | None = None,
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
@@ -307,9 +308,7 @@ def warmup(*schemes: str | os.PathLike[str] | SchemeLike) -> None:
         group([{"sex": 1, "age": 50, "dx": ["A00"], "procs": []}], scheme, engine="columnar", threads=1)
 
 
-def results_of(
-    table: pa.Table, scheme: SchemeLike, columns: Mapping[str, str] | None, codes: str | None = None
-) -> pa.Table:
+def results_of(table: pa.Table, scheme: SchemeLike, columns: ColumnNames | None, codes: str | None = None) -> pa.Table:
     """Return the result columns of a table of cases, without the table."""
     needed = table.select(_needed(table.column_names, scheme, columns))
     return _group_table(needed, scheme, columns, codes, "auto", _workers(None))
@@ -343,20 +342,18 @@ def _check_names(names: list[str], scheme: SchemeLike, prefix: str) -> None:
         )
 
 
-def _wanted(scheme: SchemeLike) -> list[str]:
+def name_required(scheme: SchemeLike) -> list[str]:
     """Return the columns that a scheme cannot do without."""
     return ["dx", "procs", *(VALUE_VARIABLES[v] for v in scheme.required if v in VALUE_VARIABLES)]
 
 
-def _needed(
-    names: list[str], scheme: SchemeLike, columns: Mapping[str, str] | None, more: tuple[str, ...] = ()
-) -> list[str]:
+def _needed(names: list[str], scheme: SchemeLike, columns: ColumnNames | None, more: tuple[str, ...] = ()) -> list[str]:
     """Return the columns of a table that grouping reads, and more of a case where they are asked for.
 
     The columns that the scheme cannot do without must be there.
     """
     found = case_columns(names, columns)
-    wanted = _wanted(scheme)
+    wanted = name_required(scheme)
     absent = [column for column in wanted if column not in found]
     if absent:
         raise CaseError(
@@ -370,21 +367,16 @@ def _needed(
     return list(dict.fromkeys(name for column in found for name in found[column] if column in read))
 
 
-def _of_these(columns: Mapping[str, str] | None, needed: pa.Table) -> dict[str, str]:
-    """Return, of the names that the caller gives, those of columns that grouping reads."""
-    return {column: name for column, name in (columns or {}).items() if name in needed.column_names}
-
-
 def _group_table(
     needed: pa.Table,
     scheme: SchemeLike,
-    columns: Mapping[str, str] | None,
+    columns: ColumnNames | None,
     codes: str | None,
     engine: str,
     workers: int,
 ) -> pa.Table:
     """Return the result columns of a table that has the needed columns."""
-    columns = _of_these(columns, needed)
+    columns = keep_columns(columns, needed.column_names)
     if engine == "auto":
         loaded = "drgdip._jit" in sys.modules
         engine = "reference" if len(needed) < (_SMALL if loaded else _SMALL_COLD) else "columnar"
@@ -421,7 +413,7 @@ def _group_with_reference(cases: pa.Table, scheme: SchemeLike, codes: str | None
 def _group_encoded(encoded: Encoded, scheme: SchemeLike, prefix: str, workers: int) -> pa.Table:
     if encoded.codes_sha256 != scheme.codes_sha256:
         raise CaseError(f"the cases were encoded for a scheme with other codes than {scheme.id}; encode them for it")
-    absent = [column for column in _wanted(scheme)[2:] if column not in encoded.columns]
+    absent = [column for column in name_required(scheme)[2:] if column not in encoded.columns]
     if absent:
         raise CaseError(
             f"{scheme.id} needs {' and '.join(absent)}, which the encoded cases do not have; encode a table that has "
@@ -471,7 +463,7 @@ def _files_used(scheme: SchemeLike, codes: str | None) -> dict[str, str]:
 def _group_stream(
     data: Any,
     scheme: SchemeLike,
-    columns: Mapping[str, str] | None,
+    columns: ColumnNames | None,
     prefix: str,
     codes: str | None,
     engine: str,

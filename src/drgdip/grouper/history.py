@@ -17,8 +17,9 @@ from drgdip.grouper.dip.reference import situation_of
 from drgdip.grouper.group import group
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterable, Mapping
+    from collections.abc import Collection, Hashable, Iterable
 
+    from drgdip.cases.names import ColumnNames
     from drgdip.grouper.dip.catalogue import Catalogue
 
 __all__ = ["Combination", "Made", "counts_of", "is_one_of", "parts_of", "read_history", "taken_groups", "usable_rows"]
@@ -51,7 +52,7 @@ class Made(NamedTuple):
 
 
 def read_history(
-    given: pa.Table, columns: Mapping[str, str] | None, codes: str | None, national: Catalogue, *, needs_hospital: bool
+    given: pa.Table, columns: ColumnNames | None, codes: str | None, national: Catalogue, *, needs_hospital: bool
 ) -> pa.Table:
     """Return the cases under canonical names, with the base's codes."""
     table = to_cases(given, columns)

@@ -26,6 +26,7 @@ from drgdip.points.weighting import weights as compute_weights
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from drgdip.cases.names import ColumnNames
     from drgdip.grouper.family import SchemeLike
 
     #: A group or an ADRG with a status, as numbers.
@@ -44,7 +45,7 @@ def move_cases(
     after: str | Scheme,
     *,
     weights: tuple[Any, Any] | None = None,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     codes: str | None = None,
 ) -> Move:
     """Group cases under two DRG schemes, and say what moves, for which reason, and what it weighs.

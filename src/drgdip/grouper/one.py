@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from drgdip.cases.case import Case
+    from drgdip.cases.names import ColumnNames
     from drgdip.grouper.dip.catalogue import Catalogue
     from drgdip.grouper.drg.scheme import Scheme
     from drgdip.grouper.family import SchemeLike
@@ -26,7 +27,7 @@ def group_one(
     case: Case | Mapping[str, Any],
     scheme: Scheme | NationalScheme,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     codes: str | None = None,
 ) -> GroupResult: ...
 @overload
@@ -34,7 +35,7 @@ def group_one(
     case: Case | Mapping[str, Any],
     scheme: Catalogue | NationalCatalogue,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     codes: str | None = None,
 ) -> DipResult: ...
 @overload
@@ -42,14 +43,14 @@ def group_one(
     case: Case | Mapping[str, Any],
     scheme: str | os.PathLike[str] | SchemeLike,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     codes: str | None = None,
 ) -> GroupResult | DipResult: ...
 def group_one(
     case: Case | Mapping[str, Any],
     scheme: str | os.PathLike[str] | SchemeLike,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     codes: str | None = None,
 ) -> GroupResult | DipResult:
     """Group one case.
@@ -95,4 +96,4 @@ def group_one(
     ('BX-619', 'merge', 'surgery')
     """
     loaded = load_any(scheme)
-    return loaded.group_record(*record_of(mapping_of(case, columns), loaded, codes))
+    return loaded.group_record(*record_of(mapping_of(case), loaded, codes, columns))

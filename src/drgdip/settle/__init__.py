@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from drgdip._money import split
 from drgdip.settle.annual import STAGES, Clearing, clear_year
+from drgdip.settle.audit import FINDING_KINDS, FINDINGS, audit_cases
 from drgdip.settle.budget import (
     budget_by_factors,
     budget_by_growth,
     budget_by_item,
     budget_by_share,
-    hold_reserve,
-    split_budget,
 )
 from drgdip.settle.capital import advance_capital
 from drgdip.settle.coverage import CoverageMinimum, list_coverage_minima, measure_coverage
+from drgdip.settle.division import hold_reserve, split_budget
 from drgdip.settle.files import read_settlement
 from drgdip.settle.ledger import LEDGER, Step
 from drgdip.settle.making import make_budget
@@ -36,6 +36,8 @@ from drgdip.settle.surplus import measure_surplus
 from drgdip.settle.year import Year, settle_year
 
 __all__ = [
+    "FINDINGS",
+    "FINDING_KINDS",
     "LEDGER",
     "LIST_STATUSES",
     "PAYMENT_RULES",
@@ -55,6 +57,7 @@ __all__ = [
     "Step",
     "Year",
     "advance_capital",
+    "audit_cases",
     "budget_by_factors",
     "budget_by_growth",
     "budget_by_item",

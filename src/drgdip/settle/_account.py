@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from drgdip._money import add_up, exact, round_over, rounded, scaled, split_fen, to_yuan
 from drgdip.errors import PolicyError
-from drgdip.settle._inputs import amounts_by, matched, places
+from drgdip.settle._inputs import amounts_by, known_numbers, matched, places
 from drgdip.settle.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Account:
         table, row = matched(given, ["appraisal"], self.year.keys, "appraisal")
         if len(np.unique(row)) < len(row):
             raise PolicyError("appraisal= has a hospital twice in one pool: leave one of the rows")
-        self.factor[row] = scaled(table.numbers("appraisal"), _DIGITS, "appraisal")
+        self.factor[row] = scaled(known_numbers(table, "appraisal"), _DIGITS, "appraisal")
         low, high = (int(exact(edge, "appraisal").scaleb(_DIGITS)) for edge in (rules.lowest, rules.highest))
         bad = np.flatnonzero((self.factor[row] < low) | (self.factor[row] > high))
         if len(bad):
@@ -71,7 +71,7 @@ class Account:
         keys, ratio = self.year.keys, self.policy.year.preclearing_ratio
         self.taken = amounts_by(deductions, "deductions", keys, "deductions")
         self.advanced = amounts_by(working_capital, "working_capital", keys, "working_capital")
-        self.before = amounts_by(paid, "paid", keys, "paid")
+        self.before = amounts_by(paid, "paid", keys, "paid", signed=True)
         self.entitlement = self.appraised - self.taken
         self.final = self.entitlement - self.before - self.advanced
         if self.pre_clearing and ratio is not None:

@@ -34,6 +34,7 @@ __all__ = [
     "flag",
     "holds",
     "keys_of",
+    "known_numbers",
     "matched",
     "money",
     "names_after",
@@ -74,6 +75,7 @@ NAMES = (
     "cost_ratio",
     "stay_ratio",
     "cross_region",
+    "insured_region",
     "review_applied",
     "review_approved",
     "review_status",
@@ -209,11 +211,21 @@ def by_pool(given: Any, policy: Policy, what: str) -> list[int]:
     return [amounts[pool] for pool in policy.pools]
 
 
-def numbers_by_pool(given: Any, column: str, what: str) -> dict[str, Decimal]:
+def numbers_by_pool(given: Any, column: str, what: str, *, most: int | None = None) -> dict[str, Decimal]:
     """Return rates, values or shares by pool, from a mapping or a table with the pool and a column.
 
-    A float stands for the decimal that it prints as. A null in the table says nothing of its pool.
+    A float stands for the decimal that it prints as. A null in the table says nothing of its pool. Raise PolicyError
+    for a number below 0 or above ``most``.
     """
+    numbers = _numbers_by_pool(given, column, what)
+    for pool, number in numbers.items():
+        if number < 0 or (most is not None and number > most):
+            top = "" if most is None else f" and at most {most}"
+            raise PolicyError(f"{what}[{pool!r}]={number}: give a number of at least 0{top}")
+    return numbers
+
+
+def _numbers_by_pool(given: Any, column: str, what: str) -> dict[str, Decimal]:
     if isinstance(given, Mapping):
         return {str(pool): exact_rate(number, f"{what}[{pool!r}]") for pool, number in given.items()}
     columns = Columns(given, ["pool", column], what=f"the table {what}=")
@@ -224,15 +236,40 @@ def numbers_by_pool(given: Any, column: str, what: str) -> dict[str, Decimal]:
     return {pool: exact_rate(number, f"{what}[{pool!r}]") for pool, number in numbers if number is not None}
 
 
-def amounts_by(given: Any, column: str, keys: Keys, what: str, columns: Mapping[str, str] | None = None) -> Fen:
-    """Return fen for each key (hospital, pool …) of a table with any number of rows a key; None is 0 everywhere."""
+def amounts_by(
+    given: Any,
+    column: str,
+    keys: Keys,
+    what: str,
+    columns: Mapping[str, str] | None = None,
+    *,
+    signed: bool = False,
+) -> Fen:
+    """Return fen for each key (hospital, pool …) of a table with any number of rows a key; None is 0 everywhere.
+
+    Raise PolicyError for an amount below 0 unless amounts are ``signed``.
+    """
     if given is None:
         return np.zeros(keys.size, np.int64)
     table, row = matched(given, [column], keys, what, columns)
     fen, known = read_money(table.column(column), f"column {column!r} of {table.what}")
     if (~known).any():
         raise CaseError(f"column {column!r} of {table.what} is missing in row {int(np.flatnonzero(~known)[0])}")
+    if not signed and (fen < 0).any():
+        row_below = int(np.flatnonzero(fen < 0)[0])
+        raise PolicyError(f"{what}= is negative in row {row_below}: give yuan of at least 0")
     return add_up(row, fen, keys.size)
+
+
+def known_numbers(table: Columns, name: str) -> NDArray[np.float64]:
+    """Return a column of numbers. Raise CaseError where one is missing."""
+    numbers = table.numbers(name)
+    bad = np.flatnonzero(~np.isfinite(numbers))
+    if len(bad):
+        raise CaseError(
+            f"column {name!r} of {table.what} is missing in row {bad[0]}: give a number, or leave out the row"
+        )
+    return numbers
 
 
 def matched(

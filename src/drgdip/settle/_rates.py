@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from drgdip._columns import Columns
-from drgdip._money import rounded
+from drgdip._money import LARGEST, rounded
 from drgdip.errors import PolicyError
 from drgdip.points import set_payment_standards
 from drgdip.settle._inputs import numbers_by_pool
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from drgdip.settle.rules import Rate
 
 __all__ = ["of_pools", "point_rates", "rates_of"]
-
-_LARGEST = 1 << 61
 
 
 def point_rates(table: Columns, policy: Policy, pools: Any, values: Any) -> tuple[Fen, NDArray[np.bool_]]:
@@ -68,7 +66,7 @@ def rates_of(table: Columns, rates: Sequence[Rate], digits: int) -> tuple[Fen, N
 
 def _whole(numbers: Iterable[Decimal], digits: int) -> Fen:
     """Return numbers as whole multiples of ``10 ** -digits``. Raise PolicyError for one without measure."""
-    whole = [rounded(number, digits) if abs(number) < _LARGEST else _LARGEST for number in numbers]
-    if any(abs(number) >= _LARGEST for number in whole):
+    whole = [rounded(number, digits) if abs(number) < LARGEST else LARGEST for number in numbers]
+    if any(abs(number) >= LARGEST for number in whole):
         raise PolicyError("a rate or value is without measure: give yuan")
     return np.array(whole, np.int64)

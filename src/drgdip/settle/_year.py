@@ -9,7 +9,7 @@ import numpy as np
 from drgdip._columns import Columns
 from drgdip._money import add_up, scaled
 from drgdip.errors import CaseError, PolicyError
-from drgdip.settle._inputs import NAMES, keys_of, matched, money, optional_money, places, pool_rows
+from drgdip.settle._inputs import NAMES, keys_of, known_numbers, matched, optional_money, places, pool_rows
 from drgdip.settle.payment import BY_POINTS, FAILED, PAYMENT_RULES, list_states
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class YearSums:
         table = Columns(cases, columns=columns, optional=NAMES)
         table.require([*_NEEDED, *residual, *(name for name in ("list_status",) if name in table)])
         if not table.rows:
-            raise CaseError("there are no cases: a year is cleared from its cases")
+            raise CaseError("no cases are left: a year is cleared from its cases")
         self.policy = policy
         pool_of_case = pool_rows(table, policy)
         self.keys: Keys = keys_of(table, ["hospital", "pool"])
@@ -78,14 +78,17 @@ class YearSums:
         self.number, self.not_counted = tally.sum(axis=1), tally[:, _NOT_COUNTED]
         self.change: Fen = np.zeros(self.size, np.int64)
         self.points = parts(points)[1]
-        booked = money(table, "fund_booked")
-        other_cost, self.by_points_cost = parts(money(table, "total_cost"))
+        # The audit has seen to amounts that are missing or below 0.
+        booked, cost = (optional_money(table, name)[0] for name in ("fund_booked", "total_cost"))
+        other_cost, self.by_points_cost = parts(cost)
         other_booked, self.by_points_booked = parts(booked)
         self.outside, payable_by_points = parts(payable)
         self.cost, self.booked = other_cost + self.by_points_cost, other_booked + self.by_points_booked
         self.payable = self.outside + payable_by_points
         self.standard: Fen = np.add(*parts(optional_money(table, "standard")[0]))
-        self.patients = parts(money(table, "patient_paid"))[1] if residual else np.zeros(self.size, np.int64)
+        self.patients = (
+            parts(optional_money(table, "patient_paid")[0])[1] if residual else np.zeros(self.size, np.int64)
+        )
         # Added up from the cases by pool, past the hospitals, to be compared with the sums of the hospitals.
         pools = len(policy.pools)
         slot_of_pool = np.asarray(pool_of_case * _STATES + state, np.int32)
@@ -99,7 +102,7 @@ class YearSums:
         if given is None:
             return
         table, row = matched(given, ["points_change"], self.keys, "points_change")
-        change = scaled(table.numbers("points_change"), self.policy.rounding.points, "points_change")
+        change = scaled(known_numbers(table, "points_change"), self.policy.rounding.points, "points_change")
         self.change = add_up(row, change, self.size)
         bad = np.flatnonzero(self.points + self.change < 0)
         if len(bad):

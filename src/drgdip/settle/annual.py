@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pyarrow as pa
+
 from drgdip._arrow import to_kind
+from drgdip._exact import exactly
 from drgdip.errors import PolicyError
 from drgdip.settle._account import Account
+from drgdip.settle._entering import enter_cases, pay_by_item
 from drgdip.settle._inputs import by_pool
 from drgdip.settle._pools import divide_pools
 from drgdip.settle._year import YearSums
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import pyarrow as pa
 
     from drgdip.settle.policy import Policy
 
@@ -35,13 +37,17 @@ class Clearing(NamedTuple):
         A row for each pool: budget, spending, surplus and its sharing, point value, and where every fen went.
     ledger
         Sums that were checked.
+    findings
+        The findings on the cases that the caller accepted, each with the way and the treatment of its row.
     """
 
     table: Any
     pools: Any
     ledger: pa.Table
+    findings: pa.Table | None = None
 
 
+@exactly
 def clear_year(
     cases: Any,
     policy: Policy,
@@ -53,6 +59,7 @@ def clear_year(
     points_change: Any = None,
     working_capital: Any = None,
     stage: str = "clearing",
+    accept: Mapping[str, str] | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> Clearing:
     """Clear a year: the entitlement of each hospital, and the amount still to be paid.
@@ -87,6 +94,8 @@ def clear_year(
     stage
         ``"clearing"``, or ``"pre_clearing"``: the same account, of which ``year.preclearing_ratio`` is paid and nothing
         is taken back.
+    accept
+        How findings of `audit_cases` are treated: a way by kind, such as ``{"unpriced": "by_item"}``.
     columns
         The table's names of columns of the cases by the library's names, such as ``{"total_cost": "总费用"}``.
 
@@ -110,7 +119,7 @@ def clear_year(
     Raises
     ------
     CaseError, UnknownNameError
-        Float money, rows without hospital or pool, a pool or hospital that is not there.
+        Float money, a hospital that is not there, or findings on the cases that ``accept`` does not name.
     PolicyError
         A budget that is missing or not above 0, or a pool with money and no points. An appraisal outside the policy's
         bounds, or cases outside the points that cost more than the money.
@@ -138,11 +147,13 @@ def clear_year(
         raise PolicyError(f"stage={stage!r}: say 'pre_clearing' or 'clearing'")
     if stage == "pre_clearing" and policy.year.preclearing_ratio is None:
         raise PolicyError(f"policy {policy.id!r} has no pre-clearing: add preclearing_ratio to [year]")
-    year = YearSums(cases, policy, columns)
+    entered = enter_cases(cases, policy, accept, columns=columns, needs=("hospital", "pool"))
+    settled, columns = pay_by_item(entered.cases, entered.by_item, columns)
+    year = YearSums(settled, policy, columns)
     year.change_points(points_change)
     division = divide_pools(year, policy, by_pool(budget, policy, "budget"))
     account = Account(year, policy, division, pre_clearing=stage == "pre_clearing")
     account.appraise(appraisal)
     account.settle(paid=paid, deductions=deductions, working_capital=working_capital)
-    ledger = account.check()
-    return Clearing(to_kind(account.table(), cases), to_kind(account.pools(), cases), ledger)
+    ledger = pa.concat_tables([entered.ledger, account.check()])
+    return Clearing(to_kind(account.table(), cases), to_kind(account.pools(), cases), ledger, entered.findings)

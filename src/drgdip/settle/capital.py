@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from drgdip._arrow import to_kind
 from drgdip._columns import Columns
+from drgdip._exact import exactly
 from drgdip._money import fen_of, round_over, to_yuan
 from drgdip.errors import PolicyError
 from drgdip.settle._inputs import amounts_by, keys_of, places, pool_rows
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["advance_capital"]
 
 
+@exactly
 def advance_capital(
     last_year: Any,
     policy: Policy,

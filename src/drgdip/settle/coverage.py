@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from drgdip._columns import Columns, add_columns
+from drgdip._exact import exactly
 from drgdip._listing import Listing
 from drgdip._money import read_money
 from drgdip.data import rows_of
@@ -77,6 +78,7 @@ def list_coverage_minima() -> Listing[CoverageMinimum]:
     return Listing(minima, CoverageMinimum._fields)
 
 
+@exactly
 def measure_coverage(counts: Any, *, columns: Mapping[str, str] | None = None) -> Any:
     """Measure coverage, and compare it with Jilin's plan.
 

@@ -9,10 +9,12 @@ import pyarrow as pa
 
 from drgdip._arrays import from_days, is_text, read_days, read_flags, read_numbers, read_wholes
 from drgdip._arrow import from_numpy, one_chunk
-from drgdip.cases.fields import CODE_COLUMNS, resolve
+from drgdip._columns import case_columns
+from drgdip.cases.case import TYPES
+from drgdip.cases.names import CODE_COLUMNS, find_name
 from drgdip.cases.readers import read_table
 from drgdip.errors import CaseError, UnknownNameError
-from drgdip.settle._inputs import plain
+from drgdip.settle._inputs import NAMES, plain
 
 if TYPE_CHECKING:
     import os
@@ -44,8 +46,8 @@ def read_settlement(*paths: str | os.PathLike[str], columns: Mapping[str, str] |
     Parameters
     ----------
     paths
-        CSV, JSON, JSON lines or Parquet, all with the same columns. Columns may have the names of docs/cases.md;
-        those of settlement have the names that its functions ask for.
+        CSV, JSON, JSON lines or Parquet, all with the same columns. Columns may have the names of docs/cases.md: ours,
+        those of the settlement list, or Chinese headers (险种, 月份, 点数, 统筹基金支付, 个人支付 …).
     columns
         The files' names of columns by the library's names, such as ``{"points": "点数"}``.
 
@@ -92,7 +94,9 @@ def _renamed(table: pa.Table, columns: Mapping[str, str]) -> pa.Table:
 def _typed(table: pa.Table, path: str) -> pa.Table:
     """Return a table under the library's names, with numbers, flags and dates read."""
     table = plain(table)
-    names = {name: column for column, name in resolve(tuple(table.column_names)).single.items()}
+    own = table.column_names
+    known = case_columns().intersection([*TYPES, *NAMES])
+    names = {name: column for column in sorted(known) if (name := find_name(own, column)) is not None}
     table = table.rename_columns(
         [name if (column := names.get(name, name)) in CODE_COLUMNS else column for name in table.column_names]
     )

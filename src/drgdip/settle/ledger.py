@@ -40,10 +40,14 @@ class Step(NamedTuple):
     ledger
         Sums that were checked: an Arrow table with the columns of `LEDGER`. Every row holds; otherwise the step would
         have raised `InvariantError`.
+    findings
+        The findings on the cases that the caller accepted, each with the way and the treatment of its row; None for a
+        step that takes no ``accept=``.
     """
 
     table: Any
     ledger: pa.Table
+    findings: pa.Table | None = None
 
 
 class Ledger:

@@ -14,9 +14,8 @@ from drgdip.settle.budget import (
     budget_by_growth,
     budget_by_item,
     budget_by_share,
-    hold_reserve,
-    split_budget,
 )
+from drgdip.settle.division import hold_reserve, split_budget
 from drgdip.settle.ledger import Step
 
 if TYPE_CHECKING:

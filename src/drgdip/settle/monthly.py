@@ -10,8 +10,10 @@ import pyarrow as pa
 
 from drgdip._arrow import to_kind
 from drgdip._columns import Columns, add_columns, labels
+from drgdip._exact import exactly
 from drgdip._money import add_up, round_over, scaled, to_yuan
 from drgdip.errors import PolicyError
+from drgdip.settle._entering import enter_cases, pay_by_item
 from drgdip.settle._inputs import NAMES, NO, amounts_by, decisions, keys_of, optional_money, places, pool_rows
 from drgdip.settle.ledger import Ledger, Step
 from drgdip.settle.payment import FAILED, LATE, LIST_STATUSES, PASSED, list_states
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = ["mark_lists", "month"]
 
+_KEYS = ("hospital", "pool", "month")
 _NEEDED = ("hospital", "pool", "month", "payable", "standard", "points")
 
 
+@exactly
 def mark_lists(
     cases: Any,
     policy: Policy,
@@ -97,7 +101,15 @@ def _days(table: Columns, name: str) -> NDArray[np.datetime64]:
     return np.asarray(table.dates(name).to_numpy(zero_copy_only=False), "datetime64[D]")
 
 
-def month(cases: Any, policy: Policy, *, deductions: Any = None, columns: Mapping[str, str] | None = None) -> Step:
+@exactly
+def month(
+    cases: Any,
+    policy: Policy,
+    *,
+    deductions: Any = None,
+    accept: Mapping[str, str] | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> Step:
     """Settle a month, or several: the amounts paid to each hospital before the year's clearing.
 
     Paid is the payable of the cases whose lists passed, times the month's ratio, less audit deductions. The rest
@@ -113,6 +125,8 @@ def month(cases: Any, policy: Policy, *, deductions: Any = None, columns: Mappin
         The policy: ``month.ratio``, and ``month.late`` for late lists.
     deductions
         Audit deductions: a table with ``hospital``, ``pool``, ``month`` and ``deductions`` (yuan).
+    accept
+        How findings of `audit_cases` are treated: a way by kind, such as ``{"unpriced": "by_item"}``.
     columns
         The table's names of columns by the library's names, such as ``{"total_cost": "总费用"}``.
 
@@ -131,7 +145,7 @@ def month(cases: Any, policy: Policy, *, deductions: Any = None, columns: Mappin
     Raises
     ------
     CaseError, UnknownNameError
-        Float money, a row without hospital, pool or month, a pool that the policy has not.
+        Float money, or findings on the cases that ``accept`` does not name.
 
     Notes
     -----
@@ -147,10 +161,12 @@ def month(cases: Any, policy: Policy, *, deductions: Any = None, columns: Mappin
     >>> month([case | {"payable": 6550}], policy).table[0]["paid"]
     Decimal('5895.00')
     """
-    table = Columns(cases, columns=columns, optional=NAMES)
+    entered = enter_cases(cases, policy, accept, columns=columns, needs=_KEYS)
+    settled_cases, columns = pay_by_item(entered.cases, entered.by_item, columns)
+    table = Columns(settled_cases, columns=columns, optional=NAMES)
     table.require([*_NEEDED, *(name for name in ("list_status",) if name in table)])
     pool_rows(table, policy)
-    keys = keys_of(table, ["hospital", "pool", "month"])
+    keys = keys_of(table, _KEYS)
     owed, known = optional_money(table, "payable")
     standard, _ = optional_money(table, "standard")
     state = list_states(table)
@@ -166,8 +182,6 @@ def month(cases: Any, policy: Policy, *, deductions: Any = None, columns: Mappin
     ratio = int(policy.month.ratio.scaleb(12))
     advance = round_over(np.maximum(payable, 0), ratio, 10**12)
     taken = amounts_by(deductions, "deductions", keys, "deductions")
-    if (taken < 0).any():
-        raise PolicyError("deductions= has a negative amount: what is deducted is at least 0")
     covered = np.minimum(taken, advance)
     paid, reserve = advance - covered, payable - advance
     number = np.bincount(keys.codes, minlength=keys.size)
@@ -198,4 +212,4 @@ def month(cases: Any, policy: Policy, *, deductions: Any = None, columns: Mappin
             "paid": to_yuan(paid),
         }
     )
-    return Step(to_kind(result, cases), ledger.table())
+    return Step(to_kind(result, cases), pa.concat_tables([entered.ledger, ledger.table()]), entered.findings)

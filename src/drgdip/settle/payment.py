@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow.compute as pc
 
 from drgdip._columns import Columns, Reasons, add_columns, labels
+from drgdip._exact import exactly
 from drgdip._money import add_up, fen_of, round_over, scaled, to_yuan
 from drgdip.errors import CaseError
-from drgdip.settle._inputs import NAMES, flag, holds, money, numbers_by_pool, optional_money, pool_rows
+from drgdip.settle._inputs import NAMES, flag, holds, numbers_by_pool, optional_money, pool_rows
 from drgdip.settle._rates import of_pools, point_rates, rates_of
 from drgdip.settle.ledger import Ledger, Step
 
@@ -61,6 +62,8 @@ PRICE_COLUMNS = (
     "payment_status",
     "payment_reason",
 )
+# Days of a century: a longer stay is a mistake.
+_LONGEST_STAY = 36525
 # Columns that are read where they are there.
 _OPTIONAL = (
     "points",
@@ -97,6 +100,7 @@ def list_states(table: Columns) -> NDArray[np.int8]:
     return np.array([*numbers, PASSED], np.int8)[codes]
 
 
+@exactly
 def price_cases(
     cases: Any,
     policy: Policy,
@@ -142,7 +146,7 @@ def price_cases(
     Raises
     ------
     CaseError
-        Float money, or money that is missing or negative.
+        Float money. Amounts, rates and days that are missing or impossible are reasons of their rows.
     PolicyError, UnknownNameError
         A pool that the policy has not, or no rate and no value to price with.
 
@@ -165,13 +169,13 @@ def price_cases(
     table = Columns(cases, columns=columns, optional=NAMES)
     table.require(_needed(table, policy))
     pools = pool_rows(table, policy)
-    cost, booked = money(table, "total_cost"), money(table, "fund_booked")
     rule, reasons = _rules(table, policy), Reasons(table.rows)
+    cost, booked = (_amount(table, name, reasons) for name in ("total_cost", "fund_booked"))
     reasons.note(_outside(table, policy), "outside_policy_dates")
     standard = _point_standards(table, policy, pools, rule, values, reasons)
     standard = _other_standards(table, policy, pools, rule, standard, reasons)
     standard = np.where(rule == BY_ITEM, cost, standard)
-    owed = np.where(rule == BY_ITEM, booked, _payable(table, policy, pools, standard, booked, ratios))
+    owed = np.where(rule == BY_ITEM, booked, _payable(table, policy, pools, rule, standard, booked, ratios, reasons))
     formula = standard - cost
     normal = _normal(table, policy)
     adjustment = np.where(normal | (not policy.cases.neutral_outliers), 0, -formula)
@@ -286,9 +290,11 @@ def _other_standards(table: Columns, policy: Policy, pools: Any, rule: Any, stan
     if by_day.any():
         rates = policy.cases.bed_day_rates
         daily = np.array([fen_of(rates.get(pool, 0), "bed_day_rates") for pool in policy.pools])
-        days = table.numbers("los")
-        reasons.note(by_day & ~(days >= 0), "bad_days")
-        standard = np.where(by_day, daily[pools] * np.nan_to_num(days).astype(np.int64), standard)
+        reasons.note(by_day & (daily[pools] == 0), "no_rate")
+        days = table.numbers("los") if "los" in table else np.full(table.rows, np.nan)
+        good = (days >= 0) & (days <= _LONGEST_STAY) & (days == np.floor(days))
+        reasons.note(by_day & ~good, "bad_bed_days")
+        standard = np.where(by_day, daily[pools] * np.where(good, days, 0).astype(np.int64), standard)
     if reviewed.any():
         reasonable, known = optional_money(table, "reasonable_cost")
         reasons.note(reviewed & ~(known & (reasonable >= 0)), "bad_reasonable_cost")
@@ -296,20 +302,35 @@ def _other_standards(table: Columns, policy: Policy, pools: Any, rule: Any, stan
     return standard
 
 
-def _payable(table: Columns, policy: Policy, pools: Any, standard: Fen, booked: Fen, ratios: Any) -> Fen:
+def _amount(table: Columns, name: str, reasons: Reasons, rows: Any = None) -> Fen:
+    """Return a column of money as fen, with a reason for the rows where it is needed and missing or below 0."""
+    fen, known = optional_money(table, name)
+    needed = np.ones(table.rows, bool) if rows is None else rows
+    reasons.note(needed & ~known, "missing_amount")
+    reasons.note(needed & (fen < 0), "negative_amount")
+    return fen
+
+
+def _payable(
+    table: Columns, policy: Policy, pools: Any, rule: Any, standard: Fen, booked: Fen, ratios: Any, reasons: Reasons
+) -> Fen:
     """Return the fund's part of the standard of a case that is not paid by item."""
-    kind = policy.cases.payable
+    kind, rows = policy.cases.payable, rule != BY_ITEM
     if kind == "item":
         return booked
     if kind == "residual":
-        owed = standard - money(table, "patient_paid")
+        owed = standard - _amount(table, "patient_paid", reasons, rows)
     elif kind == "ratio":
-        shares = policy.cases.fund_share if ratios is None else numbers_by_pool(ratios, "fund_share", "ratios")
+        shares = policy.cases.fund_share if ratios is None else numbers_by_pool(ratios, "fund_share", "ratios", most=1)
         lacking = "payable = ratio needs the fund's share of {!r}: give ratios="
         owed = round_over(standard, of_pools(shares, policy, pools, 12, lacking), 10**12)
     else:
-        scope = standard - money(table, "own_paid") - money(table, "out_of_scope") - money(table, "deductible")
-        rate = scaled(table.numbers("reimbursement_rate"), 8, "reimbursement_rate")
-        taken, _ = optional_money(table, "deductions")
-        owed = round_over(scope, rate, 10**8) - taken
+        own, beyond, first = (_amount(table, name, reasons, rows) for name in _PARTS["itemised"][:3])
+        numbers = table.numbers("reimbursement_rate")
+        good = (numbers >= 0) & (numbers <= 1)
+        reasons.note(rows & ~good, "bad_reimbursement_rate")
+        rate = scaled(np.where(good, numbers, 0), 8, "reimbursement_rate")
+        taken, known = optional_money(table, "deductions")
+        reasons.note(rows & known & (taken < 0), "negative_amount")
+        owed = round_over(standard - own - beyond - first, rate, 10**8) - taken
     return np.maximum(owed, 0) if policy.cases.floor else owed

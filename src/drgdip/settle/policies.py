@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from drgdip import _toml
+from drgdip._exact import exactly
 from drgdip._listing import Listing
 from drgdip._once import once
 from drgdip._presets import ABSENT, Presets
@@ -58,6 +59,7 @@ class PolicyInfo(NamedTuple):
     source: str
 
 
+@exactly
 def read_policy(path: str | os.PathLike[str]) -> Policy:
     """Read a policy from a TOML file.
 
@@ -213,6 +215,7 @@ def _inline(value: Any) -> Any:
     return [_inline(part) for part in value] if isinstance(value, list | tuple) else value
 
 
+@exactly
 def load_policy(name: str, **given: Any) -> Policy:
     """Load the policy of a place, and fill in what its documents leave open.
 

@@ -9,6 +9,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from drgdip import _toml
 from drgdip._arrow import names_of
+from drgdip._exact import EXACT
+from drgdip._money import LARGEST, rounded
 from drgdip.errors import PolicyError
 from drgdip.settle._citations import fault_of, take_citations, with_citations
 from drgdip.settle.rules import (
@@ -133,7 +135,7 @@ class Policy(Rules):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        faults = [*_faults_of_head(self), *_faults_of_form(self), *_faults_of_cases(self)]
+        faults = [*_faults_of_head(self), *_faults_of_form(self), *_faults_of_cases(self), *_faults_of_rates(self)]
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -211,6 +213,16 @@ def _faults_of_head(policy: Policy) -> Iterator[str]:
         for pool in pools:
             if pool is not None and pool not in policy.pools:
                 yield f"{field}: names the pool {pool!r}, and pools are {', '.join(policy.pools)}"
+
+
+def _faults_of_rates(policy: Policy) -> Iterator[str]:
+    """Yield the rates that are nothing, or too much, in the decimals of the policy."""
+    for field, rates in (("rates", policy.rates), ("cases.cross_region_rates", policy.cases.cross_region_rates)):
+        for number, rate in enumerate(rates):
+            size = EXACT.multiply(rate.base_rate, rate.coefficient)
+            if size >= LARGEST or not 0 < rounded(size, policy.rounding.values) < LARGEST:
+                digits = policy.rounding.values
+                yield f"{field}.{number}: {size} yuan cannot be held in the {digits} decimals of rounding"
 
 
 def _faults_of_form(policy: Policy) -> Iterator[str]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from drgdip._arrow import to_arrow
 from drgdip._columns import Columns
+from drgdip._exact import exactly
 from drgdip.errors import PolicyError
 from drgdip.settle._inputs import NAMES, plain
 from drgdip.settle._pages import write_excel, write_html
@@ -27,6 +28,7 @@ __all__ = ["REPORT_FORMATS", "write_report"]
 REPORT_FORMATS = (".xlsx", ".html")
 
 
+@exactly
 def write_report(year: Year, policy: Policy, path: str | os.PathLike[str]) -> Path:
     """Write the report of a year: statements, pools, months, three layers of surplus, review, ledger, sources.
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from drgdip._arrow import to_kind
 from drgdip._columns import Columns, add_columns, labels
+from drgdip._exact import exactly
 from drgdip._money import add_up, to_yuan
 from drgdip.errors import PolicyError
 from drgdip.settle._inputs import NAMES, NO, OPEN, YES, decisions, flag, keys_of, money, pool_rows
@@ -54,6 +55,7 @@ class Review(NamedTuple):
     ledger: pa.Table
 
 
+@exactly
 def cap_reviews(discharges: int, policy: Policy) -> int:
     """Return the most cases that special review may take: the policy's share of the discharges, rounded down.
 
@@ -91,6 +93,7 @@ def cap_reviews(discharges: int, policy: Policy) -> int:
     return int(policy.review.cap * discharges)
 
 
+@exactly
 def review_cases(cases: Any, policy: Policy, *, columns: Mapping[str, str] | None = None) -> Review:
     """Decide special review: triggers, ranking, cap, and the statistics that are published.
 

@@ -42,9 +42,11 @@ def _no_float(value: Any) -> Any:
 
 
 Number = Annotated[Decimal, BeforeValidator(_no_float), Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[Decimal, BeforeValidator(_no_float), Field(ge=0, le=1)]
-Ratio = Annotated[Decimal, BeforeValidator(_no_float), Field(gt=0, le=1)]
+# Shares are whole multiples of 10 ** -12 where money is worked out.
+Share = Annotated[Decimal, BeforeValidator(_no_float), Field(ge=0, le=1, decimal_places=12)]
+Ratio = Annotated[Decimal, BeforeValidator(_no_float), Field(gt=0, le=1, decimal_places=12)]
 Above = Annotated[Decimal, BeforeValidator(_no_float), Field(gt=0, allow_inf_nan=False)]
+Yuan = Annotated[Decimal, BeforeValidator(_no_float), Field(gt=0, lt=10**13, decimal_places=2)]
 Rounded = Annotated[int, Field(ge=0, le=12)]
 
 
@@ -152,7 +154,7 @@ class CaseRules(Rules):
     fund_share: dict[str, Ratio] = {}
     item_kinds: tuple[str, ...] = ()
     longest_stay: Annotated[int, Field(gt=0)] | None = None
-    bed_day_rates: dict[str, Above] = {}
+    bed_day_rates: dict[str, Yuan] = {}
     cross_region: Literal["same", "fixed", "item"] = "same"
     cross_region_rates: tuple[Rate, ...] = ()
     incomplete_discharges: tuple[int, ...] = ()
@@ -268,3 +270,12 @@ class Rounding(Rules):
 
     points: Rounded = 8
     values: Rounded = 8
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        # Points x value is worked out in whole steps of both, which must hold a fen and fit 64 bits.
+        if not 2 <= self.points + self.values <= 20:
+            raise ValueError(
+                f"points = {self.points} and values = {self.values}: together they must be from 2 to 20 decimals"
+            )
+        return self

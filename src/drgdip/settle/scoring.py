@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._columns import Columns, add_columns
+from drgdip._exact import exactly
 from drgdip.errors import PolicyError
 from drgdip.points import combine_coefficients, mark_readmissions
 from drgdip.settle._inputs import NAMES, names_after, texts
@@ -24,6 +25,7 @@ __all__ = ["PREPARED_COLUMNS", "prepare_cases"]
 PREPARED_COLUMNS = ("coefficient", "case_kind", "readmission_factor")
 
 
+@exactly
 def prepare_cases(
     cases: Any,
     policy: Policy,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from drgdip._exact import exactly
 from drgdip._money import fen_of, rounded, yuan_of
 from drgdip.errors import PolicyError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["hospitals_part", "share_surplus"]
 
 
+@exactly
 def share_surplus(budget: Any, spent: Any, policy: Policy) -> dict[str, Decimal]:
     """Share the surplus or overspend of a budget between hospitals and fund, by the policy's bands.
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from drgdip._arrow import to_kind
 from drgdip._columns import Columns, as_list
+from drgdip._exact import exactly
 from drgdip._money import add_up, scaled, to_yuan
 from drgdip.errors import CaseError
 from drgdip.settle._inputs import NAMES, keys_of, optional_money
@@ -47,6 +48,7 @@ class Simulation(NamedTuple):
     ledger: pa.Table
 
 
+@exactly
 def simulate(
     cases: Any,
     policy_a: Policy,

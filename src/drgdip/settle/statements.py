@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from drgdip._arrow import to_arrow, to_kind
+from drgdip._exact import exactly
 from drgdip._money import YUAN
 from drgdip.reasons import LANGUAGES
 from drgdip.settle._words import check_language
@@ -32,8 +33,6 @@ LINES = (
     ("final", "=", "still to be paid", "应补付"),
 )
 
-# The caller's context must not round the sums.
-_EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 _RESIDUAL, _BY_POINTS, _STANDARDS = "residual", "by_points", "standards"
 #: How a line comes about, in English and Chinese. The formula beside it has the numbers in the same order.
 _HOW = {
@@ -64,6 +63,7 @@ _HOW = {
 }
 
 
+@exactly
 def make_statements(clearing: Clearing, *, language: str = "en") -> Any:
     """Make the statement (结算单) of each hospital: its account as lines that add up from top to bottom.
 
@@ -102,13 +102,12 @@ def make_statements(clearing: Clearing, *, language: str = "en") -> Any:
     """
     check_language(language)
     accounts = to_arrow(clearing.table).to_pylist()
-    with localcontext(_EXACT):
-        pools = {row["pool"]: row | _sums_of(row["pool"], accounts) for row in to_arrow(clearing.pools).to_pylist()}
-        rows = [
-            {"hospital": account["hospital"], "pool": account["pool"], **line}
-            for account in accounts
-            for line in _lines(account, pools[account["pool"]], LANGUAGES.index(language))
-        ]
+    pools = {row["pool"]: row | _sums_of(row["pool"], accounts) for row in to_arrow(clearing.pools).to_pylist()}
+    rows = [
+        {"hospital": account["hospital"], "pool": account["pool"], **line}
+        for account in accounts
+        for line in _lines(account, pools[account["pool"]], LANGUAGES.index(language))
+    ]
     kinds = {"line": pa.int64(), "amount": YUAN}
     names = ("hospital", "pool", "line", "sign", "item", "item_zh", "amount", "formula", "how")
     table = pa.Table.from_pylist(rows, pa.schema([(name, kinds.get(name, pa.string())) for name in names]))

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from drgdip._arrow import to_kind
 from drgdip._columns import Columns, as_list
+from drgdip._exact import exactly
 from drgdip._money import add_up, read_money, round_over, to_yuan
 from drgdip.settle._inputs import NAMES, keys_of, places
 from drgdip.settle.ledger import Ledger, Step
@@ -21,6 +22,7 @@ __all__ = ["measure_surplus"]
 _AMOUNTS = ("total_cost", "standard", "profit_formula", "adjustment", "profit")
 
 
+@exactly
 def measure_surplus(
     cases: Any,
     by: str | Sequence[str] = ("pool", "hospital"),

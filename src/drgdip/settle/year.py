@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime  # noqa: TC003 - the annotations of a public function
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,9 +12,11 @@ import pyarrow.compute as pc
 
 from drgdip._arrow import to_arrow
 from drgdip._columns import Columns, add_columns
+from drgdip._exact import exactly
 from drgdip._money import to_yuan
 from drgdip.errors import PolicyError
 from drgdip.points import case_points
+from drgdip.settle._entering import Decided, enter_cases, enter_priced, pay_by_item, rejoin
 from drgdip.settle._inputs import NAMES, holds, names_after, optional_money, texts
 from drgdip.settle.annual import Clearing, clear_year
 from drgdip.settle.monthly import month
@@ -64,6 +67,8 @@ class Year(NamedTuple):
         Sums that the steps checked.
     columns
         Names of columns of ``cases`` by the library's names, as given to `settle_year`, for the steps that follow.
+    findings
+        The findings on the cases that the caller accepted, each with the way and the treatment of its row.
     """
 
     cases: Any
@@ -73,8 +78,10 @@ class Year(NamedTuple):
     clearing: Clearing
     ledger: pa.Table
     columns: Mapping[str, str] | None = None
+    findings: pa.Table | None = None
 
 
+@exactly
 def settle_year(
     cases: Any,
     policy: Policy,
@@ -89,6 +96,8 @@ def settle_year(
     appraisal: Any = None,
     points_change: Any = None,
     working_capital: Any = None,
+    year: int | tuple[datetime.date, datetime.date] | None = None,
+    accept: Mapping[str, str] | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> Year:
     """Settle a year from grouped cases: points, special review, prices, months, pre-clearing, clearing.
@@ -113,6 +122,10 @@ def settle_year(
         Estimated point values for the months, as for `price_cases`; None takes the policy's rates.
     deductions
         Audit deductions by ``hospital``, ``pool`` and ``month`` (yuan).
+    year
+        The year that is settled, as for `audit_cases`.
+    accept
+        How findings of `audit_cases` are treated: a way by kind, such as ``{"unpriced": "by_item"}``.
     columns
         The table's names of columns by the library's names, such as ``{"total_cost": "总费用"}``. The steps add their
         columns under the library's names.
@@ -147,7 +160,9 @@ def settle_year(
         options = {"coefficients": coefficients, "reference": reference, "mean_cost": mean_cost}
         return _scored(cases, policy, weights, columns, **options)
 
-    scored, names = (cases, columns) if weights is None else score(cases, columns)
+    keys = ("hospital", "pool", "month")
+    entered = enter_cases(cases, policy, accept, columns=columns, year=year, needs=keys, priced=False)
+    scored, names = (entered.cases, columns) if weights is None else score(entered.cases, columns)
     review = None
     if policy.review is not None and "review_applied" in Columns(scored, columns=names, optional=NAMES):
         review = review_cases(scored, policy, columns=names)
@@ -162,20 +177,29 @@ def settle_year(
             scored, names = score(scored, names_after(names, scored, ["case_kind"]))
     priced = price_cases(scored, policy, values=values, columns=names)
     after = names_after(names, priced.table, PRICE_COLUMNS)
-    months = month(priced.table, policy, deductions=deductions, columns=after)
+    decided = enter_priced(priced.table, entered, accept, columns=after)
+    table, after = pay_by_item(priced.table, decided.by_item, after)
+    done = Decided()
+    months = month(table, policy, deductions=deductions, accept=done, columns=after)
     account: dict[str, Any] = {"budget": budget, "appraisal": appraisal, "points_change": points_change}
     account |= {"working_capital": working_capital, "deductions": _without_months(deductions), "columns": after}
-    ledgers = [*([review.ledger] if review else []), priced.ledger, months.ledger]
+    account["accept"] = done
+    ledgers = [decided.ledger, *([review.ledger] if review else []), priced.ledger, months.ledger]
     paid = _payments(months.table, "paid")
     pre = None
     if policy.year.preclearing_ratio is not None:
-        pre = clear_year(priced.table, policy, paid=paid, stage="pre_clearing", **account)
+        pre = clear_year(table, policy, paid=paid, stage="pre_clearing", **account)
         paid = pa.concat_tables([paid, _payments(pre.table, "final")])
         ledgers.append(pre.ledger)
-    clearing = clear_year(priced.table, policy, paid=paid, **account)
+    clearing = clear_year(table, policy, paid=paid, **account)
     ledgers.append(clearing.ledger)
-    final = priced.table if policy.form == "fixed" else _at_value_of_the_year(scored, policy, clearing, names)
-    return Year(final, months.table, review, pre, clearing, pa.concat_tables(ledgers), after)
+    if policy.form != "fixed":
+        table = _at_value_of_the_year(scored, policy, clearing, names)
+        table, _ = pay_by_item(table, decided.by_item, names_after(names, table, PRICE_COLUMNS))
+    if not entered.rows.all():
+        table = rejoin(cases, table, entered.rows)
+    ledger = pa.concat_tables(ledgers)
+    return Year(table, months.table, review, pre, clearing, ledger, after, decided.findings)
 
 
 def _scored(

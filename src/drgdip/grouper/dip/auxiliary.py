@@ -26,8 +26,8 @@ from drgdip._arrow import (
 )
 from drgdip._text import is_missing, normalise_code, text_of
 from drgdip._values import Unreadable, read_whole
-from drgdip.cases.case import make_case_schema
 from drgdip.cases.fields import READERS, UNREADABLE
+from drgdip.cases.names import expand_columns
 from drgdip.cases.numbered import Codes, codes_of
 from drgdip.cases.table import case_columns, marked, to_cases
 from drgdip.errors import CaseError, UnknownNameError
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Sequence
 
+    from drgdip.cases.names import ColumnNames
     from drgdip.grouper.dip.auxiliary_rules import AuxiliaryCatalogue, AuxiliaryRules
 
 __all__ = ["PLAIN_COLUMNS", "find_auxiliary_types"]
@@ -57,7 +58,7 @@ def find_auxiliary_types(
     lists: Any = None,
     cci_weights: Any = None,
     bands: Mapping[str, Sequence[int]] | None = None,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
 ) -> Any:
     """Find the auxiliary types (辅助分型) of each case.
 
@@ -268,16 +269,18 @@ class _Facts:
     def __init__(
         self,
         data: Any,
-        columns: Mapping[str, str],
+        columns: ColumnNames,
         chosen: Sequence[AuxiliaryCatalogue],
         lists: Mapping[str, frozenset[str] | tuple[str, ...]],
         weights: Mapping[str, int],
     ) -> None:
         names = names_of(data)
-        place = _places(names, columns, chosen)
+        told = expand_columns(columns, names, more=PLAIN_COLUMNS)
+        place = _places(names, told, chosen)
         wanted = dict.fromkeys(name for found in place.values() for name in found)
         self._table = to_arrow(data, list(wanted))
-        of_cases = {column: name for column, name in columns.items() if column in place and column not in PLAIN_COLUMNS}
+        of_cases = {column: found for column, found in told.items() if set(found) <= set(wanted)}
+        of_cases = {column: found for column, found in of_cases.items() if column not in PLAIN_COLUMNS}
         plain = [name for column in PLAIN_COLUMNS for name in place.get(column, ())]
         kept = [name for name in self._table.column_names if name not in plain]
         self._cases = to_cases(self._table.select(kept), of_cases, need_dx=False)
@@ -407,19 +410,13 @@ class _Facts:
 
 
 def _places(
-    names: list[str], columns: Mapping[str, str], chosen: Sequence[AuxiliaryCatalogue]
+    names: list[str], columns: Mapping[str, tuple[str, ...]], chosen: Sequence[AuxiliaryCatalogue]
 ) -> dict[str, tuple[str, ...]]:
     """Return the names in a table that hold each column that is needed, and ``unreadable``."""
-    known = (*make_case_schema().names, *PLAIN_COLUMNS)
-    for column, name in columns.items():
-        if column not in known:
-            raise UnknownNameError("case column", column, known, hint=f"The columns are {', '.join(known)}.")
-        if name not in names:
-            raise UnknownNameError("column in the table", name, names)
-    plain = {column: columns.get(column, column) for column in PLAIN_COLUMNS}
+    plain = {column: columns.get(column, (column,))[0] for column in PLAIN_COLUMNS}
     others = [name for name in names if name not in plain.values()]
     found = case_columns(
-        others, {column: name for column, name in columns.items() if column not in plain}, need_dx=False
+        others, {column: found for column, found in columns.items() if column not in plain}, need_dx=False
     )
     found |= {column: (name,) for column, name in plain.items() if name in names}
     needed = {column: catalogue.id for catalogue in reversed(chosen) for column in catalogue.columns}
