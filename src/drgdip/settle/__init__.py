@@ -24,7 +24,7 @@ from drgdip.settle.monthly import mark_lists, month
 from drgdip.settle.payment import LIST_STATUSES, PAYMENT_RULES, PAYMENT_STATUSES, price_cases
 from drgdip.settle.policies import PolicyInfo, draft_policy, list_policies, load_policy, read_policy
 from drgdip.settle.policy import Policy
-from drgdip.settle.report import REPORT_FORMATS, write_report
+from drgdip.settle.report import REPORT_FORMATS, write_papers, write_report
 from drgdip.settle.review import REVIEW_STATUSES, Review, cap_reviews, review_cases
 from drgdip.settle.rules import Citation, ShareBand
 from drgdip.settle.scoring import prepare_cases
@@ -86,5 +86,6 @@ __all__ = [
     "simulate",
     "split",
     "split_budget",
+    "write_papers",
     "write_report",
 ]

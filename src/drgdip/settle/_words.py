@@ -12,9 +12,7 @@ from drgdip.reasons import LANGUAGES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import pyarrow as pa
-
-__all__ = ["check_language", "headed", "say"]
+__all__ = ["check_language", "heading", "say"]
 
 
 def check_language(language: str) -> None:
@@ -33,9 +31,8 @@ def say(name: str, language: str) -> str:
     return _words().get(name, (name, name))[LANGUAGES.index(language)]
 
 
-def headed(table: pa.Table, language: str, family: str) -> pa.Table:
-    """Return a table with Chinese headings for Chinese readers: a DRG is 病组, a group of DIP 病种."""
+def heading(name: str, language: str, family: str) -> str:
+    """Return the heading of a column: its name in English; a group of DRG is 病组, one of DIP 病种."""
     if language == "en":
-        return table
-    special = {"group": "group_dip"} if family == "dip" else {}
-    return table.rename_columns([say(special.get(name, name), language) for name in table.column_names])
+        return name
+    return say("group_dip" if (name, family) == ("group", "dip") else name, language)
