@@ -37,7 +37,9 @@ def fill_in(options: argparse.Namespace, known: frozenset[str]) -> list[Path]:
     Returns the files that have no known name, which are not read. Raise CaseError for two files of one kind, and for a
     kind of file that the verb has no option for.
     """
-    folder, found, passed = options.cases[0], {}, []
+    folder: Path = options.cases[0]
+    found: dict[str, list[Path]] = {}
+    passed: list[Path] = []
     for path in sorted(folder.iterdir()):
         kind = _kind_of(path)
         if kind is None:
