@@ -53,6 +53,7 @@ CALLS = {
     "mark_readmissions": (pa.Table.from_pylist(STAYS), (), {"days": 9, "factor": 0.5, "except_groups": ["B"]}),
     "take_higher_group": (pa.Table.from_pylist(TREATED), (WEIGHTS,), {}),
     "downgrade_tcm": (pa.Table.from_pylist(TREATED), (), {"minimum": 0.6}),
+    "add_points": (POINTED, ({"G00": 2},), {}),
     "restructure_costs": (CASES, ({"total_cost": 1, "los": 2},), {"within": "pool"}),
     "restructure_weights": (GROUPS, ({"G00": 1.1},), {"absorb": "others", "within": "level"}),
     "remove_inversion": (GROUPS, (["1"],), {"method": "pool", "within": "group"}),

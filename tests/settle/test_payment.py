@@ -150,7 +150,7 @@ BED_DAYS = {"payable": "residual", "bed_day_rates": {"p": 1}}
         ({"reimbursement_rate": 80.0}, {"cases": {"payable": "itemised"}}, "bad_reimbursement_rate"),
         ({"reimbursement_rate": -0.1}, {"cases": {"payable": "itemised"}}, "bad_reimbursement_rate"),
         ({"own_paid": None}, {"cases": {"payable": "itemised"}}, "missing_amount"),
-        ({"review_status": "approved"}, {"review": REVIEW}, "bad_reasonable_cost"),
+        ({"review_status": "approved", "reasonable_cost": -1}, {"review": REVIEW}, "bad_reasonable_cost"),
     ],
 )
 def test_a_case_that_cannot_be_priced_stays_with_its_reason(case, changed, reason):
@@ -303,7 +303,7 @@ def test_the_cap_holds_and_order_does_not_matter(rows, random):
 
 
 def test_review_without_rule_or_money():
-    with pytest.raises(PolicyError, match="has no special review"):
+    with pytest.raises(PolicyError, match=r"add the section \[review\]"):
         review_cases(applications(), policy())
     with pytest.raises(PolicyError, match="at least 0"):
         cap_reviews(-1, REVIEWED)

@@ -37,7 +37,7 @@ def year():
 
 def test_statements_add_up(year):
     rows = make_statements(year.clearing).to_pylist()
-    assert len(rows) == 9 * len(year.clearing.table)
+    assert len(rows) == 10 * len(year.clearing.table)
     reached = Decimal(0)
     for row in rows:
         if row["line"] == 1:
@@ -108,7 +108,7 @@ def test_excel_has_every_table_and_its_formulas(year, tmp_path):
     sheet = zipfile.ZipFile(path).read("xl/worksheets/sheet2.xml").decode()
     formulas = re.findall(r"<f>([^<]+)</f>", sheet)
     letters = {name: chr(ord("A") + number) for number, name in enumerate(rows[0])}
-    result = "+".join(f"{letters[name]}2" for name in ("base", "sharing", "outside", "appraisal_change"))
+    result = "+".join(f"{letters[name]}2" for name in ("base", "sharing", "retention", "outside", "appraisal_change"))
     assert formulas[0] == f"{result}-{letters['deductions']}2"
     assert len(formulas) == 2 * len(year.clearing.table)
 

@@ -21,7 +21,7 @@ HOSTILE = {
     "small exponents": decimal.Context(prec=6, Emax=3, Emin=-3),
 }
 #: Public functions that work out no number.
-LISTINGS = {"list_coverage_minima", "list_policies", "read_settlement"}
+LISTINGS = {"list_coverage_minima", "list_exclusions", "list_policies", "read_settlement"}
 EXAMPLE = settle.read_policy("docs/examples/policy.toml")
 CASES = settle.read_settlement("docs/examples/settlement.csv")
 BUDGET = {"employee": D("63000.01"), "resident": D("44100.07")}

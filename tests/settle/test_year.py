@@ -270,8 +270,8 @@ def test_working_capital_is_cut_in_proportion():
     assert granted == [150, 75]
     granted = [row["working_capital"] for row in advance_capital(last, POLICY, available={"p": 100}).table]
     assert granted == [D("66.66"), D("33.33")]
-    applied = [row | {"applied": 10} for row in last]
-    assert [row["working_capital"] for row in advance_capital(applied, POLICY).table] == [10, 10]
+    applied = [{"hospital": name, "pool": "p", "applied": 10} for name in "AB"]
+    assert [row["working_capital"] for row in advance_capital(last, POLICY, applications=applied).table] == [10, 10]
 
 
 def test_lists_in_time_late_and_failed():
@@ -409,7 +409,7 @@ BAD = {
         PolicyError,
         "at least 0",
     ),
-    "no prepayment": (lambda: advance_capital([], policy(prepayment=None)), PolicyError, "has no prepayment"),
+    "no prepayment": (lambda: advance_capital([], policy(prepayment=None)), PolicyError, "add the section"),
 }
 
 

@@ -6,6 +6,7 @@ DIP alike and for groups of one's own.
 
 from __future__ import annotations
 
+from drgdip.points.addons import add_points
 from drgdip.points.auxiliary import apply_auxiliary, build_auxiliary_table
 from drgdip.points.borrowing import borrow_weights, derive_parent_weights, score_parts
 from drgdip.points.coefficients import measure_cost_coefficients, remove_inversion
@@ -29,7 +30,7 @@ from drgdip.points.plotting import plot_ratios, plot_weights
 from drgdip.points.pricing import case_points
 from drgdip.points.published import list_weights, load_standards, load_weights
 from drgdip.points.rates import RATE_KEYS, build_rate_table, set_payment_standards
-from drgdip.points.readmissions import mark_readmissions
+from drgdip.points.readmissions import READMISSION_EXCEPTIONS, mark_readmissions
 from drgdip.points.restructuring import restructure_costs, restructure_weights
 from drgdip.points.selection import TRIM_STATUSES
 from drgdip.points.steps import CASE_KINDS, POINTS_STATUSES
@@ -44,6 +45,7 @@ __all__ = [
     "PAYMENTS",
     "POINTS_STATUSES",
     "RATE_KEYS",
+    "READMISSION_EXCEPTIONS",
     "TCM_PARTS",
     "TRIM_METHODS",
     "TRIM_STATUSES",
@@ -56,6 +58,7 @@ __all__ = [
     "Expression",
     "OutlierPolicy",
     "Trim",
+    "add_points",
     "apply_auxiliary",
     "base_rate",
     "borrow_weights",

@@ -24,7 +24,7 @@ __all__ = ["Account"]
 # Appraisal coefficients and shares are whole multiples of 10 ** -12.
 _DIGITS = 12
 _ONE = 10**_DIGITS
-_POOL_MONEY = ("budget", "spending", "surplus", "shared", "fund", "outside")
+_POOL_MONEY = ("budget", "spending", "surplus", "shared", "retained", "fund", "outside")
 
 
 class Account:
@@ -33,7 +33,7 @@ class Account:
     def __init__(self, year: YearSums, policy: Policy, division: Division, *, pre_clearing: bool) -> None:
         self.year, self.policy, self.division, self.pre_clearing = year, policy, division, pre_clearing
         self.where = places(year.keys)
-        self.earned: Fen = division.base + division.sharing + year.outside
+        self.earned: Fen = division.base + division.sharing + division.retention + year.outside
         self.factor: Fen = np.full(year.size, _ONE, np.int64)
         self.appraised = self.earned
         self.taken = self.advanced = self.before = self.entitlement = self.final = np.zeros(year.size, np.int64)
@@ -99,6 +99,9 @@ class Account:
         )
         if policy.year.fund == "shared" and policy.form != "fixed":
             check("sharing = the hospitals' part", pools, self._by_pool(self.division.sharing), self._of("shared"))
+        if policy.institutions is not None:
+            kept = self._by_pool(self.division.retention)
+            check("hospitals' retention = retention of the pool", pools, kept, self._of("retained"), total=False)
         if policy.appraisal is None or policy.appraisal.difference == "hospitals":
             both = (self._by_pool(part) for part in (self.appraised, self.earned))
             check("appraisal moves money only between hospitals", pools, *both)
@@ -123,6 +126,7 @@ class Account:
                 **year.keys.table,
                 "cases": year.number,
                 "not_counted": year.not_counted,
+                "cross_region": year.away,
                 "points": year.points / unit,
                 "points_change": year.change / unit,
                 "total_cost": to_yuan(year.cost),
@@ -132,6 +136,7 @@ class Account:
                 "outside": to_yuan(year.outside),
                 "base": to_yuan(self.division.base),
                 "sharing": to_yuan(self.division.sharing),
+                "retention": to_yuan(self.division.retention),
                 "appraisal": self.factor / 1e12,
                 "appraisal_change": to_yuan(self.appraised - self.earned),
                 "deductions": to_yuan(self.taken),

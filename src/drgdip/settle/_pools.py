@@ -9,7 +9,7 @@ import numpy as np
 
 from drgdip._money import rounded, split_fen, yuan_of
 from drgdip.errors import PolicyError
-from drgdip.settle.sharing import hospitals_part
+from drgdip.settle.sharing import changes_of, hospitals_part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from drgdip._money import Fen
     from drgdip.settle._year import YearSums
+    from drgdip.settle.money_rules import InstitutionRules
     from drgdip.settle.policy import Policy
     from drgdip.settle.rules import ElasticRules
 
@@ -33,56 +34,97 @@ class PoolMoney(NamedTuple):
     shared: int
     fund: int
     outside: int
+    retained: int = 0
     points: int = 0
     value: Decimal | None = None
     ratio: Decimal | None = None
 
 
 class Division(NamedTuple):
-    """The money of the pools, and the parts of each hospital and pool: by points or standards, and of the sharing."""
+    """The money of the pools, and the parts of each hospital and pool.
+
+    ``base`` is by points or standards, ``sharing`` of the pool's surplus or overspend, ``retention`` of the hospital's.
+    """
 
     pools: list[PoolMoney]
     base: Fen
     sharing: Fen
+    retention: Fen
 
 
 def divide_pools(year: YearSums, policy: Policy, budgets: Sequence[int]) -> Division:
     """Find the money of each pool, and give it to its hospitals."""
-    division = Division([], np.zeros(year.size, np.int64), np.zeros(year.size, np.int64))
+    division = Division([], *(np.zeros(year.size, np.int64) for _ in range(3)))
+    rules = policy.institutions
     for number, budget in enumerate(budgets):
         mine = np.flatnonzero(year.pool == number)
-        money = _money_of(year, policy, number, mine, budget)
+        if rules is not None and rules.when == "before":
+            division.retention[mine] = _retained(year, mine, year.payable[mine] - year.outside[mine], rules)
+        money = _money_of(year, policy, number, mine, budget, int(division.retention[mine].sum()))
         if not len(mine):
             money = money._replace(fund=0, shared=0)
         elif policy.form == "fixed":
             money = _fixed(year, mine, money, division)
         else:
             money = _floating(year, policy, number, mine, money, division)
+        if rules is not None and rules.when == "after" and len(mine):
+            money = _retain(year, mine, money, division, rules)
         division.pools.append(money)
     return division
 
 
-def _money_of(year: YearSums, policy: Policy, number: int, mine: NDArray[np.integer], budget: int) -> PoolMoney:
+def _retained(year: YearSums, mine: NDArray[np.integer], earned: Fen, rules: InstitutionRules) -> Fen:
+    """Return how the money of hospitals changes by their cost against their standard, over cases paid by points.
+
+    Patients pay the same under any standard, so the standard of all payers is the fund's part and theirs.
+    """
+    cost, booked = year.by_points_cost[mine], year.by_points_booked[mine]
+    return changes_of(earned - booked, earned + cost - booked, rules)
+
+
+def _retain(
+    year: YearSums, mine: NDArray[np.integer], money: PoolMoney, division: Division, rules: InstitutionRules
+) -> PoolMoney:
+    """Share the difference of each hospital once the pool's money is shared."""
+    earned = division.base[mine] + division.sharing[mine]
+    change = _retained(year, mine, earned, rules)
+    total = int(change.sum())
+    if rules.difference == "hospitals" and total:
+        weight = np.maximum(earned + change, 0)
+        if not weight.any():
+            raise PolicyError("the difference of institutions goes among hospitals, and none of them has money")
+        change = change + _split(-total, weight)
+        total = 0
+    division.retention[mine] = change
+    return money._replace(fund=money.fund + total, retained=total)
+
+
+def _money_of(
+    year: YearSums, policy: Policy, number: int, mine: NDArray[np.integer], budget: int, retained: int
+) -> PoolMoney:
     """Return the money of a pool by ``year.fund``: the budget, the standards, or the spending and its sharing."""
     pool = policy.pools[number]
     if budget <= 0:
         raise PolicyError(f"budget= of the pool {pool!r} is {yuan_of(budget)}: give yuan above 0")
     payable, booked, outside = (int(part[mine].sum()) for part in (year.payable, year.booked, year.outside))
     spending = booked if policy.year.spending == "booked" else payable
-    shared = hospitals_part(budget - spending, budget, policy) if policy.year.fund == "shared" else 0
-    fund = {"shared": spending + shared, "budget": budget, "standards": payable}[policy.year.fund]
+    # Retention before the pool's bands is part of what is payable, and so of what is compared with the budget.
+    compared = spending if policy.year.spending == "booked" else spending + retained
+    shared = hospitals_part(budget - compared, budget, policy.year) if policy.year.fund == "shared" else 0
+    fund = {"shared": compared + shared, "budget": budget, "standards": payable + retained}[policy.year.fund]
     if len(mine) and fund < outside:
         raise PolicyError(
             f"pool {pool!r}: {yuan_of(outside)} yuan is paid otherwise than by points, and the fund is "
             f"{yuan_of(fund)}: nothing is left for the points"
         )
-    return PoolMoney(budget, spending, budget - spending, shared, fund, outside)
+    return PoolMoney(budget, spending, budget - compared, shared, fund, outside, retained)
 
 
 def _fixed(year: YearSums, mine: NDArray[np.integer], money: PoolMoney, division: Division) -> PoolMoney:
     """Keep the standards, and share the money's difference from them in proportion to them."""
-    change = money.fund - int(year.payable[mine].sum())
-    weight = np.maximum(year.payable[mine], 0)
+    payable = year.payable[mine] + division.retention[mine]
+    change = money.fund - int(payable.sum())
+    weight = np.maximum(payable, 0)
     if change and not weight.any():
         raise PolicyError(
             "there is money to share, and no standards to share it by: give budgets only to pools with cases"

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 
 from drgdip.errors import PolicyError
+from drgdip.settle._inputs import keys_of, pool_rows
 from drgdip.settle.policy import Policy
 from drgdip.settle.rules import Rounding, Rules
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from drgdip._columns import Columns
 
-__all__ = ["pools_of", "rounding_of", "section_of"]
+__all__ = ["pool_numbers", "pools_of", "rounding_of", "section_of"]
 
 Section = TypeVar("Section", bound=Rules)
 
@@ -47,3 +50,11 @@ def pools_of(policy: Any, cases: Columns) -> tuple[str, ...]:
     codes, values = cases.codes("pool")
     used = np.unique(codes[codes >= 0])
     return tuple(values.to_pylist()[code] for code in used)
+
+
+def pool_numbers(policy: Any, cases: Columns) -> tuple[NDArray[np.integer], tuple[str, ...]]:
+    """Return the pool of each row as its number, and the pools; every row must have one that a whole policy has."""
+    pools = pools_of(policy, cases)
+    if isinstance(policy, Policy):
+        return pool_rows(cases, policy), pools
+    return keys_of(cases, ["pool"]).codes, pools

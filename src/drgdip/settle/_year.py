@@ -10,7 +10,7 @@ from drgdip._columns import Columns
 from drgdip._money import add_up, scaled
 from drgdip.errors import CaseError, PolicyError
 from drgdip.settle._inputs import NAMES, keys_of, known_numbers, matched, optional_money, places, pool_rows
-from drgdip.settle.payment import BY_POINTS, FAILED, PAYMENT_RULES, list_states
+from drgdip.settle.payment import BY_POINTS, FAILED, PAYMENT_RULES, list_states, on_account
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["YearSums"]
 
 _NEEDED = ("hospital", "pool", "points", "payment_rule", "standard", "payable", "total_cost", "fund_booked")
-# A case is not counted, is paid otherwise, or is paid by points.
-_NOT_COUNTED, _OTHERWISE, _BY_POINTS = range(3)
-_STATES = 3
+# A case is not counted, is paid otherwise, is paid by points, or is paid by another region.
+_NOT_COUNTED, _OTHERWISE, _BY_POINTS, _AWAY = range(4)
+_STATES = 4
 
 
 class YearSums:
@@ -36,12 +36,12 @@ class YearSums:
     ----------
     keys, pool
         The hospitals and pools, and the number of the pool of each.
-    number, not_counted
-        Cases, and of them those that failed or have no price.
+    number, not_counted, away
+        Cases, of them those that failed or have no price, and those that other regions pay for.
     points, change
         Points of the cases with rewards and penalties, and these alone.
     cost, booked, payable, standard
-        All counted cases.
+        All counted cases that the budget pays for.
     outside
         Payable of the counted cases that are not paid by points.
     by_points_cost, by_points_booked, patients
@@ -63,10 +63,12 @@ class YearSums:
         self.pool = np.array([policy.pools.index(name) for name in self.keys.table["pool"].to_pylist()])
         payable, known = optional_money(table, "payable")
         counts = known & (list_states(table) != FAILED)
-        by_points = _by_points(table)
+        away = counts & on_account(table, policy)
+        by_points = _by_points(table) & ~away
         points = _points(table, policy, counts & by_points)
         # One pass over a column gives the sums of all three states of a case.
         state = np.where(counts, np.where(by_points, _BY_POINTS, _OTHERWISE), _NOT_COUNTED).astype(np.int32)
+        state[away] = _AWAY
         slot = self.keys.codes * np.int32(_STATES) + state
 
         def parts(values: Fen) -> tuple[Fen, Fen]:
@@ -75,7 +77,7 @@ class YearSums:
             return found[:, _OTHERWISE], found[:, _BY_POINTS]
 
         tally = np.bincount(slot, minlength=_STATES * self.size).reshape(self.size, _STATES)
-        self.number, self.not_counted = tally.sum(axis=1), tally[:, _NOT_COUNTED]
+        self.number, self.not_counted, self.away = tally.sum(axis=1), tally[:, _NOT_COUNTED], tally[:, _AWAY]
         self.change: Fen = np.zeros(self.size, np.int64)
         self.points = parts(points)[1]
         # The audit has seen to amounts that are missing or below 0.

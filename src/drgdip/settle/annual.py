@@ -74,7 +74,8 @@ def clear_year(
     cases
         The year's cases as `price_cases` gives them: ``hospital``, ``pool``, ``points``, ``payment_rule``,
         ``standard``, ``payable``, ``total_cost``, ``fund_booked``; ``patient_paid`` for ``cases.payable = residual``;
-        ``list_status`` where lists may have failed. A late list counts, a failed one does not.
+        ``list_status`` where lists may have failed. A late list counts, a failed one does not. ``cross_region`` where
+        other regions pay for their insured: those cases are in no sum (`settle_cross_region`).
     policy
         The policy.
     budget
@@ -103,16 +104,19 @@ def clear_year(
     -------
     A `Clearing`. Its table has a row a hospital and pool:
 
-    - ``cases``, and of them ``not_counted`` (failed or unpriced); ``points`` and ``points_change``.
+    - ``cases``, of them ``not_counted`` (failed or unpriced) and ``cross_region`` (paid by other regions); ``points``
+      and ``points_change``.
     - ``total_cost``, ``standard``, ``fund_booked``, ``patient_paid`` (of cases paid by points, which ``residual`` takes
       off; else 0), and ``outside`` (not paid by points).
-    - ``base``, the part of the money by points or standards; ``sharing``, the part of surplus or overspend.
+    - ``base``, the part of the money by points or standards; ``sharing``, the part of surplus or overspend;
+      ``retention``, the change by the hospital's own cost against its standard (``institutions``).
     - ``appraisal``, ``appraisal_change``, ``deductions`` and ``entitlement``.
     - ``paid``, ``working_capital``, and ``final``: still to be paid, or negative to be returned.
 
     Its ``pools`` have a row a pool:
 
-    - ``budget``, ``spending``, ``surplus``, ``shared`` (the hospitals' part of it), ``fund`` (the hospitals' money).
+    - ``budget``, ``spending``, ``surplus``, ``shared`` (the hospitals' part of it), ``retained`` (sum of retention) and
+      ``fund`` (the hospitals' money).
     - ``outside``, ``patient_paid``, ``points``, ``fund_share`` and ``point_value``.
     - ``appraisal_change``, ``deductions``, ``entitlement`` and ``left`` (budget - entitlement).
 

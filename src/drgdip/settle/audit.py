@@ -17,6 +17,7 @@ from drgdip._money import to_yuan
 from drgdip.errors import PolicyError
 from drgdip.settle._inputs import NAMES, flag, holds, optional_money, texts
 from drgdip.settle._twins import Found, find_reversals, find_twins, plain_column
+from drgdip.settle.money_rules import FUNDS, PATIENT_PAYERS
 from drgdip.settle.policy import Policy
 
 if TYPE_CHECKING:
@@ -229,10 +230,8 @@ def _of_places(table: Columns, policy: Any, needs: tuple[str, ...]) -> Iterator[
 
 def _of_money(table: Columns, policy: Any) -> Iterator[Found]:
     """Yield cases whose amounts are missing, below 0, above the cost, or do not make the cost."""
-    amounts = {name: optional_money(table, name) for name in ("total_cost", *_PAYERS) if name in table}
-    needed = {"total_cost", "fund_booked"}
-    if isinstance(policy, Policy) and policy.cases.payable == "residual":
-        needed.add("patient_paid")
+    payers, needed = _payers(table, policy)
+    amounts = {name: optional_money(table, name) for name in ("total_cost", *payers) if name in table}
     below = np.zeros(table.rows, bool)
     for name, (fen, known) in amounts.items():
         if name in needed:
@@ -246,16 +245,25 @@ def _of_money(table: Columns, policy: Any) -> Iterator[Found]:
     if "total_cost" not in amounts:
         return
     cost, known_cost = amounts["total_cost"]
-    for name in _PAYERS:
+    for name in payers:
         if name in amounts:
             fen, known = amounts[name]
             yield Found("above_cost", known & known_cost & (cost >= 0) & (fen > cost), "paid_above_cost", name)
-    if all(name in amounts for name in _PAYERS):
-        paid = sum((amounts[name][0] for name in _PAYERS), np.zeros(table.rows, np.int64))
-        known = known_cost & np.logical_and.reduce([amounts[name][1] for name in _PAYERS])
+    if all(name in amounts for name in payers):
+        paid = sum((amounts[name][0] for name in payers), np.zeros(table.rows, np.int64))
+        known = known_cost & np.logical_and.reduce([amounts[name][1] for name in payers])
         yield Found(
-            "payers_differ", known & (np.abs(paid - cost) > 1), "payers_differ", " ".join(("total_cost", *_PAYERS))
+            "payers_differ", known & (np.abs(paid - cost) > 1), "payers_differ", " ".join(("total_cost", *payers))
         )
+
+
+def _payers(table: Columns, policy: Any) -> tuple[tuple[str, ...], set[str]]:
+    """Return the columns that make the cost, and those of the amounts that must be there."""
+    if isinstance(policy, Policy) and policy.payers is not None:
+        apart = tuple(f"paid_{name}" for name in (*FUNDS, *PATIENT_PAYERS) if f"paid_{name}" in table)
+        return apart, {"total_cost", *apart}
+    residual = isinstance(policy, Policy) and policy.cases.payable == "residual"
+    return _PAYERS, {"total_cost", "fund_booked", *(["patient_paid"] if residual else [])}
 
 
 def _of_dates(table: Columns, policy: Any, year: Any) -> Iterator[Found]:
@@ -311,7 +319,7 @@ def _months_of(text: str) -> tuple[int, int]:
 
 def _of_regions(table: Columns, policy: Any) -> Iterator[Found]:
     """Yield cross-region cases that the policy settles apart, and that name no insured region."""
-    if not isinstance(policy, Policy) or policy.cases.cross_region == "same":
+    if not isinstance(policy, Policy) or not policy.cases.has_account:
         return
     if "cross_region" in table and "insured_region" in table:
         yield Found("cross_region", flag(table, "cross_region") & (table.codes("insured_region")[0] < 0), *_NO_REGION)

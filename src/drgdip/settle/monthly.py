@@ -16,7 +16,7 @@ from drgdip.errors import PolicyError
 from drgdip.settle._entering import enter_cases, pay_by_item
 from drgdip.settle._inputs import NAMES, NO, amounts_by, decisions, keys_of, optional_money, places, pool_rows
 from drgdip.settle.ledger import Ledger, Step
-from drgdip.settle.payment import FAILED, LATE, LIST_STATUSES, PASSED, list_states
+from drgdip.settle.payment import FAILED, LATE, LIST_STATUSES, PASSED, list_states, on_account
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,7 +134,8 @@ def month(
     -------
     Table: a row for each hospital, pool and month.
 
-    - ``cases``, and of them ``suspended`` (list late or failed) and ``unpriced``.
+    - ``cases``, and of them ``suspended`` (list late or failed), ``unpriced`` and ``cross_region`` (other regions pay
+      for them: `settle_cross_region`).
     - ``points``, ``standard`` and ``payable`` of the cases that count; ``suspended_payable`` of the suspended ones.
     - ``reserve``. It is negative where the patients paid more than the standards: nothing is paid, the year takes it.
     - ``deductions``, and of them ``open_deductions``, which the month did not cover and the year's clearing takes.
@@ -169,6 +170,8 @@ def month(
     keys = keys_of(table, _KEYS)
     owed, known = optional_money(table, "payable")
     standard, _ = optional_money(table, "standard")
+    away = on_account(table, policy)
+    known &= ~away
     state = list_states(table)
     held = known & ((state == FAILED) | ((state == LATE) & (policy.month.late == "suspend")))
     counts = known & ~held
@@ -185,12 +188,19 @@ def month(
     covered = np.minimum(taken, advance)
     paid, reserve = advance - covered, payable - advance
     number = np.bincount(keys.codes, minlength=keys.size)
-    suspended, unpriced = (np.bincount(keys.codes[rows], minlength=keys.size) for rows in (held, ~known))
+    suspended, unpriced, elsewhere = (
+        np.bincount(keys.codes[rows], minlength=keys.size) for rows in (held, ~known & ~away, away)
+    )
     settled = np.bincount(keys.codes[counts], minlength=keys.size)
 
     ledger, where = Ledger("month"), places(keys)
     ledger.check(
-        "settled + suspended + unpriced = cases", where, settled + suspended + unpriced, number, digits=0, unit="cases"
+        "settled + suspended + unpriced + cross-region = cases",
+        where,
+        settled + suspended + unpriced + elsewhere,
+        number,
+        digits=0,
+        unit="cases",
     )
     ledger.check("paid + covered deductions + reserve = payable", where, paid + covered + reserve, payable)
     both = int((payable + suspended_payable).sum())
@@ -202,6 +212,7 @@ def month(
             "cases": number,
             "suspended": suspended,
             "unpriced": unpriced,
+            "cross_region": elsewhere,
             "points": of(counts, points) / 10.0**policy.rounding.points,
             "standard": to_yuan(of(counts, standard)),
             "payable": to_yuan(payable),

@@ -12,6 +12,7 @@ from drgdip._exact import exactly
 from drgdip._money import add_up, fen_of, round_over, scaled, to_yuan
 from drgdip.errors import CaseError
 from drgdip.settle._inputs import NAMES, flag, holds, numbers_by_pool, optional_money, pool_rows
+from drgdip.settle._payers import payer_columns, read_paid
 from drgdip.settle._rates import of_pools, point_rates, rates_of
 from drgdip.settle.ledger import Ledger, Step
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drgdip._money import Fen
+    from drgdip.settle._payers import Paid
     from drgdip.settle.policy import Policy
 
 __all__ = [
@@ -38,20 +40,23 @@ __all__ = [
     "PAYMENT_STATUSES",
     "PRICE_COLUMNS",
     "list_states",
+    "on_account",
     "price_cases",
+    "price_columns",
 ]
 
 #: How a case is paid: by its points; by the day at a rate in yuan; at the rate for cross-region care; by item; at the
 #: cost that special review found reasonable.
 PAYMENT_RULES = ("points", "bed_day", "cross_region", "item", "review")
 BY_POINTS, BY_DAY, CROSS_REGION, BY_ITEM, BY_REVIEW = range(len(PAYMENT_RULES))
-#: priced: the amounts stand; review: they stand until special review; unpriced: there are none, the reason says why.
+#: priced: the amounts stand; review: they stand until special review, or until its amount is known (null where the case
+#: has no points meanwhile); unpriced: there are none, the reason says why.
 PAYMENT_STATUSES = ("priced", "review", "unpriced")
 _PRICED, _PENDING, _UNPRICED = range(len(PAYMENT_STATUSES))
 #: The state of a case's settlement list: it passed; it came late; it failed the checks and was not mended.
 LIST_STATUSES = ("passed", "late", "failed")
 PASSED, LATE, FAILED = range(len(LIST_STATUSES))
-#: The columns that pricing adds.
+#: The columns that pricing adds; `price_columns` has those of payers too.
 PRICE_COLUMNS = (
     "payment_rule",
     "standard",
@@ -62,6 +67,13 @@ PRICE_COLUMNS = (
     "payment_status",
     "payment_reason",
 )
+
+
+def price_columns(policy: Policy) -> list[str]:
+    """Return the columns that pricing adds under a policy."""
+    return [*PRICE_COLUMNS, *payer_columns(policy.payers)]
+
+
 # Days of a century: a longer stay is a mistake.
 _LONGEST_STAY = 36525
 # Columns that are read where they are there.
@@ -100,6 +112,11 @@ def list_states(table: Columns) -> NDArray[np.int8]:
     return np.array([*numbers, PASSED], np.int8)[codes]
 
 
+def on_account(table: Columns, policy: Policy) -> NDArray[np.bool_]:
+    """Return which cases their insured regions pay for, and not the local budget."""
+    return flag(table, "cross_region") if policy.cases.has_account else np.zeros(table.rows, bool)
+
+
 @exactly
 def price_cases(
     cases: Any,
@@ -117,8 +134,9 @@ def price_cases(
         Cases with ``pool``, ``points``, ``total_cost`` and ``fund_booked`` (yuan; what the fund pays by item,
         实际记账); ``patient_paid`` (yuan) for ``cases.payable = residual``; ``own_paid``, ``out_of_scope``,
         ``deductible``, ``deductions`` (yuan) and ``reimbursement_rate`` for ``itemised``; and as the policy's rules
-        need: ``level``, ``group``, ``discharged``, ``case_kind``, ``outlier``, ``los``, ``cross_region`` (true or
-        false), ``review_status`` and ``reasonable_cost`` (yuan).
+        need: for ``payers`` ``paid_basic`` and its like (yuan), in place of ``fund_booked`` and ``patient_paid``;
+        ``level``, ``group``, ``discharged``, ``case_kind``, ``outlier``, ``los``, ``cross_region`` (true or false),
+        ``review_status`` and ``reasonable_cost`` (yuan); ``excluded_amount`` (yuan, `pay_exclusions`).
     policy
         The policy. Its rates price the points: base rates, or estimated point values.
     values
@@ -139,6 +157,8 @@ def price_cases(
     - ``standard``: yuan of all payers. ``payable``: yuan of the fund.
     - ``profit_formula``: standard - total_cost. ``adjustment``: sets the profit of outliers to 0 where the policy says
       so. ``profit``: the sum of both.
+    - ``fund_booked``, ``patient_paid``, ``payable_basic`` and its like, where the policy has ``payers``: booked by the
+      funds concerned, by all others, and the part that each fund concerned owes.
     - ``payment_status``: one of `PAYMENT_STATUSES`. ``payment_reason``: a code, see `drgdip.describe_reason`.
 
     Ledger: every case has one status; profit = standard - cost + adjustment, which only outliers have.
@@ -170,18 +190,26 @@ def price_cases(
     table.require(_needed(table, policy))
     pools = pool_rows(table, policy)
     rule, reasons = _rules(table, policy), Reasons(table.rows)
-    cost, booked = (_amount(table, name, reasons) for name in ("total_cost", "fund_booked"))
-    reasons.note(_outside(table, policy), "outside_policy_dates")
+    cost = _amount(table, "total_cost", reasons)
+    paid = read_paid(table, policy.payers, lambda name: _amount(table, name, reasons))
+    outside = _outside(table, policy)
+    reasons.note(outside, "outside_policy_dates")
     standard = _point_standards(table, policy, pools, rule, values, reasons)
+    standard = standard + _excluded(table, policy, rule, reasons)
     standard = _other_standards(table, policy, pools, rule, standard, reasons)
     standard = np.where(rule == BY_ITEM, cost, standard)
-    owed = np.where(rule == BY_ITEM, booked, _payable(table, policy, pools, rule, standard, booked, ratios, reasons))
+    payable = _payable(table, policy, pools, rule, standard, paid, ratios, reasons)
+    owed = np.where(rule == BY_ITEM, paid.booked, payable)
     formula = standard - cost
     normal = _normal(table, policy)
     adjustment = np.where(normal | (not policy.cases.neutral_outliers), 0, -formula)
     known = ~reasons.noted
+    waiting = _waiting(table, policy) & ~outside
     pending = holds(table, "points_status", "review") & (rule != BY_REVIEW)
     status = np.where(known, np.where(pending, _PENDING, _PRICED), _UNPRICED).astype(np.int8)
+    status[waiting] = _PENDING
+    reasons.drop(waiting)
+    reasons.note(waiting, "review_amount_open")
     added = {
         "payment_rule": labels(rule, PAYMENT_RULES),
         "standard": to_yuan(standard, known),
@@ -191,6 +219,7 @@ def price_cases(
         "profit": to_yuan(formula + adjustment, known),
         "payment_status": labels(status, PAYMENT_STATUSES),
         "payment_reason": reasons.column(),
+        **paid.parts(owed, known, policy.payers),
     }
     ledger = _ledger(policy, pools, status, standard - cost, formula, adjustment, normal, known)
     return Step(add_columns(cases, added), ledger)
@@ -224,6 +253,9 @@ def _needed(table: Columns, policy: Policy) -> list[str]:
     dated = policy.valid_from or policy.valid_to or any(rate.valid_from or rate.valid_to for rate in rates)
     keys = [name for name in ("level", "group") if any(getattr(rate, name) is not None for rate in rates)]
     needed = ["pool", "total_cost", "fund_booked", *_PARTS[policy.cases.payable], *keys]
+    needed += ["excluded_amount"] if policy.exclusion is not None and policy.form == "fixed" else []
+    if policy.payers is not None:
+        needed = [name for name in needed if name not in {"fund_booked", "patient_paid"}]
     return [*needed, *(["discharged"] if dated else []), *(name for name in _OPTIONAL if name in table)]
 
 
@@ -239,7 +271,7 @@ def _rules(table: Columns, policy: Policy) -> NDArray[np.int8]:
     """Return the rule of each row: the first that fits of review, item, bed-day, cross-region, points."""
     rules, rule = policy.cases, np.full(table.rows, BY_POINTS, np.int8)
     if rules.cross_region != "same":
-        rule[flag(table, "cross_region")] = CROSS_REGION if rules.cross_region == "fixed" else BY_ITEM
+        rule[flag(table, "cross_region")] = BY_ITEM if rules.cross_region == "item" else CROSS_REGION
     if rules.bed_day_rates:
         rule[holds(table, "case_kind", "bed_day")] = BY_DAY
     item = holds(table, "case_kind", *rules.item_kinds)
@@ -250,9 +282,27 @@ def _rules(table: Columns, policy: Policy) -> NDArray[np.int8]:
         item |= holds(table, "outlier", *bands)
     rule[item] = BY_ITEM
     if policy.review is not None and policy.review.outcome != "points":
-        approved = holds(table, "review_status", "approved")
+        approved = holds(table, "review_status", "approved") & ~_waiting(table, policy)
         rule[approved] = BY_ITEM if policy.review.outcome == "item" else BY_REVIEW
     return rule
+
+
+def _waiting(table: Columns, policy: Policy) -> NDArray[np.bool_]:
+    """Return which approved cases have no reasonable cost yet: until then they are paid as if not reviewed."""
+    if policy.review is None or policy.review.outcome == "item":
+        return np.zeros(table.rows, bool)
+    _, known = optional_money(table, "reasonable_cost")
+    return holds(table, "review_status", "approved") & ~known
+
+
+def _excluded(table: Columns, policy: Policy, rule: Any, reasons: Reasons) -> Fen:
+    """Return what cases paid by fixed points get on top for new items outside their group."""
+    if policy.exclusion is None or policy.form != "fixed":
+        return np.zeros(table.rows, np.int64)
+    amount, known = optional_money(table, "excluded_amount")
+    by_points = rule == BY_POINTS
+    reasons.note(by_points & ~(known & (amount >= 0)), "no_excluded_amount")
+    return np.where(by_points, amount, 0)
 
 
 def _outside(table: Columns, policy: Policy) -> NDArray[np.bool_]:
@@ -275,9 +325,10 @@ def _point_standards(table: Columns, policy: Policy, pools: Any, rule: Any, valu
     reasons.note((of_points | away) & ~(points >= 0), "bad_points")
     unit = 10 ** (policy.rounding.points + policy.rounding.values - 2)
     rate, found = point_rates(table, policy, pools, values)
-    reasons.note(of_points & ~found, "no_rate")
+    at_values = of_points | (away if policy.cases.cross_region == "value" else False)
+    reasons.note(at_values & ~found, "no_rate")
     standard = round_over(amount, rate, unit)
-    if away.any():
+    if away.any() and policy.cases.cross_region == "fixed":
         rate, found = rates_of(table, policy.cases.cross_region_rates, policy.rounding.values)
         reasons.note(away & ~found, "no_rate")
         standard = np.where(away, round_over(amount, rate, unit), standard)
@@ -312,14 +363,15 @@ def _amount(table: Columns, name: str, reasons: Reasons, rows: Any = None) -> Fe
 
 
 def _payable(
-    table: Columns, policy: Policy, pools: Any, rule: Any, standard: Fen, booked: Fen, ratios: Any, reasons: Reasons
+    table: Columns, policy: Policy, pools: Any, rule: Any, standard: Fen, paid: Paid, ratios: Any, reasons: Reasons
 ) -> Fen:
     """Return the fund's part of the standard of a case that is not paid by item."""
     kind, rows = policy.cases.payable, rule != BY_ITEM
     if kind == "item":
-        return booked
+        return paid.booked
     if kind == "residual":
-        owed = standard - _amount(table, "patient_paid", reasons, rows)
+        patient = _amount(table, "patient_paid", reasons, rows) if paid.others is None else paid.others
+        owed = standard - patient
     elif kind == "ratio":
         shares = policy.cases.fund_share if ratios is None else numbers_by_pool(ratios, "fund_share", "ratios", most=1)
         lacking = "payable = ratio needs the fund's share of {!r}: give ratios="

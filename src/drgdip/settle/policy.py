@@ -13,6 +13,13 @@ from drgdip._exact import EXACT
 from drgdip._money import LARGEST, rounded
 from drgdip.errors import PolicyError
 from drgdip.settle._citations import fault_of, take_citations, with_citations
+from drgdip.settle.money_rules import (  # noqa: TC001 - pydantic reads the annotations when it runs
+    CapRules,
+    ExclusionRules,
+    InstitutionRules,
+    PayerRules,
+    PrepaymentRules,
+)
 from drgdip.settle.rules import (
     AppraisalRules,
     BudgetRules,
@@ -23,12 +30,12 @@ from drgdip.settle.rules import (
     MonthRules,
     OutlierRules,
     PointsRules,
-    PrepaymentRules,
     Rate,
     ReadmissionRules,
     ReviewRules,
     Rounding,
     Rules,
+    TcmRules,
     YearRules,
 )
 
@@ -60,7 +67,8 @@ class Policy(Rules):
         First and last day of the discharges that it holds for; None is open.
     rates
         Base rates, or the estimated point values used until the year is cleared.
-    budget, points, outliers, cases, readmission, month, prepayment, elastic, year, appraisal, review, calendar
+    budget, points, outliers, tcm, cases, payers, exclusion, readmission, month, prepayment, elastic, year,
+    institutions, caps, appraisal, review, calendar
         The rules, each a section of the file, as is ``rounding``; docs/settlement/policies.md has every field.
     citations
         Where each number comes from, by dotted path.
@@ -86,12 +94,17 @@ class Policy(Rules):
     budget: BudgetRules | None = None
     points: PointsRules
     outliers: OutlierRules | None = None
+    tcm: TcmRules | None = None
     cases: CaseRules
+    payers: PayerRules | None = None
+    exclusion: ExclusionRules | None = None
     readmission: ReadmissionRules | None = None
     month: MonthRules
     prepayment: PrepaymentRules | None = None
     elastic: ElasticRules | None = None
     year: YearRules
+    institutions: InstitutionRules | None = None
+    caps: CapRules | None = None
     appraisal: AppraisalRules | None = None
     review: ReviewRules | None = None
     calendar: CalendarRules = CalendarRules()
@@ -219,6 +232,7 @@ def _faults_of_head(policy: Policy) -> Iterator[str]:
         "cases.cross_region_rates": [rate.pool for rate in policy.cases.cross_region_rates],
         "cases.fund_share": policy.cases.fund_share,
         "cases.bed_day_rates": policy.cases.bed_day_rates,
+        "prepayment.least_balance": policy.prepayment.least_balance if policy.prepayment else (),
         "elastic.base_points": policy.elastic.base_points if policy.elastic else (),
     }
     for field, pools in named.items():
@@ -246,6 +260,8 @@ def _faults_of_form(policy: Policy) -> Iterator[str]:
         yield f"year.fund = standards pays fixed standards, and form = {form} has none"
     if (form == "elastic") != (elastic is not None):
         yield "elastic: the section and form = elastic belong together"
+    if policy.institutions is not None and policy.institutions.when == "before" and form != "fixed":
+        yield f"institutions.when = before compares fixed standards, and form = {form} has none: say after"
     if elastic is None:
         return
     if policy.year.fund != "budget":
@@ -263,3 +279,5 @@ def _faults_of_cases(policy: Policy) -> Iterator[str]:
         yield "cases.fund_share: payable = ratio needs the fund's share of every pool"
     if (cases.cross_region == "fixed") != bool(cases.cross_region_rates):
         yield "cases.cross_region_rates and cross_region = fixed belong together"
+    if cases.cross_region == "same" and cases.cross_region_budget == "account":
+        yield "cases.cross_region = same shares the local budget: say value to settle at local values on an account"

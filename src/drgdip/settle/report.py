@@ -178,6 +178,7 @@ def _tables(year: Year, policy: Policy, language: str) -> dict[str, pa.Table]:
             if year.findings is not None and len(year.findings)
             else {}
         ),
+        **({"Cross-region": year.cross_region} if year.cross_region is not None else {}),
         "Ledger": year.ledger,
         "Sources": pa.Table.from_pylist(citations),
     }

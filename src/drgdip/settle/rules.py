@@ -22,14 +22,15 @@ __all__ = [
     "MonthRules",
     "OutlierRules",
     "PointsRules",
-    "PrepaymentRules",
     "Rate",
     "ReadmissionRules",
     "ReviewRules",
     "Rounding",
     "Rules",
     "ShareBand",
+    "TcmRules",
     "YearRules",
+    "check_bands",
 ]
 
 
@@ -103,7 +104,7 @@ class BudgetRules(Rules):
 
 
 class PointsRules(Rules):
-    """How points are made of weights."""
+    """How points are made of weights; ``added`` are points by group on top of them."""
 
     scale: Above
     coefficients: str | None = None
@@ -111,6 +112,7 @@ class PointsRules(Rules):
     uniform: dict[str, Above] = {}
     incomplete: str | None = None
     bed_day_points: Above | None = None
+    added: dict[str, Number] = {}
 
     @model_validator(mode="after")
     def _formulas(self) -> Self:
@@ -146,8 +148,30 @@ def _plain(value: Any) -> Any:
     return float(value) if isinstance(value, Decimal) else value
 
 
+class TcmRules(Rules):
+    """Chinese medicine (中医).
+
+    Under ``higher`` the higher points of a case's own and its Western group count (就高). A case with a share of
+    Chinese medicine below ``minimum`` falls back to its Western group.
+    """
+
+    higher: bool = False
+    minimum: Share | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.higher and self.minimum is None:
+            raise ValueError("tcm: give higher = true, or minimum, or leave the section out")
+        return self
+
+
 class CaseRules(Rules):
-    """The fund's part of a standard, and the cases that are not paid by points."""
+    """The fund's part of a standard, and the cases that are not paid by points.
+
+    Cross-region care is paid as any other case (same), at rates of its own (fixed), at the values of local cases
+    (value), or by item. Under the last three the insured region pays for it (``cross_region_budget = account``), unless
+    the policy says that the local budget does (``local``).
+    """
 
     payable: Literal["residual", "itemised", "ratio", "item"]
     floor: bool = False
@@ -155,19 +179,34 @@ class CaseRules(Rules):
     item_kinds: tuple[str, ...] = ()
     longest_stay: Annotated[int, Field(gt=0)] | None = None
     bed_day_rates: dict[str, Yuan] = {}
-    cross_region: Literal["same", "fixed", "item"] = "same"
+    cross_region: Literal["same", "fixed", "value", "item"] = "same"
     cross_region_rates: tuple[Rate, ...] = ()
+    cross_region_budget: Literal["local", "account"] | None = None
     incomplete_discharges: tuple[int, ...] = ()
     neutral_outliers: bool = False
 
+    @property
+    def has_account(self) -> bool:
+        """Whether the insured regions pay for cross-region care, and the local budget does not."""
+        return self.cross_region_budget == "account" or (
+            self.cross_region_budget is None and self.cross_region != "same"
+        )
+
 
 class ReadmissionRules(Rules):
-    """A stay of the same group within some days makes the points of one of the two less."""
+    """A stay of the same patient and pool within some days makes the points of one of the two less.
+
+    ``same`` is the column that both stays share: group, adrg, mdc, another, or ``any`` for none. The exceptions are
+    those of `drgdip.points.mark_readmissions`.
+    """
 
     days: Annotated[int, Field(ge=0)]
     factor: Share
+    same: str = "group"
     reduced: Literal["earlier", "later"] = "earlier"
+    except_for: tuple[Literal["transfer", "planned", "death"], ...] = ("transfer",)
     except_groups: tuple[str, ...] = ()
+    except_diagnoses: tuple[str, ...] = ()
 
 
 class MonthRules(Rules):
@@ -175,12 +214,6 @@ class MonthRules(Rules):
 
     ratio: Ratio
     late: Literal["suspend", "pay"] = "suspend"
-
-
-class PrepaymentRules(Rules):
-    """Working capital (周转金): how many mean months of last year's payments may be paid in advance."""
-
-    months: Number
 
 
 class ElasticRules(Rules):
@@ -212,12 +245,12 @@ class YearRules(Rules):
             raise ValueError("fund = shared needs spending (booked or payable), surplus and overspend")
         if self.fund != "shared" and (self.surplus or self.overspend):
             raise ValueError(f"surplus and overspend contradict fund = {self.fund}, under which nothing is shared")
-        _check_bands("surplus", self.surplus)
-        _check_bands("overspend", self.overspend)
+        check_bands("surplus", self.surplus)
+        check_bands("overspend", self.overspend)
         return self
 
 
-def _check_bands(name: str, bands: tuple[ShareBand, ...]) -> None:
+def check_bands(name: str, bands: tuple[ShareBand, ...]) -> None:
     """Raise ValueError where bands do not follow each other up to one without an edge."""
     edges = [band.until for band in bands]
     if bands and (edges[-1] is not None or any(edge is None for edge in edges[:-1])):
@@ -242,9 +275,13 @@ class AppraisalRules(Rules):
 
 
 class ReviewRules(Rules):
-    """Special review: its cap as a share of the pool's discharges, the ratios to apply with, and the outcome."""
+    """Special review: its cap as a share of the pool's discharges, the ratios to apply with, and the outcome.
+
+    ``cycle`` is when panels meet. The cap runs over the year, or each cycle has its own.
+    """
 
     cap: Ratio
+    cap_over: Literal["year", "cycle"] = "year"
     cost_ratio: Above | None = None
     stay_ratio: Above | None = None
     outcome: Literal["item", "standard", "points"]

@@ -8,21 +8,47 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._columns import Columns, add_columns
+from drgdip._arrow import names_of, to_arrow
+from drgdip._columns import Columns, add_columns, nullable
 from drgdip._exact import exactly
 from drgdip.errors import PolicyError
-from drgdip.points import combine_coefficients, mark_readmissions
-from drgdip.settle._inputs import NAMES, names_after, texts
+from drgdip.points import add_points, case_points, combine_coefficients, downgrade_tcm, mark_readmissions
+from drgdip.points.addons import added_to
+from drgdip.settle._inputs import NAMES, money, names_after, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from decimal import Decimal
+
+    from numpy.typing import NDArray
 
     from drgdip.settle.policy import Policy
 
-__all__ = ["PREPARED_COLUMNS", "prepare_cases"]
+__all__ = ["PREPARED_COLUMNS", "SCORED_COLUMNS", "prepare_cases", "score_cases"]
 
 #: The columns that a policy's rules on points add.
 PREPARED_COLUMNS = ("coefficient", "case_kind", "readmission_factor")
+#: The columns that scoring adds: those, those of `drgdip.points.case_points`, of Chinese medicine and of added points.
+SCORED_COLUMNS = (
+    *PREPARED_COLUMNS,
+    "weight",
+    "auxiliary",
+    "reference_cost",
+    "cost_ratio",
+    "outlier",
+    "factor",
+    "points_rule",
+    "points",
+    "points_status",
+    "points_reason",
+    "tcm_ratio",
+    "downgraded",
+    "downgrade_reason",
+    "own_points",
+    "western_points",
+    "paid_group",
+    "added_points",
+)
 
 
 @exactly
@@ -39,7 +65,8 @@ def prepare_cases(
     ----------
     cases
         Grouped cases: ``group``, and the columns of the policy's rules: ``level``, ``discharge``, ``patient``,
-        ``admitted``, ``discharged``. A ``case_kind`` of theirs (one of `drgdip.points.CASE_KINDS`) stays.
+        ``pool``, ``admitted``, ``discharged`` and those of the exceptions of a readmission. A ``case_kind`` of theirs
+        (one of `drgdip.points.CASE_KINDS`) stays.
     policy
         The policy.
     coefficients
@@ -69,20 +96,7 @@ def prepare_cases(
     rules, stays = policy.points, policy.readmission
     if rules.coefficients is None and coefficients is not None:
         raise PolicyError(f"policy {policy.id!r}: points.coefficients names no table, but coefficients= is given")
-    if rules.coefficients is not None:
-        if coefficients is None:
-            raise PolicyError(
-                f"policy {policy.id!r}: points.coefficients is {rules.coefficients!r}: give a table for each name in "
-                "it, such as coefficients={'level': table} (--coefficients level=FILE on the command line)"
-            )
-        cases = combine_coefficients(
-            cases,
-            coefficients,
-            rules.coefficients,
-            uniform={group: float(value) for group, value in rules.uniform.items()} or None,
-            missing={name: float(value) for name, value in rules.missing.items()} or None,
-            columns=columns,
-        )
+    cases = _with_coefficients(cases, policy, coefficients, columns)
     if policy.cases.incomplete_discharges:
         cases = add_columns(cases, {"case_kind": _kinds(cases, policy.cases.incomplete_discharges, columns)})
     if stays is not None:
@@ -90,11 +104,34 @@ def prepare_cases(
             cases,
             days=stays.days,
             factor=float(stays.factor),
+            same=["pool", *([] if stays.same == "any" else [stays.same])],
             reduced=stays.reduced,
+            except_for=stays.except_for,
             except_groups=stays.except_groups,
+            except_diagnoses=stays.except_diagnoses,
             columns=names_after(columns, cases, PREPARED_COLUMNS),
         )
     return cases
+
+
+def _with_coefficients(cases: Any, policy: Policy, tables: Mapping[str, Any] | None, columns: Any) -> Any:
+    """Return the cases with the coefficients of their groups, where the policy has some."""
+    rules = policy.points
+    if rules.coefficients is None:
+        return cases
+    if tables is None:
+        raise PolicyError(
+            f"policy {policy.id!r}: points.coefficients is {rules.coefficients!r}: give a table for each name in "
+            "it, such as coefficients={'level': table} (--coefficients level=FILE on the command line)"
+        )
+    return combine_coefficients(
+        cases,
+        tables,
+        rules.coefficients,
+        uniform={group: float(value) for group, value in rules.uniform.items()} or None,
+        missing={name: float(value) for name, value in rules.missing.items()} or None,
+        columns=columns,
+    )
 
 
 def _kinds(cases: Any, modes: tuple[int, ...], columns: Mapping[str, str] | None) -> pa.Array:
@@ -103,3 +140,151 @@ def _kinds(cases: Any, modes: tuple[int, ...], columns: Mapping[str, str] | None
     left = pa.array(np.isin(table.numbers("discharge"), modes))
     kinds = pc.coalesce(texts(table, "case_kind"), "complete")
     return pc.if_else(pc.and_(left, pc.equal(kinds, "complete")), "incomplete", kinds)
+
+
+@exactly
+def score_cases(
+    cases: Any,
+    policy: Policy,
+    weights: Any,
+    *,
+    coefficients: Mapping[str, Any] | None = None,
+    reference: Any = None,
+    mean_cost: Decimal | float | None = None,
+    added: Any = None,
+    columns: Mapping[str, str] | None = None,
+) -> Any:
+    """Score cases: the points of each under all rules of a policy.
+
+    Parameters
+    ----------
+    cases
+        Cases as for `prepare_cases`; ``western_group`` for ``tcm``, and for ``tcm.minimum`` some parts of the cost
+        (`drgdip.points.TCM_PARTS`, yuan).
+    policy
+        The policy: ``points``, ``outliers``, ``readmission``, ``tcm``, and ``exclusion`` where points float. For the
+        last the cases have ``excluded_amount`` (yuan, `pay_exclusions`).
+    weights, reference, mean_cost
+        As for `drgdip.points.case_points`.
+    coefficients
+        As for `prepare_cases`.
+    added
+        Points on top, as for `drgdip.points.add_points`, beside those by group in ``points.added``.
+    columns
+        The table's names of columns by the library's names, such as ``{"group": "病组"}``.
+
+    Returns
+    -------
+    The caller's table with the columns of `prepare_cases` and `drgdip.points.case_points`. Under ``tcm`` the steps are
+    those of the group that counts, beside ``own_points``, ``western_points`` and ``paid_group``, and the columns of
+    `drgdip.points.downgrade_tcm` where there is a minimum. ``added_points`` where points are added.
+
+    Raises
+    ------
+    DrgdipError
+        As the steps.
+
+    Notes
+    -----
+    The higher of both points (就高): 《江苏医改动态》第246期, Nanjing. Of equal points the own group's count.
+
+    Examples
+    --------
+    >>> from drgdip.settle import read_policy
+    >>> policy = read_policy("docs/examples/policy.toml").replace(points={"scale": 100}, tcm={"higher": True})
+    >>> weights = [{"group": "IU2F", "weight": 92}, {"group": "IU23", "weight": 110}]
+    >>> row = score_cases([{"group": "IU2F", "western_group": "IU23"}], policy, weights)[0]
+    >>> row["own_points"], row["western_points"], row["points"], row["paid_group"]
+    (92.0, 110.0, 110.0, 'IU23')
+    """
+    prepared = prepare_cases(cases, policy, coefficients=coefficients, columns=columns)
+    names = names_after(columns, prepared, PREPARED_COLUMNS)
+
+    def score(table: Any) -> Any:
+        return case_points(
+            table,
+            weights,
+            reference=reference,
+            mean_cost=None if mean_cost is None else float(mean_cost),
+            columns=names,
+            **policy.for_points(prepared, names),
+        )
+
+    scored = score(prepared)
+    if policy.tcm is not None:
+        if policy.outliers is not None and isinstance(reference, str):
+            raise PolicyError("reference= is a column of a case's own group: under tcm give a table by group")
+        scored = _with_western(
+            prepared, scored, policy, lambda table: score(_with_coefficients(table, policy, coefficients, names)), names
+        )
+    after = names_after(names, scored, SCORED_COLUMNS)
+    table = Columns(scored, columns=after, optional=NAMES)
+    more = [added_to(table, given) for given in (policy.points.added or None, added) if given is not None]
+    if policy.exclusion is not None and policy.form != "fixed":
+        more.append(_excluded_points(table, policy, mean_cost))
+    if more:
+        scored = add_columns(scored, {"added_points": sum(more)})
+        scored = add_points(scored, "added_points", columns=after)
+    return scored
+
+
+def _excluded_points(table: Columns, policy: Policy, mean_cost: Decimal | float | None) -> Any:
+    """Return the worth in points of what cases get for new items outside their group."""
+    table.require(["excluded_amount"])
+    if mean_cost is None:
+        raise PolicyError(
+            "exclusion is paid in points under this form: give mean_cost= (yuan), which makes points of yuan"
+        )
+    return money(table, "excluded_amount") / 100 / float(mean_cost) * float(policy.points.scale)
+
+
+def _with_western(
+    prepared: Any, scored: Any, policy: Policy, score: Callable[[Any], Any], columns: Mapping[str, str] | None
+) -> Any:
+    """Return scored cases with the points of their Western groups where these count."""
+    rules = policy.tcm
+    assert rules is not None
+    table = Columns(prepared, ["group", "western_group"], columns=columns, optional=NAMES)
+    down = np.zeros(table.rows, bool)
+    added: dict[str, Any] = {}
+    if rules.minimum is not None:
+        found = Columns(downgrade_tcm(prepared, minimum=float(rules.minimum), columns=columns))
+        added = {name: found.column(name) for name in ("tcm_ratio", "downgraded", "downgrade_reason")}
+        down = np.asarray(added["downgraded"])
+    western = texts(table, "western_group")
+    rows = np.flatnonzero(down | (np.asarray(western.is_valid()) & rules.higher))
+    own = Columns(scored, ["points"]).numbers("points")
+    theirs = np.full(table.rows, np.nan)
+    made: pa.Table = pa.table({})
+    if len(rows):
+        chosen = to_arrow(prepared).take(pa.array(rows))
+        made = to_arrow(score(add_columns(chosen, {table.own_name("group"): western.take(pa.array(rows))})))
+        theirs[rows] = Columns(made, ["points"]).numbers("points")
+    other = down | (theirs > own) | (np.isnan(own) & ~np.isnan(theirs))
+    place = np.zeros(table.rows, np.int64)
+    place[rows] = table.rows + np.arange(len(rows))
+    place = np.where(other, place, np.arange(table.rows))
+    whole = to_arrow(scored)
+    changed = [name for name in made.column_names if name in whole.column_names and name != table.own_name("group")]
+    merged = {name: _either(whole[name], made[name], place) for name in changed if _is_made(name, prepared, columns)}
+    groups = pc.if_else(pa.array(other), western, texts(table, "group"))
+    points = {"own_points": nullable(own), "western_points": nullable(theirs), "paid_group": groups}
+    return add_columns(scored, {**added, **merged, **points})
+
+
+def _is_made(name: str, prepared: Any, columns: Mapping[str, str] | None) -> bool:
+    """Return whether a column of scored cases depends on the group: it was made by coefficients or by points."""
+    given = (*(columns or {}).values(), "readmission_factor", "case_kind")
+    made = (
+        name in SCORED_COLUMNS
+        or name.endswith(("_coefficient", "coefficient_reason"))
+        or name not in names_of(prepared)
+    )
+    return made and name not in given
+
+
+def _either(first: pa.ChunkedArray, second: pa.ChunkedArray, place: NDArray[np.int64]) -> pa.ChunkedArray:
+    """Return the values of two columns, one below the other, at some places."""
+    kind = first.type.value_type if pa.types.is_dictionary(first.type) else first.type
+    both = pa.chunked_array([*first.cast(kind).chunks, *second.cast(kind).chunks], kind)
+    return both.take(pa.array(place))

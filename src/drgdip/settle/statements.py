@@ -24,6 +24,7 @@ __all__ = ["LINES", "make_statements"]
 LINES = (
     ("base", "+", "money by points or standards", "按点数（标准）分配"),
     ("sharing", "+", "part of the surplus or overspend", "结余分享或超支分担"),
+    ("retention", "+", "own surplus or overspend kept or borne", "本院结余留用或超支分担"),
     ("outside", "+", "cases paid otherwise than by points", "点数外支付"),
     ("appraisal_change", "+", "appraisal", "考核增减"),
     ("deductions", "-", "audit deductions", "审核扣款"),
@@ -54,6 +55,10 @@ _HOW = {
         "统筹区分享（分担）额 × 本院应付 / 统筹区应付",
     ),
     "outside": ("sum of the fund's part of these cases", "点数外病例基金应付之和"),
+    "retention": (
+        "own cost against own standard, by the bands of the policy; it comes off the fund in the line of the points",
+        "本院费用与支付标准之差，按政策分段计算；点数分配时先从基金总额中扣除",
+    ),
     "appraisal_fund": ("money x (coefficient - 1)", "应付额 ×（考核系数 - 1）"),
     "appraisal_hospitals": (
         "money x (coefficient - 1) + taken in the pool x money after appraisal / that of the pool",
@@ -131,12 +136,15 @@ def _hows(account: Mapping[str, Any], pool: Mapping[str, Any]) -> dict[str, tupl
     """Return the formula of each line that has one, with the key of its words."""
     points = f"× {_plain(account['points'])} / {_plain(pool['points'])}"
     shared, fund = _signed(pool["shared"]), f"{pool['fund']} - {_signed(pool['outside'])}"
-    hows = {"outside": ("", "outside")}
+    if pool["retained"]:
+        fund = f"{fund} - {_signed(pool['retained'])}"
+    hows = {"outside": ("", "outside"), "retention": ("", "retention")}
     if not pool["points"] or pool["point_value"] is None:
         change = pool["fund"] - pool["standards"]
         mine = max(account["base"] + account["outside"], Decimal(0))
         hows["base"] = ("", _STANDARDS)
-        if change:
+        # Retention by institution comes before or after the sharing: the policy knows, the account does not.
+        if change and not pool["retained"] and not account["retention"]:
             hows["sharing"] = (f"{_signed(change)} × {mine} / {pool['positive']}", "sharing_standards")
     else:
         base = (f"({fund} - {shared}) {points}", _BY_POINTS)

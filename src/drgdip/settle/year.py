@@ -15,37 +15,22 @@ from drgdip._columns import Columns, add_columns
 from drgdip._exact import exactly
 from drgdip._money import to_yuan
 from drgdip.errors import PolicyError
-from drgdip.points import case_points
 from drgdip.settle._entering import Decided, enter_cases, enter_priced, pay_by_item, rejoin
 from drgdip.settle._inputs import NAMES, holds, names_after, optional_money, texts
 from drgdip.settle.annual import Clearing, clear_year
+from drgdip.settle.crossregion import settle_cross_region
 from drgdip.settle.monthly import month
-from drgdip.settle.payment import PRICE_COLUMNS, price_cases
+from drgdip.settle.payment import on_account, price_cases, price_columns
 from drgdip.settle.review import REVIEW_COLUMNS, Review, review_cases
-from drgdip.settle.scoring import PREPARED_COLUMNS, prepare_cases
+from drgdip.settle.scoring import SCORED_COLUMNS, score_cases
 
 if TYPE_CHECKING:
+    from drgdip.settle.ledger import Step
     from drgdip.settle.policy import Policy
 
 __all__ = ["Year", "settle_year"]
 
 Names = Mapping[str, str] | None
-# The columns that points.case_points adds.
-_POINTS_COLUMNS = (
-    "case_kind",
-    "weight",
-    "coefficient",
-    "auxiliary",
-    "reference_cost",
-    "cost_ratio",
-    "outlier",
-    "factor",
-    "readmission_factor",
-    "points_rule",
-    "points",
-    "points_status",
-    "points_reason",
-)
 
 
 class Year(NamedTuple):
@@ -69,6 +54,9 @@ class Year(NamedTuple):
         Names of columns of ``cases`` by the library's names, as given to `settle_year`, for the steps that follow.
     findings
         The findings on the cases that the caller accepted, each with the way and the treatment of its row.
+    cross_region
+        The table of `settle_cross_region` at the value of the year, None where the policy or the cases have none. It is
+        by ``insured_region`` and month, or by pool and month where the cases do not name their region.
     """
 
     cases: Any
@@ -79,6 +67,7 @@ class Year(NamedTuple):
     ledger: pa.Table
     columns: Mapping[str, str] | None = None
     findings: pa.Table | None = None
+    cross_region: Any = None
 
 
 @exactly
@@ -92,6 +81,7 @@ def settle_year(
     coefficients: Mapping[str, Any] | None = None,
     reference: Any = None,
     mean_cost: Decimal | float | None = None,
+    added_points: Any = None,
     deductions: Any = None,
     appraisal: Any = None,
     points_change: Any = None,
@@ -102,9 +92,8 @@ def settle_year(
 ) -> Year:
     """Settle a year from grouped cases: points, special review, prices, months, pre-clearing, clearing.
 
-    The steps are functions of their own, called in order: `prepare_cases` and `drgdip.points.case_points`,
-    `review_cases` (where the policy has a review and the cases have ``review_applied``), `price_cases`, `month`,
-    `clear_year`.
+    The steps are functions of their own, called in order: `score_cases`, `review_cases` (where the policy has a review
+    and the cases have ``review_applied``), `price_cases`, `month`, `clear_year`.
 
     Parameters
     ----------
@@ -114,8 +103,8 @@ def settle_year(
         The policy.
     weights, reference, mean_cost
         As for `drgdip.points.case_points`; without weights the cases have their ``points`` already.
-    coefficients
-        As for `prepare_cases`.
+    coefficients, added_points
+        As for `score_cases`.
     budget, appraisal, points_change, working_capital
         As for `clear_year`.
     values
@@ -157,8 +146,9 @@ def settle_year(
     """
 
     def score(cases: Any, columns: Names) -> tuple[Any, Names]:
-        options = {"coefficients": coefficients, "reference": reference, "mean_cost": mean_cost}
-        return _scored(cases, policy, weights, columns, **options)
+        options: dict[str, Any] = {"coefficients": coefficients, "reference": reference, "mean_cost": mean_cost}
+        scored = score_cases(cases, policy, weights, added=added_points, columns=columns, **options)
+        return scored, names_after(columns, scored, SCORED_COLUMNS)
 
     keys = ("hospital", "pool", "month")
     entered = enter_cases(cases, policy, accept, columns=columns, year=year, needs=keys, priced=False)
@@ -176,7 +166,7 @@ def settle_year(
             scored = _as_reviewed(scored, names)
             scored, names = score(scored, names_after(names, scored, ["case_kind"]))
     priced = price_cases(scored, policy, values=values, columns=names)
-    after = names_after(names, priced.table, PRICE_COLUMNS)
+    after = names_after(names, priced.table, price_columns(policy))
     decided = enter_priced(priced.table, entered, accept, columns=after)
     table, after = pay_by_item(priced.table, decided.by_item, after)
     done = Decided()
@@ -195,28 +185,23 @@ def settle_year(
     ledgers.append(clearing.ledger)
     if policy.form != "fixed":
         table = _at_value_of_the_year(scored, policy, clearing, names)
-        table, _ = pay_by_item(table, decided.by_item, names_after(names, table, PRICE_COLUMNS))
+        table, _ = pay_by_item(table, decided.by_item, names_after(names, table, price_columns(policy)))
+    away = _cross_region(table, policy, after)
+    ledgers += [] if away is None else [away.ledger]
+    accounts = None if away is None else away.table
     if not entered.rows.all():
         table = rejoin(cases, table, entered.rows)
     ledger = pa.concat_tables(ledgers)
-    return Year(table, months.table, review, pre, clearing, ledger, after, decided.findings)
+    return Year(table, months.table, review, pre, clearing, ledger, after, decided.findings, accounts)
 
 
-def _scored(
-    cases: Any, policy: Policy, weights: Any, columns: Names, *, coefficients: Any, reference: Any, mean_cost: Any
-) -> tuple[Any, Names]:
-    """Return the cases with their points, and the names of their columns for the next step."""
-    cases = prepare_cases(cases, policy, coefficients=coefficients, columns=columns)
-    names = names_after(columns, cases, PREPARED_COLUMNS)
-    scored = case_points(
-        cases,
-        weights,
-        reference=reference,
-        mean_cost=None if mean_cost is None else float(mean_cost),
-        columns=names,
-        **policy.for_points(cases, names),
-    )
-    return scored, names_after(names, scored, _POINTS_COLUMNS)
+def _cross_region(cases: Any, policy: Policy, columns: Names) -> Step | None:
+    """Return the accounts of other regions, None where there are none."""
+    table = Columns(cases, columns=columns, optional=NAMES)
+    if not on_account(table, policy).any():
+        return None
+    region = "insured_region" if "insured_region" in table else "pool"
+    return settle_cross_region(cases, policy, by=[region, "month"], columns=columns)
 
 
 def _payments(table: Any, column: str) -> pa.Table:
@@ -227,9 +212,9 @@ def _payments(table: Any, column: str) -> pa.Table:
 
 
 def _as_reviewed(scored: Any, columns: Names) -> Any:
-    """Return the cases with the kind special_review where special review approved them."""
+    """Return the cases with the kind special_review where special review approved them at a cost that is known."""
     table = Columns(scored, ["review_status"], columns=columns, optional=NAMES)
-    approved = pa.array(holds(table, "review_status", "approved"))
+    approved = pa.array(holds(table, "review_status", "approved") & optional_money(table, "reasonable_cost")[1])
     kinds = pc.if_else(approved, "special_review", pc.coalesce(texts(table, "case_kind"), "complete"))
     return add_columns(scored, {"case_kind": kinds})
 
