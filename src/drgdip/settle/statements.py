@@ -98,12 +98,10 @@ def make_statements(clearing: Clearing, *, language: str = "en") -> Any:
     >>> case = {"hospital": "H", "pool": "resident", "points": 100, "payment_rule": "points", "standard": 9550}
     >>> case |= {"payable": 6550, "total_cost": 9000, "fund_booked": 6000, "patient_paid": 3000}
     >>> for row in make_statements(clear_year([case], policy, budget={"resident": 6600, "employee": 1})):
-    ...     if row["amount"]:
+    ...     if row["amount"] and row["sign"] == "+":
     ...         print(row["sign"], row["amount"], row["item"], "|", row["formula"])
     + 6000.00 money by points or standards | (6510.00 - 0.00 - 510.00 + 3000.00) × 100 / 100 - 3000.00
     + 510.00 part of the surplus or overspend | 510.00 × 100 / 100
-    = 6510.00 entitlement of the year | 6000.00 + 510.00 + 0.00 + 0.00 - 0.00
-    = 6510.00 still to be paid | 6000.00 + 510.00 + 0.00 + 0.00 - 0.00 - 0.00 - 0.00
     """
     check_language(language)
     accounts = to_arrow(clearing.table).to_pylist()
