@@ -1,12 +1,16 @@
 """Policies: read, written, cited, filled in by hand where documents say nothing, and refused when they contradict."""
 
+import ast
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 from settle_city import GIVEN
 
+from drgdip import settle
 from drgdip.errors import PolicyError, UnknownNameError
 from drgdip.settle import Policy, draft_policy, list_policies, load_policy, read_policy
 
@@ -236,3 +240,51 @@ def test_the_command_line_drafts(capsys):
 def test_numbers_that_cannot_be_held_are_refused_when_the_policy_is_read(changed, message):
     with pytest.raises(PolicyError, match=message):
         read_policy("docs/examples/policy.toml").replace(**changed)
+
+
+# A policy is no place for numbers that nothing reads
+
+#: Fields that are facts of a place, and decide nothing yet.
+FACTS = {
+    "place",
+    "note",
+    "calendar.presettle_day",
+    "calendar.prepayment_month",
+    "calendar.clear_by",
+    "calendar.plan_by",
+}
+
+
+def attributes_read():
+    """The names of attributes that the code of settlement reads; a check of a section on itself is no use of it."""
+    found = set()
+    for path in sorted(Path(settle.__file__).parent.glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        checks = {
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef)
+            and any("model_validator" in ast.unparse(one) for one in node.decorator_list)
+        }
+        within = {id(inner) for check in checks for inner in ast.walk(check)}
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and id(node) not in within]
+        # Fields that are looked up by name, through a function of the module.
+        found |= {one.value for call in calls for one in call.args if isinstance(one, ast.Constant)}
+        found |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and id(node) not in within}
+    return found
+
+
+def fields_of(model, path=""):
+    for name, field in model.model_fields.items():
+        kinds = (field.annotation, *getattr(field.annotation, "__args__", ()))
+        sections = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if sections and not name.endswith("rates"):
+            yield from fields_of(sections[0], f"{path}{name}.")
+        else:
+            yield f"{path}{name}", name
+
+
+def test_every_field_of_a_policy_is_read_by_something():
+    read = attributes_read()
+    unread = {path for path, name in fields_of(Policy) if name not in read}
+    assert unread <= FACTS, unread - FACTS
