@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from drgdip._arrow import to_arrow
 from drgdip._columns import Columns
+from drgdip._exact import exactly
 from drgdip.errors import PolicyError, UnknownNameError
 from drgdip.settle.budget import (
     budget_by_factors,
@@ -35,6 +36,7 @@ _METHODS: dict[str, tuple[Callable[..., Step], tuple[str, ...], tuple[str, ...]]
 }
 
 
+@exactly
 def make_budget(policy: Policy, *, shares: Mapping[str, Any] | None = None, **inputs: Any) -> Step:
     """Make the budget of a year by the policy's method, hold its reserve, and split it in the policy's order.
 

@@ -157,6 +157,7 @@ def policy_text(name: str) -> str:
     return text_of(f"policies/{name}.toml")
 
 
+@exactly
 def draft_policy(name: str, **given: Any) -> str:
     r"""Draft the policy file of a place: its preset as TOML, with each open number or rule marked to be filled in.
 

@@ -75,6 +75,7 @@ def write_report(year: Year, policy: Policy, path: str | os.PathLike[str], *, la
     return path
 
 
+@exactly
 def write_papers(
     year: Year,
     policy: Policy,

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from drgdip._arrow import to_kind
 from drgdip._columns import Columns
+from drgdip._exact import exactly
 from drgdip._money import YUAN, add_up, to_yuan
 from drgdip.errors import CaseError
 from drgdip.reasons import describe_reason
@@ -50,6 +51,7 @@ SHEET = pa.schema(
 _RULES = {"points": "by_points", "item": "by_item"}
 
 
+@exactly
 def make_case_sheets(
     cases: Any,
     *,
