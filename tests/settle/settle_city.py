@@ -99,6 +99,28 @@ GIVEN = {
         "preclearing_ratio": Decimal("0.95"),
         "review_outcome": "points",
     },
+    **{
+        f"measures-2025-{family}": {
+            "pools": POOLS,
+            "form": form,
+            "rates": rates(scale),
+            "outliers": None,
+            "elastic": None,
+            "scale": scale,
+            "coefficients": "level",
+            "payable": "residual",
+            "fund_share": None,
+            "month_ratio": Decimal("0.95"),
+            "month_late": "suspend",
+            "fund": "budget",
+            "spending": None,
+            "surplus": None,
+            "overspend": None,
+            "review_cycle": "quarter",
+            "review_outcome": "item",
+        }
+        for family, form, scale in (("drg", "floating", 1), ("dip", "floating", 1000))
+    },
     "nanjing": {
         "pools": POOLS,
         "form": "fixed",

@@ -3,17 +3,19 @@
 from decimal import Decimal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drgdip.errors import CaseError, PolicyError
+from drgdip.errors import CaseError, PolicyError, UnknownNameError
 from drgdip.settle import (
     budget_by_factors,
     budget_by_growth,
     budget_by_item,
     budget_by_share,
     hold_reserve,
+    make_budget,
     read_policy,
     split,
     split_budget,
@@ -118,6 +120,78 @@ def test_a_reserve_and_what_is_left_make_the_budget(fen, share):
 def test_a_reserve_needs_its_rule():
     with pytest.raises(PolicyError, match=r"add the section \[budget\]"):
         hold_reserve([], read_policy("docs/examples/policy.toml"))
+
+
+# By the policy
+
+SHARES = {
+    "care": [{"care": "inpatient", "share": 7}, {"care": "outpatient", "share": 3}],
+    "month": [{"month": month, "share": 1} for month in range(1, 13)],
+}
+
+
+def by_policy(**budget):
+    return read_policy("docs/examples/policy.toml").replace(budget=budget)
+
+
+def test_the_policy_decides_on_method_cap_reserve_and_split():
+    rule = by_policy(method="growth", highest_growth=Decimal("0.04"), reserve=Decimal("0.05"), split=["care", "month"])
+    last_year = {"employee": 1000, "resident": 500}
+    made = make_budget(rule, last_year=last_year, growth={"all": Decimal("0.06")}, shares=SHARES)
+    rows = made.table.to_pylist()
+    assert list(rows[0]) == ["pool", "care", "month", "amount"]
+    assert len(rows) == 2 * 2 * 12
+    employee = sum(row["amount"] for row in rows if row["pool"] == "employee")
+    assert employee == Decimal(1000) * Decimal("1.04") * Decimal("0.95")
+    inpatient = [row["amount"] for row in rows if row["pool"] == "employee" and row["care"] == "inpatient"]
+    assert sum(inpatient) == employee * 7 / 10
+    assert {row["step"] for row in made.ledger.to_pylist()} == {"budget by growth", "hold reserve", "split budget"}
+
+
+@pytest.mark.parametrize(
+    ("method", "inputs", "amount"),
+    [
+        ("factors", {"last_year": {"employee": 100, "resident": 1}, "factors": {"ageing": Decimal("0.1")}}, 110),
+        ("item", {"total": {"employee": 100, "resident": 1}, "less": {}}, 100),
+        (
+            "share",
+            {"total": {"employee": 100, "resident": 1}, "share": dict.fromkeys(["employee", "resident"], 1)},
+            100,
+        ),
+    ],
+)
+def test_every_method_of_a_policy_is_one_of_the_functions(method, inputs, amount):
+    table = make_budget(by_policy(method=method), **inputs).table
+    assert table.filter(pc.equal(table["pool"], "employee"))["amount"].to_pylist() == [amount]
+
+
+@pytest.mark.parametrize(
+    ("budget", "inputs", "error", "message"),
+    [
+        ({"method": "growth"}, {"last_year": {}}, PolicyError, "needs growth"),
+        ({"method": "growth"}, {"total": 1}, UnknownNameError, "takes last_year, growth"),
+        (
+            {"method": "growth"},
+            {"last_year": {"employee": 1}, "growth": {}},
+            PolicyError,
+            "policy has the pools employee, resident",
+        ),
+        (
+            {"method": "growth", "split": ["care"]},
+            {"last_year": {"employee": 1, "resident": 1}, "growth": {}, "shares": SHARES},
+            PolicyError,
+            "budget.split is care",
+        ),
+    ],
+)
+def test_budgets_that_are_not_the_policys(budget, inputs, error, message):
+    with pytest.raises(error, match=message):
+        make_budget(by_policy(**budget), **inputs)
+
+
+def test_a_cap_on_growth_goes_with_growth():
+    with pytest.raises(PolicyError, match="highest_growth caps method = growth"):
+        by_policy(method="item", highest_growth=1)
 
 
 def test_growth_by_pool_and_the_cap_of_a_policy():

@@ -1,14 +1,18 @@
 """Policies: read, written, cited, filled in by hand where documents say nothing, and refused when they contradict."""
 
+import ast
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 from settle_city import GIVEN
 
+from drgdip import settle
 from drgdip.errors import PolicyError, UnknownNameError
-from drgdip.settle import Policy, list_policies, load_policy, read_policy
+from drgdip.settle import Policy, draft_policy, list_policies, load_policy, read_policy
 
 EXAMPLE = "docs/examples/policy.toml"
 
@@ -189,6 +193,39 @@ def test_the_id_of_a_policy_of_the_library_is_no_file():
         read_policy("jilin-dip")
 
 
+# Drafts
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_a_draft_that_is_filled_in_is_the_policy(name, tmp_path):
+    path = tmp_path / "policy.toml"
+    path.write_text(draft_policy(name, **GIVEN[name]), encoding="utf-8")
+    assert "$" not in path.read_text(encoding="utf-8")
+    assert read_policy(path) == load_policy(name, **GIVEN[name])
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_a_draft_marks_what_is_open_and_is_refused_until_it_is_filled_in(name, tmp_path):
+    text = draft_policy(name)
+    assert text.count("# to fill in (待填): ") == len(GIVEN[name])
+    path = tmp_path / "policy.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(PolicyError, match=r"leaves open .*month\.ratio.*: write a value in the place of each"):
+        read_policy(path)
+
+
+def test_a_draft_asks_for_nothing_else():
+    with pytest.raises(UnknownNameError, match="Did you mean 'month_ratio'"):
+        draft_policy("jinhua", month_ration=1)
+
+
+def test_the_command_line_drafts(capsys):
+    from drgdip.cli import main
+
+    assert main(["policies", "draft", "yunnan"]) == 0
+    assert capsys.readouterr().out == draft_policy("yunnan")
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -203,3 +240,51 @@ def test_the_id_of_a_policy_of_the_library_is_no_file():
 def test_numbers_that_cannot_be_held_are_refused_when_the_policy_is_read(changed, message):
     with pytest.raises(PolicyError, match=message):
         read_policy("docs/examples/policy.toml").replace(**changed)
+
+
+# A policy is no place for numbers that nothing reads
+
+#: Fields that are facts of a place, and decide nothing yet.
+FACTS = {
+    "place",
+    "note",
+    "calendar.presettle_day",
+    "calendar.prepayment_month",
+    "calendar.clear_by",
+    "calendar.plan_by",
+}
+
+
+def attributes_read():
+    """The names of attributes that the code of settlement reads; a check of a section on itself is no use of it."""
+    found = set()
+    for path in sorted(Path(settle.__file__).parent.glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        checks = {
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef)
+            and any("model_validator" in ast.unparse(one) for one in node.decorator_list)
+        }
+        within = {id(inner) for check in checks for inner in ast.walk(check)}
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and id(node) not in within]
+        # Fields that are looked up by name, through a function of the module.
+        found |= {one.value for call in calls for one in call.args if isinstance(one, ast.Constant)}
+        found |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and id(node) not in within}
+    return found
+
+
+def fields_of(model, path=""):
+    for name, field in model.model_fields.items():
+        kinds = (field.annotation, *getattr(field.annotation, "__args__", ()))
+        sections = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if sections and not name.endswith("rates"):
+            yield from fields_of(sections[0], f"{path}{name}.")
+        else:
+            yield f"{path}{name}", name
+
+
+def test_every_field_of_a_policy_is_read_by_something():
+    read = attributes_read()
+    unread = {path for path, name in fields_of(Policy) if name not in read}
+    assert unread <= FACTS, unread - FACTS

@@ -11,7 +11,7 @@ import pytest
 from settle_city import GIVEN, inputs_of, make_city, prepare
 
 from drgdip.cli import main
-from drgdip.errors import CaseError, PolicyError
+from drgdip.errors import CaseError, PolicyError, UnknownNameError
 from drgdip.settle import (
     clear_year,
     load_policy,
@@ -21,6 +21,7 @@ from drgdip.settle import (
     read_policy,
     read_settlement,
     settle_year,
+    write_papers,
     write_report,
 )
 
@@ -132,6 +133,52 @@ def test_a_report_of_every_part(tmp_path):
 def test_reports_that_cannot_be_written(name, message, year, tmp_path):
     with pytest.raises(PolicyError, match=message):
         write_report(year, POLICY, tmp_path / name)
+
+
+def test_a_report_in_chinese(year, tmp_path):
+    text = write_report(year, POLICY, tmp_path / "year.html", language="zh").read_text(encoding="utf-8")
+    heads = re.findall(r"<h2>([^<]+)</h2>|<th>([^<]+)</th>", text)
+    assert "结算单" in text
+    assert all(not "".join(found).isascii() for found in heads), [found for found in heads if "".join(found).isascii()]
+    assert "<th>病组</th>" in text
+    dip = POLICY.replace(family="dip")
+    assert "<th>病种</th>" in write_report(year, dip, tmp_path / "dip.html", language="zh").read_text(encoding="utf-8")
+    with pytest.raises(UnknownNameError, match="en, zh"):
+        write_report(year, POLICY, tmp_path / "year.html", language="fr")
+
+
+def test_accepted_findings_and_defaults_are_in_the_report(tmp_path):
+    cases = read_settlement(FILE)
+    twice = pa.concat_tables([cases, cases.slice(0, 1)])
+    whole = settle_year(twice, POLICY, budget=BUDGET, accept={"duplicate": "first"})
+    text = write_report(whole, POLICY, tmp_path / "year.html").read_text(encoding="utf-8")
+    assert "<h2>Accepted findings</h2>" in text
+    assert "<td>duplicate</td>" in text
+    assert POLICY.defaulted == ["month.late", "year.bands", "cases.cross_region"]
+    assert text.count("default of the library") == 3
+
+
+def test_every_hospital_has_its_papers(year, tmp_path):
+    paths = write_papers(year, POLICY, tmp_path / "papers", language="zh")
+    assert [path.name for path in paths] == [
+        "1_City_Hospital.html",
+        "2_County_Hospital.html",
+        "3_Town_Hospital.html",
+    ]
+    text = paths[0].read_text(encoding="utf-8")
+    assert "County Hospital" not in text
+    assert text.count("<h2>") == 4
+    assert "<h2>1月病例明细</h2>" in text
+    assert "<th>医院异议</th>" in text
+
+
+def test_a_hospital_named_like_a_path_stays_in_the_folder(tmp_path):
+    cases = read_settlement(FILE)
+    names = ["../../evil/" + name for name in cases["hospital"].to_pylist()]
+    odd = settle_year(cases.set_column(1, "hospital", pa.array(names)), POLICY, budget=BUDGET)
+    paths = write_papers(odd, POLICY, tmp_path / "a" / "b")
+    assert {path.parent for path in paths} == {tmp_path / "a" / "b"}
+    assert sorted(path.name for path in tmp_path.rglob("*.html")) == sorted(path.name for path in paths)
 
 
 # Files
@@ -353,3 +400,54 @@ def test_money_that_the_fuzzer_would_try():
                     step()
                 except DrgdipError:
                     continue
+
+
+# Working folders
+
+
+@pytest.fixture
+def folder(tmp_path):
+    text = Path(FILE).read_text(encoding="utf-8").splitlines(keepends=True)
+    write(tmp_path / "cases-01.csv", "".join(text[:12]))
+    write(tmp_path / "cases-02.csv", "".join([text[0], *text[12:]]))
+    write(tmp_path / "policy.toml", Path("docs/examples/policy.toml").read_text(encoding="utf-8"))
+    write(tmp_path / "预算.csv", "pool,amount\nemployee,64000\nresident,44000\n")
+    write(tmp_path / "扣款.csv", "hospital,pool,month,deductions\nCity Hospital,employee,1,50\n")
+    return tmp_path
+
+
+def test_settle_takes_a_working_folder(folder, capsys):
+    write(folder / "notes.txt", "x")
+    assert main(["settle", str(folder), "--language", "zh", "-o", str(folder / "year.html")]) == 0
+    out, err = capsys.readouterr()
+    assert "24 cases" in out
+    assert "24,262.76" in out  # as with --deductions
+    assert "notes.txt is none of the files" in err
+    papers = sorted((folder / "papers").iterdir())
+    assert len(papers) == 3
+    assert "50.00" in papers[0].read_text(encoding="utf-8")
+    assert "结算单" in (folder / "year.html").read_text(encoding="utf-8")
+    assert main(["settle", str(folder)]) == 0, "what was written is not read"
+
+
+def test_an_option_goes_before_the_file_of_the_folder(folder, capsys):
+    assert main(["settle", str(folder), "--budget", "employee=70000", "--budget", "resident=44000"]) == 0
+    assert "budget 70,000.00" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("budget.csv", "budget.csv and 预算.csv: leave one"),
+        ("cases", "no file of cases"),
+        ("policy", "needs --policy and --budget"),
+    ],
+)
+def test_folders_that_lack_something_or_have_it_twice(name, message, folder, capsys):
+    if name.endswith(".csv"):
+        write(folder / name, "pool,amount\n")
+    for path in folder.glob(f"{name}*"):
+        if not name.endswith(".csv"):
+            path.unlink()
+    assert main(["settle", str(folder)]) == 1
+    assert message in capsys.readouterr().err

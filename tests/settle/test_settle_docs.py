@@ -14,6 +14,7 @@ from drgdip.settle.policies import policy_text
 
 PAGES = Path(__file__).parent.parent.parent / "docs" / "settlement"
 TEXT = "".join(page.read_text(encoding="utf-8") for page in sorted(PAGES.glob("*.md")))
+MEASURES = list_policies().row("measures-2025-drg").source
 
 
 def table_below(text, heading):
@@ -43,7 +44,11 @@ def cited(values, path=""):
 def test_the_page_of_a_preset_equals_its_file(name):
     values = tomllib.loads(policy_text(name), parse_float=Decimal)
     text = (PAGES / f"{name.partition('-')[0]}.md").read_text(encoding="utf-8")
-    assert table_below(text, f"{name}: from the documents") == list(cited(values))
+    rows = list(cited(values))
+    # A place's page keeps the national rules apart from those of its own documents.
+    national = [row for row in rows if row[2].startswith(MEASURES) and not values["source"].startswith(MEASURES)]
+    assert table_below(text, f"{name}: from the documents") == [row for row in rows if row not in national]
+    assert table_below(text, f"{name}: national rules") == national
     assert table_below(text, f"{name}: to be given") == [(f"`{key}`", why) for key, why in values["needs"].items()]
 
 

@@ -1,4 +1,4 @@
-"""``drgdip policies``: list the policies of places, or show one."""
+"""``drgdip policies``: list the policies of places, show or draft one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ def add(commands: Commands) -> None:
         "policies", help="list the policies of places, or show one", description="List the policies of places."
     )
     parser.set_defaults(run=_list)
-    show = parser.add_subparsers(metavar="show").add_parser("show", help="show the file of one policy")
+    verbs = parser.add_subparsers(metavar="show, draft")
+    draft = verbs.add_parser("draft", help="print a file to be filled in, with the open numbers marked")
+    draft.add_argument("policy", metavar="ID", help="a policy's id")
+    draft.set_defaults(run=_draft)
+    show = verbs.add_parser("show", help="show the file of one policy")
     show.add_argument("policy", metavar="ID", help="a policy's id")
     show.set_defaults(run=_show)
 
@@ -34,3 +38,9 @@ def _show(options: argparse.Namespace) -> None:
     from drgdip.settle.policies import policy_text
 
     print(policy_text(options.policy), end="")
+
+
+def _draft(options: argparse.Namespace) -> None:
+    from drgdip.settle import draft_policy
+
+    print(draft_policy(options.policy), end="")

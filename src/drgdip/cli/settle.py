@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drgdip._text import shown
-from drgdip.cli.options import Commands, read_pairs
+from drgdip.cli.options import Commands, add_language, read_pairs
 from drgdip.cli.output import check_output, counted, print_note
+from drgdip.cli.workfolder import NAMES, PAPERS, fill_in
 from drgdip.errors import CaseError, PolicyError
 
 if TYPE_CHECKING:
@@ -38,11 +39,11 @@ def add(commands: Commands) -> None:
         help="settle a year of cases under a policy",
         description="Settle a year: months, pre-clearing and clearing of the cases in files, under a policy.",
     )
-    parser.add_argument("cases", metavar="CASES", type=Path, nargs="+", help="CSV, JSON, JSON lines or Parquet")
-    parser.add_argument("--policy", required=True, metavar="FILE", type=Path, help="the policy, a TOML file")
     parser.add_argument(
-        "--budget", required=True, action="append", metavar="POOL=YUAN", help="the final budget of a pool"
+        "cases", metavar="CASES", type=Path, nargs="+", help="CSV, JSON, JSON lines or Parquet; or a folder"
     )
+    parser.add_argument("--policy", metavar="FILE", type=Path, help="the policy, a TOML file")
+    parser.add_argument("--budget", action="append", metavar="POOL=YUAN", help="the final budget of a pool")
     parser.add_argument(
         "--value", action="append", metavar="POOL=YUAN", help="estimated point value of a pool, else the policy's rates"
     )
@@ -69,12 +70,17 @@ def add(commands: Commands) -> None:
         help="how findings on the cases are treated, such as duplicate=first, unpriced=by_item",
     )
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="where to write the report: .xlsx or .html")
-    parser.set_defaults(run=_run)
+    parser.add_argument("--papers", metavar="FOLDER", type=Path, help="where to write a file for each hospital")
+    add_language(parser)
+    parser.set_defaults(run=_run, values=None)
 
 
 def _run(options: argparse.Namespace) -> None:
-    from drgdip.settle import REPORT_FORMATS, read_policy, settle_year, write_report
+    from drgdip.settle import REPORT_FORMATS, read_policy, settle_year, write_papers, write_report
 
+    _open_folder(options)
+    if options.policy is None or options.budget is None:
+        raise PolicyError("settle needs --policy and --budget, or a working folder with files of these names")
     if options.output is not None and options.output.suffix.lower() not in REPORT_FORMATS:
         raise PolicyError(f"{options.output}: a report is written as {' or '.join(REPORT_FORMATS)}")
     if options.output is not None:
@@ -89,8 +95,8 @@ def _run(options: argparse.Namespace) -> None:
     year = settle_year(
         cases,
         policy,
-        budget=read_pairs(options.budget, "--budget"),
-        values=read_pairs(options.value, "--value") or None,
+        budget=_amounts(options.budget, "--budget"),
+        values=read_pairs(options.value, "--value") or _amounts(options.values, "values"),
         mean_cost=options.mean_cost,
         as_of=options.as_of,
         accept=read_pairs(options.accept, "--accept"),
@@ -100,7 +106,10 @@ def _run(options: argparse.Namespace) -> None:
     _print_pools(year)
     print(f"{len(year.ledger)} sums checked, all agree")
     if options.output is not None:
-        print(f"wrote {write_report(year, policy, options.output)}")
+        print(f"wrote {write_report(year, policy, options.output, language=options.language)}")
+    if options.papers is not None:
+        paths = write_papers(year, policy, options.papers, language=options.language)
+        print(f"wrote {counted(len(paths), 'file')} to {options.papers}")
     uncounted = sum(row["not_counted"] for row in year.clearing.table.to_pylist())
     if uncounted:
         what = (
@@ -110,6 +119,24 @@ def _run(options: argparse.Namespace) -> None:
         )
         print_note(f"{uncounted:,} {what} no price")
     _print_findings(year)
+
+
+def _open_folder(options: argparse.Namespace) -> None:
+    """Take the files of a working folder, where the cases are one, and write the papers into it."""
+    folder = options.cases[0]
+    if len(options.cases) > 1 or not folder.is_dir():
+        return
+    known = frozenset(name for name in NAMES if hasattr(options, name))
+    for path in fill_in(options, known):
+        print_note(f"{path.name} is none of the files of a working folder, and was not read")
+    options.papers = options.papers or folder / PAPERS
+
+
+def _amounts(given: list[str] | Path | None, option: str) -> dict[str, str] | pa.Table | None:
+    """Return amounts by pool as they were given: pairs of the command line, or the table of a file."""
+    from drgdip.settle import read_settlement
+
+    return read_settlement(given) if isinstance(given, Path) else read_pairs(given, option) or None
 
 
 def _read_tables(options: argparse.Namespace) -> dict[str, pa.Table]:

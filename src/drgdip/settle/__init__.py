@@ -26,17 +26,19 @@ from drgdip.settle.effects import RULES_WITH_EFFECT, measure_effect
 from drgdip.settle.exclusion import EXCLUDED_KINDS, Exclusion, list_exclusions, pay_exclusions
 from drgdip.settle.files import read_settlement
 from drgdip.settle.ledger import LEDGER, Step
+from drgdip.settle.making import make_budget
 from drgdip.settle.monthly import Months, month
 from drgdip.settle.payers import divide_payers
 from drgdip.settle.payment import LIST_STATUSES, PAYMENT_RULES, PAYMENT_STATUSES, price_cases
 from drgdip.settle.payments import PAYMENT_KINDS, sum_payments
-from drgdip.settle.policies import PolicyInfo, list_policies, load_policy, read_policy
+from drgdip.settle.policies import PolicyInfo, draft_policy, list_policies, load_policy, read_policy
 from drgdip.settle.policy import Policy
-from drgdip.settle.report import REPORT_FORMATS, write_report
+from drgdip.settle.report import REPORT_FORMATS, write_papers, write_report
 from drgdip.settle.review import REVIEW_STATUSES, Review, cap_reviews, review_cases
 from drgdip.settle.rules import Citation, ShareBand
 from drgdip.settle.scoring import prepare_cases, score_cases
 from drgdip.settle.sharing import share_by_institution, share_surplus
+from drgdip.settle.sheets import SHEET, make_case_sheets
 from drgdip.settle.simulation import Simulation, simulate
 from drgdip.settle.statements import make_statements
 from drgdip.settle.surplus import measure_surplus
@@ -56,6 +58,7 @@ __all__ = [
     "REPORT_FORMATS",
     "REVIEW_STATUSES",
     "RULES_WITH_EFFECT",
+    "SHEET",
     "STAGES",
     "Capital",
     "Citation",
@@ -85,12 +88,15 @@ __all__ = [
     "clear_year",
     "deduct_growth",
     "divide_payers",
+    "draft_policy",
     "hold_reserve",
     "list_coverage_minima",
     "list_deadlines",
     "list_exclusions",
     "list_policies",
     "load_policy",
+    "make_budget",
+    "make_case_sheets",
     "make_statements",
     "mark_lists",
     "measure_coverage",
@@ -116,5 +122,6 @@ __all__ = [
     "split",
     "split_budget",
     "sum_payments",
+    "write_papers",
     "write_report",
 ]

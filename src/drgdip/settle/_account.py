@@ -159,6 +159,7 @@ class Account:
                 "total_cost": to_yuan(year.cost),
                 "standard": to_yuan(year.standard),
                 "fund_booked": to_yuan(year.booked),
+                "patient_paid": to_yuan(year.patients),
                 "outside": to_yuan(year.outside),
                 "base": to_yuan(self.division.base),
                 "sharing": to_yuan(self.division.sharing),
@@ -182,6 +183,7 @@ class Account:
             {
                 "pool": pa.array(self.policy.pools),
                 **{name: to_yuan(self._of(name)) for name in _POOL_MONEY},
+                "patient_paid": to_yuan(self._by_pool(self.year.patients)),
                 "points": self._of("points") / 10.0**self.policy.rounding.points,
                 "fund_share": pa.array([_shown(pool.ratio, _DIGITS) for pool in pools], pa.decimal128(20, _DIGITS)),
                 "point_value": pa.array([_shown(pool.value, digits) for pool in pools], pa.decimal128(30, digits)),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from drgdip._files import replacing
 from drgdip._money import YUAN
 from drgdip.errors import PolicyError
+from drgdip.settle._words import heading, say
 from drgdip.settle.statements import LINES
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["write_excel", "write_html"]
 
 
-def write_excel(path: Path, tables: dict[str, pa.Table], policy: Policy) -> None:
+def write_excel(path: Path, tables: dict[str, pa.Table], policy: Policy, language: str) -> None:
     """Write tables as sheets of a workbook."""
     try:
         import xlsxwriter
@@ -40,17 +41,19 @@ def write_excel(path: Path, tables: dict[str, pa.Table], policy: Policy) -> None
             bold = book.add_format({"bold": True})
             money = book.add_format({"num_format": "#,##0.00"})
             for title, table in tables.items():
-                _fill_sheet(book.add_worksheet(title), table, bold, money, formulas=title == "Hospitals")
+                heads = [heading(name, language, policy.family) for name in table.column_names]
+                sheet = book.add_worksheet(say(title, language))
+                _fill_sheet(sheet, table, heads, bold, money, formulas=title == "Hospitals")
     except FileCreateError as error:
         raise PolicyError(f"{path}: cannot be written: {error}") from error
 
 
-def _fill_sheet(sheet: Any, table: pa.Table, bold: Any, money: Any, *, formulas: bool) -> None:
+def _fill_sheet(sheet: Any, table: pa.Table, heads: list[str], bold: Any, money: Any, *, formulas: bool) -> None:
     """Write a table to a sheet, with formulas for the results of an account where asked."""
     from xlsxwriter.utility import xl_col_to_name
 
     names = table.column_names
-    sheet.write_row(0, 0, names, bold)
+    sheet.write_row(0, 0, heads, bold)
     sheet.freeze_panes(1, 0)
     sheet.set_column(0, len(names) - 1, 16)
     place = {name: xl_col_to_name(number) for number, name in enumerate(names)}
@@ -85,32 +88,32 @@ _STYLE = (
 )
 
 
-def write_html(path: Path, tables: dict[str, pa.Table], policy: Policy) -> None:
+def write_html(path: Path, tables: dict[str, pa.Table], policy: Policy, language: str) -> None:
     """Write tables and plots as one page."""
     parts = [
-        "<!doctype html><html><head><meta charset='utf-8'>",
+        f"<!doctype html><html lang='{language}'><head><meta charset='utf-8'>",
         f"<title>{html.escape(policy.title)}</title><style>{_STYLE}</style></head><body>",
         f"<h1>{html.escape(policy.title)}</h1><p>{html.escape(policy.source or 'policy ' + policy.id)}</p>",
     ]
     plots = {
-        "Hospitals": ("entitlement", "Entitlement of the year, yuan"),
-        "Surplus by hospital": ("profit", "Standards less costs, yuan"),
+        "Hospitals": ("entitlement", say("entitlement plot", language)),
+        "Surplus by hospital": ("profit", say("profit plot", language)),
     }
     for title, table in tables.items():
-        parts.append(f"<h2>{html.escape(title)}</h2>")
+        parts.append(f"<h2>{html.escape(say(title, language))}</h2>")
         if title in plots:
             name, caption = plots[title]
             labels = [f"{row['hospital']} {row['pool']}" for row in table.to_pylist()]
             parts.append(_bars(caption, labels, [float(value) for value in table[name].to_pylist()]))
-        parts.append(_html_table(table))
+        parts.append(_html_table(table, [heading(name, language, policy.family) for name in table.column_names]))
     parts.append("</body></html>\n")
     with replacing(path) as part:
         part.write_text("".join(parts), encoding="utf-8")
 
 
-def _html_table(table: pa.Table) -> str:
+def _html_table(table: pa.Table, heads: list[str]) -> str:
     """Return a table as HTML."""
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in table.column_names)
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in heads)
     body = "".join("<tr>" + "".join(_cell(value) for value in row.values()) + "</tr>" for row in table.to_pylist())
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 

@@ -124,7 +124,8 @@ def clear_year(
 
     - ``cases``, of them ``not_counted`` (failed or unpriced) and ``cross_region`` (paid by other regions); ``points``
       and ``points_change``.
-    - ``total_cost``, ``standard``, ``fund_booked``, and ``outside`` (not paid by points).
+    - ``total_cost``, ``standard``, ``fund_booked``, ``patient_paid`` (of cases paid by points, which ``residual`` takes
+      off; else 0), and ``outside`` (not paid by points).
     - ``base``, the part of the money by points or standards; ``sharing``, the part of surplus or overspend;
       ``retention``, the change by the hospital's own cost against its standard (``institutions``).
     - ``appraisal``, ``appraisal_change``, ``deductions``, ``deposit_kept`` and ``entitlement``.
@@ -134,7 +135,7 @@ def clear_year(
 
     - ``budget``, ``spending``, ``surplus``, ``shared`` (the hospitals' part of it), ``retained`` (sum of retention) and
       ``fund`` (the hospitals' money).
-    - ``outside``, ``points``, ``fund_share`` and ``point_value``.
+    - ``outside``, ``patient_paid``, ``points``, ``fund_share`` and ``point_value``.
     - ``appraisal_change``, ``deductions``, ``deposit_kept``, ``entitlement`` and ``left`` (budget - entitlement).
 
     Raises

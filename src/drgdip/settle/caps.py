@@ -224,7 +224,7 @@ def deduct_growth(
     >>> round(row["growth"], 6), str(row["excess"]), str(row["deductions"])
     (0.1, '500.00', '350.00')
     """
-    highest, share = (_rule(policy, name) for name in ("highest_growth", "growth_share"))
+    highest, share = _rule(policy, "highest_growth"), _rule(policy, "growth_share")
     table = Columns(cases, ["hospital", "pool", amount], columns=columns or {}, optional=NAMES)
     keys = keys_of(table, ["hospital", "pool"])
     fen, known = optional_money(table, amount)

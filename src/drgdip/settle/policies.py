@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from drgdip import _toml
 from drgdip._exact import exactly
 from drgdip._listing import Listing
 from drgdip._once import once
 from drgdip._presets import ABSENT, Presets
+from drgdip._toml import Inline
 from drgdip.data import ROOT, text_of, toml_of
-from drgdip.errors import PolicyError
+from drgdip.errors import PolicyError, UnknownNameError
 from drgdip.settle.policy import Policy
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["PolicyInfo", "list_policies", "load_policy", "policy_text", "read_policy"]
+__all__ = ["PolicyInfo", "draft_policy", "list_policies", "load_policy", "policy_text", "read_policy"]
 
 _FOLDER = ROOT / "policies"
+# What stands for an open number or rule.
+_OPEN = r"\$[a-z_]+"
+_BY_USER = "given by the user"
+_HEAD = """\
+# Draft of {title}
+# Fill in each line below "to fill in" (待填). Take the line out where the place has no such rule.
+# A number may stand alone, or as {{ value = 0.9, source = "the document", grade = "A" }}.
+"""
 
 
 class PolicyInfo(NamedTuple):
@@ -87,7 +99,21 @@ def read_policy(path: str | os.PathLike[str]) -> Policy:
         raise PolicyError(
             f"{path}: leaves open {', '.join(needs)}: write their values for the $names and take out [needs]"
         )
+    if left := dict(_open_in(values)):
+        raise PolicyError(
+            f"{path}: leaves open {', '.join(left)}: write a value in the place of each $name, or take the line out "
+            f"where the place has no such rule"
+        )
     return Policy.of(values)
+
+
+def _open_in(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the fields of a draft that hold a ``$name`` yet, by dotted path."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _open_in(value, f"{path}{key}.")
+        elif isinstance(value, str) and re.fullmatch(_OPEN, value):
+            yield f"{path}{key}", value
 
 
 @once
@@ -105,8 +131,8 @@ def list_policies() -> Listing[PolicyInfo]:
 
     Examples
     --------
-    >>> list_policies()["id"]
-    ['jilin-dip', 'jilin-drg', 'jinhua', 'nanjing', 'tianjin-dip', 'tianjin-drg', 'yunnan']
+    >>> list_policies()["id"][:5]
+    ['jilin-dip', 'jilin-drg', 'jinhua', 'measures-2025-dip', 'measures-2025-drg']
     >>> list_policies().row("yunnan").needs[:3]
     ('form', 'rates', 'outliers')
     """
@@ -129,6 +155,65 @@ def policy_text(name: str) -> str:
     """Return the file of a policy as it stands, with ``$names`` for what is to be given."""
     _presets().get(name)
     return text_of(f"policies/{name}.toml")
+
+
+@exactly
+def draft_policy(name: str, **given: Any) -> str:
+    r"""Draft the policy file of a place: its preset as TOML, with each open number or rule marked to be filled in.
+
+    Parameters
+    ----------
+    name
+        One of `list_policies`.
+    given
+        Numbers and rules that are known already, as for `load_policy`. None takes the line out. The others stay open.
+
+    Returns
+    -------
+    The text of the file. `read_policy` reads it once everything is filled in, and names the fields that are open
+    until then.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such policy, or it leaves no such thing open.
+
+    Examples
+    --------
+    >>> text = draft_policy("jinhua", preclearing_ratio=None)
+    >>> print(text[text.index("[month]") :].partition("\n\n")[0])
+    [month]
+    # to fill in (待填): the share of a month that is paid at once (Zhejiang 2019: at least 0.85)
+    ratio = "$month_ratio"
+    """
+    needs = _presets().needs(name)
+    for key in given:
+        if key not in needs:
+            raise UnknownNameError("open number or rule", key, needs, hint=f"It leaves open: {', '.join(needs)}.")
+    text = policy_text(name).partition("\n[needs]\n")[0]
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    drafted = [part for line in lines for part in _drafted(line, needs, given)]
+    return "\n".join([_HEAD.format(title=_presets().get(name)["title"]).rstrip(), *drafted]).rstrip() + "\n"
+
+
+def _drafted(line: str, needs: Mapping[str, str], given: Mapping[str, Any]) -> list[str]:
+    """Return the lines of a draft in the place of a line of a preset."""
+    found = re.fullmatch(rf'(\w+) = "({_OPEN})"', line)
+    if not found:
+        return [line]
+    key, name = found[1], found[2][1:]
+    if name not in given:
+        return [f"# to fill in (待填): {needs[name]}", line]
+    if given[name] is None:
+        return []
+    return [_toml.dumps({key: Inline({"value": _inline(given[name]), "source": _BY_USER})}).rstrip()]
+
+
+def _inline(value: Any) -> Any:
+    """Return a value with its tables to be written within the line."""
+    if isinstance(value, dict):
+        return Inline({key: _inline(part) for key, part in value.items()})
+    return [_inline(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 @exactly
@@ -165,4 +250,4 @@ def load_policy(name: str, **given: Any) -> Policy:
 
 def _as_given(value: Any) -> Any:
     """Return what the caller gives with the caller as its source; None takes the rule out."""
-    return ABSENT if value is None else {"value": value, "source": "given by the user"}
+    return ABSENT if value is None else {"value": value, "source": _BY_USER}

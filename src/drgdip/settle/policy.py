@@ -204,6 +204,18 @@ class Policy(Rules):
         ]
         return [path for path in paths if path not in self.citations]
 
+    @property
+    def defaulted(self) -> list[str]:
+        """The dotted paths of rules that act though nobody gave them: the library's defaults for lists and bands."""
+        acting = {"month": ("late",), "year": ("bands",), "readmission": ("reduced",), "cases": ("cross_region",)}
+        sections = ((name, getattr(self, name), fields) for name, fields in acting.items())
+        return [
+            f"{name}.{field}"
+            for name, section, fields in sections
+            for field in fields
+            if section is not None and field not in section.model_fields_set
+        ]
+
     def to_toml(self) -> str:
         """Return the policy as the text of a TOML file, which `read_policy` reads back to an equal policy."""
         given = self.model_dump(exclude_unset=True, exclude={"citations"})

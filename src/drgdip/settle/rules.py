@@ -98,6 +98,12 @@ class BudgetRules(Rules):
     reserve: Share = Decimal(0)
     highest_growth: Number | None = None
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.highest_growth is not None and self.method != "growth":
+            raise ValueError(f"highest_growth caps method = growth, and method = {self.method}")
+        return self
+
 
 class PointsRules(Rules):
     """How points are made of weights; ``added`` are points by group on top of them."""

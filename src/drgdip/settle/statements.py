@@ -1,7 +1,8 @@
-"""Statements: the account of each hospital, line by line, to be checked by hand."""
+"""Statements: the account of each hospital, line by line, to be redone by hand."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -9,8 +10,12 @@ import pyarrow as pa
 from drgdip._arrow import to_arrow, to_kind
 from drgdip._exact import exactly
 from drgdip._money import YUAN
+from drgdip.reasons import LANGUAGES
+from drgdip.settle._words import check_language
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from drgdip.settle.annual import Clearing
 
 __all__ = ["LINES", "make_statements"]
@@ -30,20 +35,62 @@ LINES = (
     ("final", "=", "still to be paid", "应补付"),
 )
 
+_RESIDUAL, _BY_POINTS, _STANDARDS = "residual", "by_points", "standards"
+#: How a line comes about, in English and Chinese. The formula beside it has the numbers in the same order.
+_HOW = {
+    _RESIDUAL: (
+        "(fund - outside points - shared + patients' payments) x points / those of the pool - own patients' payments",
+        "（基金总额 - 点数外支付 - 结余分享或超支分担 + 个人支付）× 本院点数 / 统筹区点数 - 本院个人支付",
+    ),
+    _BY_POINTS: (
+        "(fund - outside points - shared) x points / points of the pool",
+        "（基金总额 - 点数外支付 - 结余分享或超支分担）× 本院点数 / 统筹区点数",
+    ),
+    _STANDARDS: ("sum of the fund's part of the cases paid by standards", "按标准支付病例的基金应付之和"),
+    "sharing_points": (
+        "shared in the pool x points / points of the pool",
+        "统筹区分享（分担）额 × 本院点数 / 统筹区点数",
+    ),
+    "sharing_standards": (
+        "shared in the pool x own standards / standards of the pool",
+        "统筹区分享（分担）额 × 本院应付 / 统筹区应付",
+    ),
+    "outside": ("sum of the fund's part of these cases", "点数外病例基金应付之和"),
+    "retention": (
+        "own cost against own standard, by the bands of the policy; it comes off the fund in the line of the points",
+        "本院费用与支付标准之差，按政策分段计算；点数分配时先从基金总额中扣除",
+    ),
+    "appraisal_fund": ("money x (coefficient - 1)", "应付额 ×（考核系数 - 1）"),
+    "appraisal_hospitals": (
+        "money x (coefficient - 1) + taken in the pool x money after appraisal / that of the pool",
+        "应付额 ×（考核系数 - 1）+ 统筹区考核扣减额 × 本院考核后额 / 统筹区考核后额",
+    ),
+    "sum": ("sum of the lines above", "以上各行之和"),
+}
+
 
 @exactly
-def make_statements(clearing: Clearing) -> Any:
+def make_statements(clearing: Clearing, *, language: str = "en") -> Any:
     """Make the statement (结算单) of each hospital: its account as lines that add up from top to bottom.
 
     Parameters
     ----------
     clearing
         The result of `clear_year`.
+    language
+        Language of ``how``: ``"en"`` or ``"zh"``.
 
     Returns
     -------
     A table with, for each hospital and pool, a row a line: ``hospital, pool, line`` (from 1), ``sign`` (+ added, -
-    taken off, = the sum so far), ``item``, ``item_zh``, ``amount`` (yuan), and ``how`` the amount comes about.
+    taken off, = the sum so far), ``item``, ``item_zh``, ``amount`` (yuan). ``formula`` has every factor in full:
+    a calculator gives the amount up to the fen left over, which goes by largest remainder. ``how`` names the factors in
+    the same order. Both are empty where an amount was given.
+
+    Raises
+    ------
+    UnknownNameError
+        There are no papers in this language.
 
     Examples
     --------
@@ -52,28 +99,98 @@ def make_statements(clearing: Clearing) -> Any:
     >>> case = {"hospital": "H", "pool": "resident", "points": 100, "payment_rule": "points", "standard": 9550}
     >>> case |= {"payable": 6550, "total_cost": 9000, "fund_booked": 6000, "patient_paid": 3000}
     >>> for row in make_statements(clear_year([case], policy, budget={"resident": 6600, "employee": 1})):
-    ...     if row["amount"]:
-    ...         print(row["sign"], row["amount"], row["item"], "|", row["how"])
-    + 6000.00 money by points or standards | 100 of 100 points
-    + 510.00 part of the surplus or overspend | of 510.00 shared in the pool
-    = 6510.00 entitlement of the year | sum of the lines above
-    = 6510.00 still to be paid | sum of the lines above
+    ...     if row["amount"] and row["sign"] == "+":
+    ...         print(row["sign"], row["amount"], row["item"], "|", row["formula"])
+    + 6000.00 money by points or standards | (6510.00 - 0.00 - 510.00 + 3000.00) × 100 / 100 - 3000.00
+    + 510.00 part of the surplus or overspend | 510.00 × 100 / 100
     """
-    pools = {row["pool"]: row for row in to_arrow(clearing.pools).to_pylist()}
-    rows = []
-    for account in to_arrow(clearing.table).to_pylist():
-        pool = pools[account["pool"]]
-        how = {
-            "base": f"{account['points']:g} of {pool['points']:g} points",
-            "sharing": f"of {pool['shared']} shared in the pool",
-            "appraisal_change": f"coefficient {account['appraisal']:g}",
-            "entitlement": "sum of the lines above",
-            "final": "sum of the lines above",
-        }
-        for number, (name, sign, item, chinese) in enumerate(LINES, start=1):
-            line = {"line": number, "sign": sign, "item": item, "item_zh": chinese, "amount": account[name]}
-            rows.append({"hospital": account["hospital"], "pool": account["pool"], **line, "how": how.get(name, "")})
+    check_language(language)
+    accounts = to_arrow(clearing.table).to_pylist()
+    pools = {row["pool"]: row | _sums_of(row["pool"], accounts) for row in to_arrow(clearing.pools).to_pylist()}
+    rows = [
+        {"hospital": account["hospital"], "pool": account["pool"], **line}
+        for account in accounts
+        for line in _lines(account, pools[account["pool"]], LANGUAGES.index(language))
+    ]
     kinds = {"line": pa.int64(), "amount": YUAN}
-    names = ("hospital", "pool", "line", "sign", "item", "item_zh", "amount", "how")
+    names = ("hospital", "pool", "line", "sign", "item", "item_zh", "amount", "formula", "how")
     table = pa.Table.from_pylist(rows, pa.schema([(name, kinds.get(name, pa.string())) for name in names]))
     return to_kind(table, clearing.table)
+
+
+def _lines(account: Mapping[str, Any], pool: Mapping[str, Any], language: int) -> Iterator[dict[str, Any]]:
+    """Yield the lines of the account of one hospital and pool."""
+    hows = _hows(account, pool)
+    above = ""
+    for number, (name, sign, item, chinese) in enumerate(LINES, start=1):
+        amount = account[name]
+        formula, how = (above, "sum") if sign == "=" else hows.get(name, ("", ""))
+        if sign != "=":
+            above = f"{above} {sign} {_signed(amount)}" if above else _signed(amount)
+        line = {"line": number, "sign": sign, "item": item, "item_zh": chinese, "amount": amount, "formula": formula}
+        yield {**line, "how": _HOW[how][language] if how else ""}
+
+
+def _hows(account: Mapping[str, Any], pool: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return the formula of each line that has one, with the key of its words."""
+    points = f"× {_plain(account['points'])} / {_plain(pool['points'])}"
+    shared, fund = _signed(pool["shared"]), f"{pool['fund']} - {_signed(pool['outside'])}"
+    if pool["retained"]:
+        fund = f"{fund} - {_signed(pool['retained'])}"
+    hows = {"outside": ("", "outside"), "retention": ("", "retention")}
+    if not pool["points"] or pool["point_value"] is None:
+        change = pool["fund"] - pool["standards"]
+        mine = max(account["base"] + account["outside"], Decimal(0))
+        hows["base"] = ("", _STANDARDS)
+        # Retention by institution comes before or after the sharing: the policy knows, the account does not.
+        if change and not pool["retained"] and not account["retention"]:
+            hows["sharing"] = (f"{_signed(change)} × {mine} / {pool['positive']}", "sharing_standards")
+    else:
+        base = (f"({fund} - {shared}) {points}", _BY_POINTS)
+        if pool["fund_share"] is None:
+            base = (f"({fund} - {shared} + {pool['patient_paid']}) {points} - {account['patient_paid']}", _RESIDUAL)
+        hows |= {"base": base, "sharing": (f"{shared} {points}", "sharing_points")}
+    if pool["taken"] or account["appraisal"] != 1:
+        factor, earned = _plain(account["appraisal"]), _signed(_earned(account))
+        own = (f"{earned} × ({factor} - 1)", "appraisal_fund")
+        if pool["taken"] and not pool["appraisal_change"]:
+            part = f"{_signed(pool['taken'])} × {max(_appraised(account), Decimal(0))} / {pool['appraised']}"
+            own = (f"{own[0]} + {part}", "appraisal_hospitals")
+        hows["appraisal_change"] = own
+    return hows
+
+
+def _sums_of(pool: str, accounts: list[Mapping[str, Any]]) -> dict[str, Decimal]:
+    """Return the sums over the hospitals of a pool that the formulas of its statements have."""
+    mine = [account for account in accounts if account["pool"] == pool]
+    standards = [account["base"] + account["outside"] for account in mine]
+    zero = Decimal(0)
+    return {
+        "standards": sum(standards, zero),
+        "positive": sum((max(amount, zero) for amount in standards), zero),
+        "taken": sum((_earned(account) - _appraised(account) for account in mine), zero),
+        "appraised": sum((max(_appraised(account), zero) for account in mine), zero),
+    }
+
+
+def _earned(account: Mapping[str, Any]) -> Decimal:
+    """Return the money of a hospital before its appraisal: the sum of the lines above it."""
+    names = [name for name, _, _, _ in LINES]
+    return sum((account[name] for name in names[: names.index("appraisal_change")]), Decimal(0))
+
+
+def _appraised(account: Mapping[str, Any]) -> Decimal:
+    """Return the money of a hospital after its own coefficient, before money moves between hospitals."""
+    earned = _earned(account)
+    return (earned * Decimal(_plain(account["appraisal"]))).quantize(Decimal("0.01"))
+
+
+def _plain(number: float) -> str:
+    """Return a number with all of its decimals, and without an exponent."""
+    text = f"{Decimal(repr(float(number))):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _signed(amount: Decimal) -> str:
+    """Return an amount, in brackets where it is below 0."""
+    return str(amount) if amount >= 0 else f"({amount})"

@@ -1,0 +1,74 @@
+"""The working folder of a year: its files found by their names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drgdip.errors import CaseError
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+__all__ = ["NAMES", "PAPERS", "fill_in"]
+
+#: What a file of the folder is: by its name without ending, in English or Chinese. Several files of cases may have more
+#: behind the name, such as cases-01.csv.
+NAMES = {
+    "cases": ("cases", "病例"),
+    "policy": ("policy", "政策"),
+    "budget": ("budget", "预算"),
+    "values": ("values", "点值"),
+    "weights": ("weights", "权重"),
+    "payments": ("payments", "付款"),
+    "deductions": ("deductions", "扣款"),
+    "appraisal": ("appraisal", "考核"),
+    "points_change": ("points_change", "点数奖惩"),
+    "working_capital": ("working_capital", "周转金"),
+}
+#: The folder within it that papers are written to, and is never read from.
+PAPERS = "papers"
+_TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls", ".gz")
+
+
+def fill_in(options: argparse.Namespace, known: frozenset[str]) -> list[Path]:
+    """Fill in options from the working folder that stands in the place of the cases; an option that is given stays.
+
+    Returns the files that have no known name, which are not read. Raise CaseError for two files of one kind, and for a
+    kind of file that the verb has no option for.
+    """
+    folder: Path = options.cases[0]
+    found: dict[str, list[Path]] = {}
+    passed: list[Path] = []
+    for path in sorted(folder.iterdir()):
+        kind = _kind_of(path)
+        if kind is None:
+            passed += [path] if path.is_file() else []
+            continue
+        if kind not in known:
+            raise CaseError(f"{path}: settle does not take {kind} yet: move the file out of the folder")
+        found.setdefault(kind, []).append(path)
+    if "cases" not in found:
+        raise CaseError(f"{folder}: has no file of cases: name it {' or '.join(NAMES['cases'])}, such as cases.csv")
+    for kind, paths in found.items():
+        if kind == "cases":
+            options.cases = paths
+        elif len(paths) > 1:
+            raise CaseError(f"{folder}: has {' and '.join(path.name for path in paths)}: leave one of them")
+        elif getattr(options, kind, None) is None:
+            setattr(options, kind, paths[0])
+    return passed
+
+
+def _kind_of(path: Path) -> str | None:
+    """Return what a file is by its name, None for others."""
+    stem, dot, ending = path.name.partition(".")
+    ending = f".{ending.rpartition('.')[2]}" if dot else ""
+    if not path.is_file() or ending not in (*_TABLES, ".toml"):
+        return None
+    for kind, names in NAMES.items():
+        # Files of cases have more behind the name; the policy alone is TOML.
+        parts = tuple(f"{name}{mark}" for name in names for mark in "-_") if kind == "cases" else ()
+        if (kind == "policy") == (ending == ".toml") and (stem in names or stem.startswith(parts)):
+            return kind
+    return None
