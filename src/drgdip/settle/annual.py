@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from drgdip._arrow import to_kind
+from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns
 from drgdip._exact import exactly
 from drgdip.errors import PolicyError
@@ -54,6 +54,7 @@ class Clearing(NamedTuple):
 
 
 @exactly
+@reads_once
 def clear_year(
     cases: Any,
     policy: Policy,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import to_kind
+from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, nullable
 from drgdip._exact import exactly
 from drgdip._money import add_up, round_over, scaled, to_yuan
@@ -34,6 +34,7 @@ _KEY = ("hospital", "pool")
 
 
 @exactly
+@reads_once
 def appraise_hospitals(
     scores: Any,
     policy: Policy | AppraisalRules,
@@ -115,6 +116,7 @@ def appraise_hospitals(
 
 
 @exactly
+@reads_once
 def return_deposits(
     deposits: Any,
     scores: Any,

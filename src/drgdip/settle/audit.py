@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import one_chunk, to_kind
+from drgdip._arrow import one_chunk, reads_once, to_kind
 from drgdip._columns import Columns, decode, labels
 from drgdip._exact import exactly
 from drgdip._money import to_yuan
@@ -72,6 +72,7 @@ _YEAR_MONTH = re.compile(r"(?:(\d{4})\s*[-/.年]?\s*)?(\d{1,2})\s*月?")
 
 
 @exactly
+@reads_once
 def audit_cases(
     cases: Any,
     policy: Policy,

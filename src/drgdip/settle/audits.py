@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import to_arrow, to_kind
+from drgdip._arrow import reads_once, to_arrow, to_kind
 from drgdip._columns import Columns
 from drgdip._exact import exactly
 from drgdip._money import YUAN, fen_of, to_yuan, yuan_of
@@ -31,6 +31,7 @@ _NEEDED = ("audit_id", "hospital", "pool", "month", "state")
 
 
 @exactly
+@reads_once
 def charge_audits(
     audits: Any,
     *,
@@ -168,6 +169,7 @@ def deducted_by(given: Any, keys: Keys) -> Fen:
 
 
 @exactly
+@reads_once
 def remove_violations(cases: Any, violations: Any, *, columns: Mapping[str, str] | None = None) -> Any:
     """Return the cases of violations as they would have been without them, to be grouped and priced again.
 
@@ -258,6 +260,7 @@ def _remove_money(case: dict[str, Any], violation: dict[str, Any], own: Mapping[
 
 
 @exactly
+@reads_once
 def measure_losses(cases: Any, without: Any, *, columns: Mapping[str, str] | None = None) -> Step:
     """Return what violations cost the fund: the payment of each case less its payment without the violation.
 

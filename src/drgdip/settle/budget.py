@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from drgdip._arrow import reads_once
 from drgdip._columns import Columns
 from drgdip._exact import exactly
 from drgdip._money import (
@@ -34,6 +35,7 @@ __all__ = [
 
 
 @exactly
+@reads_once
 def budget_by_growth(
     last_year: Any, growth: Mapping[str, Any], *, highest: Any = None, policy: Policy | BudgetRules | None = None
 ) -> Step:
@@ -84,6 +86,7 @@ def budget_by_growth(
 
 
 @exactly
+@reads_once
 def budget_by_factors(last_year: Any, factors: Mapping[str, Any], *, agreed: Mapping[str, Any] | None = None) -> Step:
     """Budget by quantified factors, six of them in Nanjing, with renegotiation at year end.
 
@@ -168,6 +171,7 @@ def _grown(last_year: Mapping[str, int], rates: Mapping[str, Decimal], step: str
 
 
 @exactly
+@reads_once
 def budget_by_item(total: Mapping[str, Any], less: Mapping[str, Mapping[str, Any]]) -> Step:
     """Budget by expenditure item: the inpatient budget less the items that are not paid by disease.
 
@@ -223,6 +227,7 @@ def budget_by_item(total: Mapping[str, Any], less: Mapping[str, Mapping[str, Any
 
 
 @exactly
+@reads_once
 def budget_by_share(total: Mapping[str, Any], share: Mapping[str, Any]) -> Step:
     """Budget by last year's share: the inpatient budget x the share that payment by disease had.
 

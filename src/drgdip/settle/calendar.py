@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from drgdip._arrow import reads_once
 from drgdip._columns import Columns, add_columns, labels
 from drgdip._exact import exactly
 from drgdip.errors import CaseError, PolicyError
@@ -30,6 +31,7 @@ _SLACK = 60
 
 
 @exactly
+@reads_once
 def mark_lists(
     cases: Any,
     policy: Policy | CalendarRules,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import to_arrow, to_kind
+from drgdip._arrow import reads_once, to_arrow, to_kind
 from drgdip._columns import Columns, Reasons, add_columns, nullable
 from drgdip._exact import exactly
 from drgdip._money import fen_of, read_money, round_over, scaled, split_fen, to_yuan
@@ -53,6 +53,7 @@ class Capital(NamedTuple):
 
 
 @exactly
+@reads_once
 def check_prepayment(pools: Any, policy: Policy | PrepaymentRules, *, columns: Mapping[str, str] | None = None) -> Any:
     """Check which pools may advance working capital, by their balance and their results.
 
@@ -114,6 +115,7 @@ def check_prepayment(pools: Any, policy: Policy | PrepaymentRules, *, columns: M
 
 
 @exactly
+@reads_once
 def advance_capital(
     last_year: Any,
     policy: Policy | PrepaymentRules,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import to_kind
+from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, Reasons, add_columns, nullable
 from drgdip._exact import exactly
 from drgdip._money import add_up, read_money, round_over, rounded, split_fen, to_yuan
@@ -36,6 +36,7 @@ _ONE = 10**_DIGITS
 
 
 @exactly
+@reads_once
 def cap_volumes(cases: Any, caps: Any, policy: Policy | CapRules, *, columns: Mapping[str, str] | None = None) -> Any:
     """Cap the number of cases of a group or institution: those above the cap lose part of their points.
 
@@ -103,6 +104,7 @@ def cap_volumes(cases: Any, caps: Any, policy: Policy | CapRules, *, columns: Ma
 
 
 @exactly
+@reads_once
 def cap_money(cases: Any, caps: Any, policy: Policy | CapRules, *, columns: Mapping[str, str] | None = None) -> Step:
     """Cap the money of groups or institutions: the excess that is not paid, as deductions of the hospitals.
 
@@ -175,6 +177,7 @@ def _split_over(totals: Fen, shares: Fen, codes: NDArray[np.integer]) -> Fen:
 
 
 @exactly
+@reads_once
 def deduct_growth(
     cases: Any,
     last_year: Any,

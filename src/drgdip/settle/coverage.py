@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from drgdip._arrow import reads_once
 from drgdip._columns import Columns, add_columns
 from drgdip._exact import exactly
 from drgdip._listing import Listing
@@ -79,6 +80,7 @@ def list_coverage_minima() -> Listing[CoverageMinimum]:
 
 
 @exactly
+@reads_once
 def measure_coverage(counts: Any, *, columns: Mapping[str, str] | None = None) -> Any:
     """Measure coverage, and compare it with Jilin's plan.
 

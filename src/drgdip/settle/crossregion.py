@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import to_arrow, to_kind
+from drgdip._arrow import reads_once, to_arrow, to_kind
 from drgdip._columns import Columns, as_list
 from drgdip._exact import exactly
 from drgdip._money import add_up, scaled, to_yuan
@@ -27,6 +27,7 @@ _MONEY = ("total_cost", "standard", "payable")
 
 
 @exactly
+@reads_once
 def settle_cross_region(
     cases: Any,
     policy: Policy,

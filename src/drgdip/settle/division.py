@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import to_arrow, to_kind
+from drgdip._arrow import reads_once, to_arrow, to_kind
 from drgdip._columns import Columns, add_columns, as_list
 from drgdip._exact import exactly
 from drgdip._money import add_up, exact_rate, read_money, round_over, split_fen, to_yuan
@@ -29,6 +29,7 @@ __all__ = ["amounts_of_budget", "hold_reserve", "split_budget"]
 
 
 @exactly
+@reads_once
 def hold_reserve(budget: Any, policy: Policy | BudgetRules, *, columns: Mapping[str, str] | None = None) -> Step:
     """Hold back the reserve (风险金、调节金) of each budget, as the policy's ``budget.reserve`` says.
 
@@ -79,6 +80,7 @@ def amounts_of_budget(table: Columns) -> Fen:
 
 
 @exactly
+@reads_once
 def split_budget(
     budget: Any, shares: Any, by: str | Sequence[str], *, columns: Mapping[str, str] | None = None
 ) -> Step:

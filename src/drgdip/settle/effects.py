@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from drgdip._arrow import reads_once
 from drgdip._exact import exactly
 from drgdip.errors import PolicyError, UnknownNameError
 from drgdip.settle.simulation import Simulation, simulate
@@ -20,6 +21,7 @@ RULES_WITH_EFFECT = ("tcm", "exclusion", "readmission", "review", "outliers", "i
 
 
 @exactly
+@reads_once
 def measure_effect(
     cases: Any,
     policy: Policy,

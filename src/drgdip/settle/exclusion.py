@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from drgdip._arrow import reads_once
 from drgdip._columns import Columns, Reasons, add_columns, nullable
 from drgdip._exact import exactly
 from drgdip._listing import Listing
@@ -58,6 +59,7 @@ def list_exclusions() -> Listing[Exclusion]:
 
 
 @exactly
+@reads_once
 def pay_exclusions(
     cases: Any, means: Any, policy: Policy | ExclusionRules, *, columns: Mapping[str, str] | None = None
 ) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from drgdip._arrow import to_arrow
+from drgdip._arrow import reads_once, to_arrow
 from drgdip._columns import Columns
 from drgdip._exact import exactly
 from drgdip.errors import PolicyError, UnknownNameError
@@ -37,6 +37,7 @@ _METHODS: dict[str, tuple[Callable[..., Step], tuple[str, ...], tuple[str, ...]]
 
 
 @exactly
+@reads_once
 def make_budget(policy: Policy, *, shares: Mapping[str, Any] | None = None, **inputs: Any) -> Step:
     """Make the budget of a year by the policy's method, hold its reserve, and split it in the policy's order.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import to_kind
+from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, Keys
 from drgdip._exact import exactly
 from drgdip._money import add_up, to_yuan
@@ -57,6 +57,7 @@ class Months(NamedTuple):
 
 
 @exactly
+@reads_once
 def month(
     cases: Any,
     policy: Policy | MonthRules,

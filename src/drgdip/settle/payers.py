@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import to_kind
+from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, labels
 from drgdip._exact import exactly
 from drgdip._money import add_up, to_yuan
@@ -28,6 +28,7 @@ __all__ = ["divide_payers"]
 
 
 @exactly
+@reads_once
 def divide_payers(clearing: Clearing, cases: Any, policy: Policy, *, columns: Mapping[str, str] | None = None) -> Step:
     """Divide the entitlement of each hospital among the payers whom the group payment concerns.
 

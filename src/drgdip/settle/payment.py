@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.compute as pc
 
+from drgdip._arrow import reads_once
 from drgdip._columns import Columns, Reasons, add_columns, labels
 from drgdip._exact import exactly
 from drgdip._money import add_up, fen_of, round_over, scaled, to_yuan
@@ -118,6 +119,7 @@ def on_account(table: Columns, policy: Policy) -> NDArray[np.bool_]:
 
 
 @exactly
+@reads_once
 def price_cases(
     cases: Any,
     policy: Policy,

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import to_kind
+from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, Keys
 from drgdip._exact import exactly
 from drgdip._money import add_up, to_yuan
@@ -50,6 +50,7 @@ class Payments(NamedTuple):
 
 
 @exactly
+@reads_once
 def sum_payments(payments: Any, by: Sequence[str] = ("hospital", "pool"), *, as_of: datetime.date | None = None) -> Any:
     """Return what was paid, by kind.
 

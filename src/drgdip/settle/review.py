@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import to_kind
+from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, add_columns, labels
 from drgdip._exact import exactly
 from drgdip._money import add_up, to_yuan
@@ -70,6 +70,7 @@ class Review(NamedTuple):
 
 
 @exactly
+@reads_once
 def cap_reviews(discharges: int, policy: Policy | ReviewRules) -> int:
     """Return the most cases that special review may take: the policy's share of the discharges, rounded down.
 
@@ -107,6 +108,7 @@ def cap_reviews(discharges: int, policy: Policy | ReviewRules) -> int:
 
 
 @exactly
+@reads_once
 def review_cases(
     cases: Any, policy: Policy | ReviewRules, *, so_far: Any = None, columns: Mapping[str, str] | None = None
 ) -> Review:

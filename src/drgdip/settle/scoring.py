@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import names_of, to_arrow
+from drgdip._arrow import names_of, reads_once, to_arrow
 from drgdip._columns import Columns, add_columns, nullable
 from drgdip._exact import exactly
 from drgdip.errors import PolicyError
@@ -52,6 +52,7 @@ SCORED_COLUMNS = (
 
 
 @exactly
+@reads_once
 def prepare_cases(
     cases: Any,
     policy: Policy,
@@ -143,6 +144,7 @@ def _kinds(cases: Any, modes: tuple[int, ...], columns: Mapping[str, str] | None
 
 
 @exactly
+@reads_once
 def score_cases(
     cases: Any,
     policy: Policy,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from drgdip._arrow import reads_once
 from drgdip._columns import Columns, add_columns, nullable
 from drgdip._exact import exactly
 from drgdip._money import fen_of, rounded, to_yuan, yuan_of
@@ -29,6 +30,7 @@ __all__ = ["changes_of", "hospitals_part", "share_by_institution", "share_surplu
 
 
 @exactly
+@reads_once
 def share_surplus(budget: Any, spent: Any, policy: Policy | YearRules) -> dict[str, Decimal]:
     """Share the surplus or overspend of a budget between hospitals and fund, by the policy's bands.
 
@@ -73,6 +75,7 @@ def share_surplus(budget: Any, spent: Any, policy: Policy | YearRules) -> dict[s
 
 
 @exactly
+@reads_once
 def share_by_institution(
     institutions: Any, policy: Policy | InstitutionRules, *, columns: Mapping[str, str] | None = None
 ) -> Any:

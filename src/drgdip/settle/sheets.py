@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import to_kind
+from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns
 from drgdip._exact import exactly
 from drgdip._money import YUAN, add_up, to_yuan
@@ -52,6 +52,7 @@ _RULES = {"points": "by_points", "item": "by_item"}
 
 
 @exactly
+@reads_once
 def make_case_sheets(
     cases: Any,
     *,

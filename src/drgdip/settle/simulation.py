@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import to_kind
+from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, as_list
 from drgdip._exact import exactly
 from drgdip._money import add_up, scaled, to_yuan
@@ -49,6 +49,7 @@ class Simulation(NamedTuple):
 
 
 @exactly
+@reads_once
 def simulate(
     cases: Any,
     policy_a: Policy,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from drgdip._arrow import to_arrow, to_kind
+from drgdip._arrow import reads_once, to_arrow, to_kind
 from drgdip._exact import exactly
 from drgdip._money import YUAN
 from drgdip.reasons import LANGUAGES
@@ -70,6 +70,7 @@ _HOW = {
 
 
 @exactly
+@reads_once
 def make_statements(clearing: Clearing, *, language: str = "en") -> Any:
     """Make the statement (结算单) of each hospital: its account as lines that add up from top to bottom.
 

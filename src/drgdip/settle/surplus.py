@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import to_kind
+from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, as_list
 from drgdip._exact import exactly
 from drgdip._money import add_up, read_money, round_over, to_yuan
@@ -23,6 +23,7 @@ _AMOUNTS = ("total_cost", "standard", "profit_formula", "adjustment", "profit")
 
 
 @exactly
+@reads_once
 def measure_surplus(
     cases: Any,
     by: str | Sequence[str] = ("pool", "hospital"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import to_arrow, to_kind
+from drgdip._arrow import reads_once, to_arrow, to_kind
 from drgdip._columns import Columns
 from drgdip._exact import exactly
 from drgdip.errors import CaseError
@@ -21,6 +21,7 @@ __all__ = ["has_versions", "known_on", "pick_versions"]
 
 
 @exactly
+@reads_once
 def pick_versions(
     cases: Any,
     as_of: datetime.date | None = None,

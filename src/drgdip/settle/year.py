@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import to_arrow
+from drgdip._arrow import reads_once, to_arrow
 from drgdip._columns import Columns, add_columns
 from drgdip._exact import exactly
 from drgdip._money import to_yuan
@@ -77,6 +77,7 @@ class Year(NamedTuple):
 
 
 @exactly
+@reads_once
 def settle_year(
     cases: Any,
     policy: Policy,
@@ -199,7 +200,7 @@ def settle_year(
     ledgers += [] if away is None else [away.ledger]
     accounts = None if away is None else away.table
     if not decided.rows.all():
-        table = rejoin(cases, table, decided.rows)
+        table = rejoin(cases, table, decided.rows, price_columns(policy))
     ledger = pa.concat_tables(ledgers)
     return Year(
         table, months.table, review, pre, clearing, ledger, after, months.differences, decided.findings, accounts
