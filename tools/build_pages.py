@@ -11,6 +11,7 @@ import csv
 import importlib
 import inspect
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "drgdip"
-PAGES = ("ARCHITECTURE.md", "docs/api.md", "docs/cases.md")
+PAGES = ("ARCHITECTURE.md", "docs/api.md", "docs/cases.md", "docs/cases.zh-CN.md")
 _PART = re.compile(r"(<!-- generated: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -83,15 +84,22 @@ def _does(value: object) -> str:
     return f"{type(value).__name__}" if not isinstance(value, str) else f"`{value!r}`"
 
 
-def values() -> str:
+_VALUE_WORDS = {
+    "english": ("| column | written | read as | why |", "unreadable", "missing", ", "),
+    "chinese": ("| 列 | 写法 | 读作 | 说明 |", "读不出", "空值", "、"),
+}
+
+
+def values(language: str) -> str:
     """Return the table of values that stand in files, by what they are read as (``data/values.csv``)."""
-    lines = ["| column | written | read as | why |", "| --- | --- | --- | --- |"]
+    head, unreadable, missing, between = _VALUE_WORDS[language]
+    lines = [head, "| --- | --- | --- | --- |"]
     grouped: dict[tuple[str, str, str], list[str]] = {}
     for row in rows_of("values.csv"):
-        grouped.setdefault((row["column"], row["read"], row["english"]), []).append(row["written"])
+        grouped.setdefault((row["column"], row["read"], row[language]), []).append(row["written"])
     for (column, read, why), written in grouped.items():
-        shown = ", ".join(f"`{_cell(text)}`" for text in written)
-        answer = "unreadable" if read == "unreadable" else "missing" if read in {"null", "[]"} else f"`{_cell(read)}`"
+        shown = between.join(f"`{_cell(text)}`" for text in written)
+        answer = unreadable if read == "unreadable" else missing if read in {"null", "[]"} else f"`{_cell(read)}`"
         lines.append(f"| `{column}` | {shown} | {answer} | {_cell(why)} |")
     return "\n".join(lines) + "\n"
 
@@ -100,20 +108,37 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def aliases() -> str:
+_SOURCES = {
+    "Chinese header": "中文表头",
+    "front page": "病案首页",
+    "settlement list": "结算清单",
+    "scheme variable": "分组方案变量",
+    "drgdip": "本库",
+}
+
+
+def aliases(language: str) -> str:
     """Return the names of the columns of cases in the field, a line a column and source."""
+    chinese = language == "chinese"
     found: dict[tuple[str, str], list[str]] = {}
     with (SOURCE / "data" / "columns.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             found.setdefault((row["column"], row["source"]), []).append(f"`{row['alias']}`")
-    lines = [f"| `{column}` | {source} | {', '.join(names)} |" for (column, source), names in found.items()]
-    return "\n".join(["| column | found in | names |", "| --- | --- | --- |", *lines]) + "\n"
+    between = "、" if chinese else ", "
+    lines = [
+        f"| `{column}` | {_SOURCES.get(source, source) if chinese else source} | {between.join(names)} |"
+        for (column, source), names in found.items()
+    ]
+    head = "| 列 | 来源 | 名称 |" if chinese else "| column | found in | names |"
+    return "\n".join([head, "| --- | --- | --- |", *lines]) + "\n"
 
 
 PARTS: dict[str, Callable[[], str]] = {
     "modules": modules,
-    "values": values,
-    "aliases": aliases,
+    "values": partial(values, "english"),
+    "values_zh": partial(values, "chinese"),
+    "aliases": partial(aliases, "english"),
+    "aliases_zh": partial(aliases, "chinese"),
     "drgdip": names_of("drgdip"),
     "drgdip.points": names_of("drgdip.points"),
     "drgdip.settle": names_of("drgdip.settle"),

@@ -24,7 +24,6 @@ CASE_COLUMNS = (
     "discharge",
     "dx",
     "procs",
-    "tcm_dx",
     "dept",
     "icu_hours",
     "hospital",

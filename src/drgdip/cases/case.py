@@ -27,7 +27,6 @@ TYPES: dict[str, pa.DataType] = {
     "discharge": pa.int64(),
     "dx": pa.list_(pa.string()),
     "procs": pa.list_(pa.string()),
-    "tcm_dx": pa.list_(pa.string()),
     "dept": pa.string(),
     "icu_hours": pa.float64(),
     "hospital": pa.string(),
@@ -80,7 +79,6 @@ class Case(BaseModel):
     )
     dx: Codes = Field(default=[], description="diagnoses, the principal one first")
     procs: Codes = Field(default=[], description="procedures, the principal one first")
-    tcm_dx: list[str | None] | None = Field(default=None, description="diagnoses of Chinese medicine")
     dept: Annotated[str | None, BeforeValidator(read_text)] = Field(default=None, description="department")
     icu_hours: Annotated[float | None, BeforeValidator(READERS["icu_hours"])] = Field(
         default=None, description="hours in intensive care"

@@ -14,6 +14,7 @@ from drgdip.cases.describe import Understood, understand
 from drgdip.cases.fields import FAULTS
 from drgdip.cases.names import CODE_COLUMNS
 from drgdip.cases.record_files import json_line_parts, json_parts, record_parts
+from drgdip.cases.settlement_list import TCM
 from drgdip.cases.sources import FORMATS, Source, format_of, is_records, sources_of
 from drgdip.cases.table import clean_codes, to_cases, used_names
 from drgdip.cases.table_files import excel_parts, parquet_parts
@@ -116,7 +117,7 @@ def read_cases(
     def wanted(names: list[str]) -> list[str]:
         every.update(dict.fromkeys(names))
         keep = others if others is not None else len(names) <= _WIDE and FAULTS not in names
-        used = used_names(names, columns) | {FAULTS}
+        used = used_names(names, columns) | {FAULTS, TCM}
         ignored.update(dict.fromkeys(name for name in names if not keep and name not in used))
         return [name for name in names if keep or name in used]
 

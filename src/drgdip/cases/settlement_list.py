@@ -18,7 +18,10 @@ from drgdip.cases.fields import FAULTS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["body_of", "flatten", "is_tcm"]
+__all__ = ["TCM", "body_of", "flatten", "is_tcm"]
+
+#: The column that keeps the diagnoses of Chinese medicine, which grouping does not read.
+TCM = "tcm_dx"
 
 #: Fields that grouping may need: a list without one has it as missing, as all lists have the same fields.
 _FIELDS = ("gend", "age", "nwb_age", "nwb_bir_wt", "nwb_adm_wt", "act_ipt_days", "dscg_way")
@@ -70,7 +73,7 @@ def flatten(nodes: Mapping[str, Any]) -> dict[str, Any]:
     western = _known_main_first([item for item in listed if item not in chinese])
     flags = any(_text(item.get("maindiag_flag")) for item in listed)
     diagnoses = _in_order(western, "diag_code", "maindiag_flag", "several_main_diagnoses", faults, flagged=flags)
-    row["tcm_dx"] = [_text(item.get("diag_code")) for item in chinese]
+    row[TCM] = [_text(item.get("diag_code")) for item in chinese]
     row["dx"] = [_code(item.get("diag_code")) for item in diagnoses]
     row["dx_conditions"] = [_text(item.get("adm_cond_type")) for item in diagnoses]
     if _text(row.get("diag_code_cnt")) != str(len(listed)):  # some count those of Chinese medicine, some do not

@@ -102,7 +102,6 @@ def sample_cases(n: int, scheme: str | SchemeLike, seed: int = 0) -> pa.Table:
         "total_cost": to_yuan(fen),
     }
     schema = make_case_schema()
-    schema = schema.remove(schema.get_field_index("tcm_dx"))  # the cases are of Western medicine
     arrays = [
         pa.array(columns[field.name]).cast(field.type) if field.name in columns else pa.nulls(n, field.type)
         for field in schema
