@@ -254,7 +254,7 @@ def reads_once(function: Callable[_P, _R]) -> Callable[_P, _R]:
         seen: dict[int, Any] = {}
 
         def held(value: Any) -> Any:
-            if isinstance(value, dict):
+            if isinstance(value, dict) and any(map(_is_source, value.values())):
                 return {key: held(part) for key, part in value.items()}
             return seen.setdefault(id(value), _held(value)) if _is_source(value) else value
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from drgdip._arrow import reads_once
 from drgdip._columns import Columns, add_columns, decode, nullable
 from drgdip.errors import PolicyError
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["add_points", "added_to"]
 
 
+@reads_once
 def add_points(cases: Any, added: Any, *, columns: Mapping[str, str] | None = None) -> Any:
     """Add points to cases, such as those for new technology or for diseases where Chinese medicine excels.
 

@@ -80,7 +80,7 @@ def divide_payers(clearing: Clearing, cases: Any, policy: Policy, *, columns: Ma
     keys = keys_of(Columns(clearing.table, what="the clearing"), ["hospital", "pool"])
     row = table.match(["hospital", "pool"], Columns(pa.table(keys.table), what="the clearing"))
     row = np.where(_counted(table, policy), row, -1)
-    entitlement = amounts_by(clearing.table, "entitlement", keys, "clearing")
+    entitlement = amounts_by(clearing.table, "entitlement", keys, "clearing", signed=True)
     paid = read_paid(table, rules, lambda name: optional_money(table, name)[0])
     booked = {name: add_up(row, fen, keys.size) for name, fen in paid.by_payer.items()}
     amounts = dict(booked)
