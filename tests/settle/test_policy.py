@@ -245,14 +245,7 @@ def test_numbers_that_cannot_be_held_are_refused_when_the_policy_is_read(changed
 # A policy is no place for numbers that nothing reads
 
 #: Fields that are facts of a place, and decide nothing yet.
-FACTS = {
-    "place",
-    "note",
-    "calendar.presettle_day",
-    "calendar.prepayment_month",
-    "calendar.clear_by",
-    "calendar.plan_by",
-}
+FACTS = {"place", "note"}
 
 
 def attributes_read():

@@ -420,14 +420,35 @@ def test_settle_takes_a_working_folder(folder, capsys):
     write(folder / "notes.txt", "x")
     assert main(["settle", str(folder), "--language", "zh", "-o", str(folder / "year.html")]) == 0
     out, err = capsys.readouterr()
-    assert "24 cases" in out
+    assert "24 例" in out
     assert "24,262.76" in out  # as with --deductions
+    assert "cases" not in out
     assert "notes.txt is none of the files" in err
     papers = sorted((folder / "papers").iterdir())
     assert len(papers) == 3
     assert "50.00" in papers[0].read_text(encoding="utf-8")
     assert "结算单" in (folder / "year.html").read_text(encoding="utf-8")
     assert main(["settle", str(folder)]) == 0, "what was written is not read"
+
+
+def test_a_folder_has_payments_and_coefficients(folder, capsys):
+    cases = read_settlement(FILE)
+    write(
+        folder / "weights.csv",
+        "group,weight\n" + "".join(f"{group},1\n" for group in sorted(set(cases["group"].to_pylist()))),
+    )
+    write(folder / "coefficients-level.csv", "level,coefficient\n1,1\n2,1\n3,2\n")
+    write(
+        folder / "payments.csv",
+        "hospital,pool,month,kind,amount,date\nCity Hospital,employee,1,monthly,100.00,2024-02-01\n",
+    )
+    assert main(["settle", str(folder)]) == 0
+    out = capsys.readouterr().out
+    city = next(line for line in out.splitlines() if "City Hospital" in line)
+    assert city.split()[-2] == "100.00", "what was paid is what the file says"
+    write(folder / "coefficients-level.csv", "level,coefficient\n1,1\n2,1\n3,1\n")
+    assert main(["settle", str(folder)]) == 0
+    assert capsys.readouterr().out != out, "the coefficients count"
 
 
 def test_an_option_goes_before_the_file_of_the_folder(folder, capsys):

@@ -6,6 +6,7 @@ import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from drgdip._listing import pad, width_of
 from drgdip._text import shown
 from drgdip.cli.options import Commands, add_language, read_pairs
 from drgdip.cli.output import check_output, counted, print_note
@@ -29,6 +30,36 @@ _TABLES = {
     "deposits_kept": "quality deposits that are not given back, by hospital and pool",
     "month_budget": "budgets of the months, by pool and month",
     "payments": "every payment so far: hospital, pool, month, kind, amount, date",
+}
+
+
+_ENGLISH = {
+    "cases": "{number:,} cases under policy {policy.id} ({policy.title})",
+    "checked": "{number} sums checked, all agree",
+    "wrote": "wrote {path}",
+    "papers": "wrote {files} to {folder}",
+    "uncounted": "{number:,} case does not count: its list failed, or it has no price",
+    "uncounted_many": "{number:,} cases do not count: lists failed, or they have no price",
+    "finding": "{kind}, {way}: {cases} {treatment}, {money:,} yuan",
+    "pool": "pool {pool}: budget {budget:,}, spending {spending:,}{value}",
+    "value": ", point value {value:f}",
+    "heads": "hospital|cases|entitlement|paid|final",
+    "all": "all hospitals",
+    "left": "left of the budget: {left:,}",
+}
+_CHINESE = {
+    "cases": "政策 {policy.id}（{policy.title}）：{number:,} 例",
+    "checked": "共核对 {number} 项勾稽关系，全部相符",
+    "wrote": "已写入 {path}",
+    "papers": "已将 {number} 个文件写入 {folder}",
+    "uncounted": "{number:,} 例未计入：清单未通过或未计价",
+    "uncounted_many": "{number:,} 例未计入：清单未通过或未计价",
+    "finding": "{kind}，按 {way} 处理：{number:,} 例，{money:,} 元",
+    "pool": "{pool}：预算 {budget:,} 元，支出 {spending:,} 元{value}",
+    "value": "，点值 {value:f}",
+    "heads": "医疗机构|病例|年度应付|已付|应补付",
+    "all": "合计",
+    "left": "预算结余：{left:,} 元",
 }
 
 
@@ -102,23 +133,20 @@ def _run(options: argparse.Namespace) -> None:
         accept=read_pairs(options.accept, "--accept"),
         **tables,
     )
-    print(f"{sum(year.clearing.table['cases'].to_pylist()):,} cases under policy {policy.id} ({policy.title})")
-    _print_pools(year)
-    print(f"{len(year.ledger)} sums checked, all agree")
+    say = _CHINESE if options.language == "zh" else _ENGLISH
+    number = sum(year.clearing.table["cases"].to_pylist())
+    print(say["cases"].format(number=number, policy=policy))
+    _print_pools(year, say)
+    print(say["checked"].format(number=len(year.ledger)))
     if options.output is not None:
-        print(f"wrote {write_report(year, policy, options.output, language=options.language)}")
+        print(say["wrote"].format(path=write_report(year, policy, options.output, language=options.language)))
     if options.papers is not None:
         paths = write_papers(year, policy, options.papers, language=options.language)
-        print(f"wrote {counted(len(paths), 'file')} to {options.papers}")
+        print(say["papers"].format(files=counted(len(paths), "file"), number=len(paths), folder=options.papers))
     uncounted = sum(row["not_counted"] for row in year.clearing.table.to_pylist())
     if uncounted:
-        what = (
-            "case does not count: its list failed, or it has"
-            if uncounted == 1
-            else "cases do not count: lists failed, or they have"
-        )
-        print_note(f"{uncounted:,} {what} no price")
-    _print_findings(year)
+        print_note(say["uncounted" if uncounted == 1 else "uncounted_many"].format(number=uncounted))
+    _print_findings(year, say)
 
 
 def _open_folder(options: argparse.Namespace) -> None:
@@ -156,7 +184,7 @@ def _read_tables(options: argparse.Namespace) -> dict[str, pa.Table]:
     }
 
 
-def _print_findings(year: Year) -> None:
+def _print_findings(year: Year, say: dict[str, str]) -> None:
     """Print the accepted findings: how many of each kind were treated how, with their money."""
     if year.findings is None or not len(year.findings):
         return
@@ -165,20 +193,28 @@ def _print_findings(year: Year) -> None:
         year.findings.group_by(keys, use_threads=False).aggregate([("row", "count"), ("amount", "sum")]).to_pylist()
     ):
         money = row["amount_sum"] or 0
-        treatment = row["treatment"].replace("_", " ")
-        print_note(f"{row['kind']}, {row['way']}: {counted(row['row_count'], 'case')} {treatment}, {money:,} yuan")
+        number = row["row_count"]
+        found = {"kind": row["kind"], "way": row["way"], "treatment": row["treatment"].replace("_", " ")}
+        print_note(say["finding"].format(cases=counted(number, "case"), number=number, money=money, **found))
 
 
-def _print_pools(year: Year) -> None:
+def _print_pools(year: Year, say: dict[str, str]) -> None:
     """Print the budget of each pool, what its hospitals get, and what is left."""
     hospitals = year.clearing.table.to_pylist()
     for pool in year.clearing.pools.to_pylist():
-        value = "" if pool["point_value"] is None else f", point value {pool['point_value'].normalize():f}"
-        print(f"pool {shown(pool['pool'])}: budget {pool['budget']:,}, spending {pool['spending']:,}{value}")
-        print(f"  {'hospital':<24}{'cases':>8}{'entitlement':>18}{'paid':>18}{'final':>18}")
+        value = "" if pool["point_value"] is None else say["value"].format(value=pool["point_value"].normalize())
+        budget, spending = pool["budget"], pool["spending"]
+        print(say["pool"].format(pool=shown(pool["pool"]), budget=budget, spending=spending, value=value))
+        heads = say["heads"].split("|")
+        print(f"  {pad(heads[0], 24)}{_right(heads[1], 8)}{''.join(_right(head, 18) for head in heads[2:])}")
         mine = [row for row in hospitals if row["pool"] == pool["pool"]]
         for row in mine:
             amounts = "".join(f"{row[name]:>18,}" for name in ("entitlement", "paid", "final"))
-            print(f"  {shown(row['hospital']):<24}{row['cases']:>8,}{amounts}")
-        print(f"  {'all hospitals':<24}{sum(row['cases'] for row in mine):>8,}{pool['entitlement']:>18,}")
-        print(f"  left of the budget: {pool['left']:,}")
+            print(f"  {pad(shown(row['hospital']), 24)}{row['cases']:>8,}{amounts}")
+        print(f"  {pad(say['all'], 24)}{sum(row['cases'] for row in mine):>8,}{pool['entitlement']:>18,}")
+        print(f"  {say['left'].format(left=pool['left'])}")
+
+
+def _right(text: str, width: int) -> str:
+    """Return a text at the right of so many columns of a terminal."""
+    return " " * (width - width_of(text)) + text

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "PAPERS", "fill_in"]
 
-#: What a file of the folder is: by its name without ending, in English or Chinese. Several files of cases may have more
-#: behind the name, such as cases-01.csv.
+#: What a file of the folder is: by its name without ending, in English or Chinese. Files of cases may have more behind
+#: the name, such as cases-01.csv; tables of coefficients have their own name there, such as coefficients-level.csv.
 NAMES = {
     "cases": ("cases", "病例"),
     "policy": ("policy", "政策"),
@@ -25,9 +25,13 @@ NAMES = {
     "appraisal": ("appraisal", "考核"),
     "points_change": ("points_change", "点数奖惩"),
     "working_capital": ("working_capital", "周转金"),
+    "deposits_kept": ("deposits_kept", "扣减保证金"),
+    "month_budget": ("month_budget", "月预算"),
+    "coefficients": ("coefficients", "系数"),
 }
 #: The folder within it that papers are written to, and is never read from.
 PAPERS = "papers"
+_SEVERAL = ("cases", "coefficients")  # of which a folder may have several files
 _TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls", ".gz")
 
 
@@ -53,11 +57,19 @@ def fill_in(options: argparse.Namespace, known: frozenset[str]) -> list[Path]:
     for kind, paths in found.items():
         if kind == "cases":
             options.cases = paths
+        elif kind == "coefficients":
+            options.coefficients = options.coefficients or [f"{_name_behind(path)}={path}" for path in paths]
         elif len(paths) > 1:
             raise CaseError(f"{folder}: has {' and '.join(path.name for path in paths)}: leave one of them")
         elif getattr(options, kind, None) is None:
             setattr(options, kind, paths[0])
     return passed
+
+
+def _name_behind(path: Path) -> str:
+    """Return what stands behind the kind in a file's name: the name of a coefficient."""
+    stem = path.name.partition(".")[0]
+    return max(stem.partition("-")[2], stem.partition("_")[2], key=len) or stem
 
 
 def _kind_of(path: Path) -> str | None:
@@ -67,8 +79,8 @@ def _kind_of(path: Path) -> str | None:
     if not path.is_file() or ending not in (*_TABLES, ".toml"):
         return None
     for kind, names in NAMES.items():
-        # Files of cases have more behind the name; the policy alone is TOML.
-        parts = tuple(f"{name}{mark}" for name in names for mark in "-_") if kind == "cases" else ()
+        # The policy alone is TOML.
+        parts = tuple(f"{name}{mark}" for name in names for mark in "-_") if kind in _SEVERAL else ()
         if (kind == "policy") == (ending == ".toml") and (stem in names or stem.startswith(parts)):
             return kind
     return None
