@@ -31,7 +31,7 @@ FORMATS = {
     ".xlsx": "excel",
     ".xls": "excel",
 }
-# What reading a damaged archive raises.
+# Errors of reading a damaged archive.
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError, EOFError, ValueError)
 _JUNK = (".", "~$")  # files that systems leave beside others
 _LARGEST = 1 << 32  # bytes that the files of a zip may have together
@@ -44,7 +44,7 @@ class Source:
     Attributes
     ----------
     name
-        What messages call it.
+        The name that messages give it.
     path
         Where it lies; None of one in memory.
     content
