@@ -92,9 +92,9 @@ def read_cases(
     A table with every row of the file, in order. The case columns stand first, under canonical names, with the types
     of `drgdip.make_case_schema`. Codes are normalised; ages and the stay are filled in from dates where they are
     missing. The file's other columns follow as they are, and ``source``, the name of the file, where there are several.
-    The column ``unreadable`` names the columns that cannot be read in a row, or ``row``. The schema's metadata hold JSON
-    lists: the columns left out (``drgdip.ignored``), the rows above the header (``drgdip.skipped_rows``), and the lines
-    that cannot be read (``drgdip.unreadable_lines``). The entry ``drgdip.columns``, a JSON object, says
+    The column ``unreadable`` names the columns that cannot be read in a row, or ``row``. The schema's metadata hold
+    JSON lists: the columns left out (``drgdip.ignored``), the rows above the header (``drgdip.skipped_rows``), and the
+    lines that cannot be read (``drgdip.unreadable_lines``). The entry ``drgdip.columns``, a JSON object, says
     how the columns were understood: ``used`` (what each name is used as),
     ``passed_over`` (the name that was taken instead), ``codes`` (columns that hold codes and are not used).
 
