@@ -34,7 +34,7 @@ class Row(NamedTuple):
 def rows_of_lines(lines: Iterable[str], delimiter: str, width: int = 0) -> Iterator[Row]:
     """Yield the rows of a CSV file that are not blank.
 
-    A quote is not closed if no quote follows, or if the next one does not end a cell. It is not closed either if a line
+    A quote is not closed if no quote follows, or if the next one does not end a cell. It is open too if a line
     in between has as many cells as the header (``width``, from three on), and the whole has not.
 
     Raises
