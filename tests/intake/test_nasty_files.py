@@ -314,3 +314,5 @@ def test_the_lines_of_broken_rows_are_told(tmp_path, capsys):
     assert json.loads(read_cases(tmp_path / "a.csv").schema.metadata[b"drgdip.unreadable_lines"]) == [2]
     assert main(["group", str(tmp_path / "a.csv"), "--scheme", SCHEME]) == 0
     assert "line 2" in capsys.readouterr().err
+    assert main(["check", str(tmp_path / "a.csv"), "--scheme", SCHEME, "--language", "zh"]) == 0
+    assert "1行读不出：第2行" in capsys.readouterr().err

@@ -65,7 +65,7 @@ def _run(options: argparse.Namespace) -> None:
             print(f"  {concerned[check.id]:>8,}  {check.level:<7}  {check.id}: {message}", file=screen)
     print_written(options)
     print_columns(understood_columns(cases), options.language)
-    print_reading(skipped_rows(cases), unreadable_lines(cases))
+    print_reading(skipped_rows(cases), unreadable_lines(cases), options.language)
     ignored = ignored_columns(cases)
     if ignored:
         shown = ", ".join(ignored[:_SHOWN]) + (", …" if len(ignored) > _SHOWN else "")

@@ -105,14 +105,26 @@ def print_columns(understood: Understood, language: str = "en") -> None:
         print_note(f"{name}: {describe_reason(f'column_unused_{kind}', language)} ({advice})")
 
 
-def print_reading(above: Sequence[str], lines: Sequence[int]) -> None:
+def print_reading(above: Sequence[str], lines: Sequence[int], language: str = "en") -> None:
     """Print notes on the rows above the header of a file, which are no cases, and on lines that cannot be read."""
+    from drgdip.reasons import describe_reason
+
+    chinese = language == "zh"
     if above:
-        print_note(f"{counted(len(above), 'row')} above the header passed over: {shorten(above[0])}")
+        passed = (
+            f"表头上方跳过{len(above)}行："
+            if chinese
+            else f"{counted(len(above), 'row')} above the header passed over: "
+        )
+        print_note(passed + shorten(above[0]))
     if lines:
         shown = ", ".join(map(str, lines[:_LINES])) + (", …" if len(lines) > _LINES else "")
-        what = "a quote that is not closed, bytes that are no text, or cells too many or too few"
-        print_note(f"{counted(len(lines), 'row')} cannot be read ({what}): line {shown}")
+        told = (
+            f"{len(lines)}行读不出：第{shown}行"
+            if chinese
+            else f"{counted(len(lines), 'row')} cannot be read: line {shown}"
+        )
+        print_note(f"{told} ({describe_reason('unreadable_row', language)})")
 
 
 def counted(number: int, thing: str) -> str:
