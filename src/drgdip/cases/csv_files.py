@@ -13,7 +13,17 @@ import pyarrow.csv as pacsv
 from drgdip._arrow import from_list
 from drgdip._files import unguard_table, unguard_text
 from drgdip.cases.fields import UNREADABLE
-from drgdip.cases.parts import BAD, SPOILT, Part, check_header, encoding_of, free_name, names_diagnoses, slices
+from drgdip.cases.parts import (
+    BAD,
+    SPOILT,
+    Part,
+    blocks_of,
+    check_header,
+    encoding_of,
+    free_name,
+    names_diagnoses,
+    slices,
+)
 from drgdip.cases.quotes import rows_of_lines, stray_quotes
 from drgdip.errors import CaseError
 
@@ -104,6 +114,8 @@ def _is_regular(source: Source, layout: _Layout) -> bool:
 
 def _has_open_quotes(source: Source, layout: _Layout) -> bool:
     """Return whether a row has a quote that is not closed; Arrow reads on to the next one without a word."""
+    if not any(b'"' in block for block, _ in blocks_of(source)):  # the same byte in every encoding that is read
+        return False
     with _utf8(source, layout) as file:
         blocks = iter(lambda: file.read(_CSV_BLOCK), b"")
         if not stray_quotes(blocks, layout.delimiter.encode()):

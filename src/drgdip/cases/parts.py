@@ -25,6 +25,7 @@ __all__ = [
     "Encoding",
     "Part",
     "Wanted",
+    "blocks_of",
     "check_header",
     "encoding_of",
     "free_name",
@@ -114,7 +115,7 @@ def encoding_of(source: Source) -> Encoding:
         head = file.read(3)
     names = next((names for mark, names in _MARKS.items() if head.startswith(mark)), ("utf-8", "gb18030"))
     decoders = {name: codecs.getincrementaldecoder(name)() for name in names}
-    for block, final in _blocks(source):
+    for block, final in blocks_of(source):
         if b"\0" in block and "utf-16" not in names:
             raise CaseError(f"{source}: is not a text file (it holds zero bytes)")
         for name, decoder in list(decoders.items()):
@@ -132,7 +133,7 @@ def _likeliest(source: Source, names: Sequence[str]) -> str:
     for name in names:
         decoder = codecs.getincrementaldecoder(name)(SPOILT)
         bad[name] = lines = 0
-        for block, final in _blocks(source):
+        for block, final in blocks_of(source):
             text = decoder.decode(block, final)
             bad[name] += text.count(BAD) + len(_CONTROL.findall(text))
             lines += text.count("\n")
@@ -142,7 +143,7 @@ def _likeliest(source: Source, names: Sequence[str]) -> str:
     return name
 
 
-def _blocks(source: Source) -> Iterator[tuple[bytes, bool]]:
+def blocks_of(source: Source) -> Iterator[tuple[bytes, bool]]:
     """Yield a file in blocks, and an empty one at the end."""
     with source.open() as file:
         while block := file.read(_BLOCK):
