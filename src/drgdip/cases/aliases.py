@@ -9,7 +9,7 @@ from drgdip._once import once
 from drgdip._text import fold_width
 from drgdip.data import rows_of
 
-__all__ = ["CASE_COLUMNS", "CERTAIN", "CODE_COLUMNS", "Found", "base_of", "fold_name", "look_up"]
+__all__ = ["CASE_COLUMNS", "CERTAIN", "CODE_COLUMNS", "UNITS", "Found", "base_of", "fold_name", "look_up"]
 
 #: The columns of a case, which `drgdip.cases.case` gives their types: reading one case needs no Arrow.
 CASE_COLUMNS = (
@@ -42,7 +42,8 @@ CODE_COLUMNS = ("dx", "procs")
 CERTAIN = 1
 # Notes that a header puts behind a name without changing what the column holds.
 _CODE_NOTE = re.compile(r"(疾病|手术)?(编码|代码|code)$|icd(10|9(cm3)?)?")
-_UNITS = {
+#: The units that may stand behind a name or a number of a column: in small letters, a longer one first.
+UNITS = {
     "age": ("周岁", "岁"),
     "age_days": ("天", "日"),
     "newborn_weight": ("克", "g"),
@@ -58,7 +59,7 @@ _UNITS = {
     "out_of_scope": ("元",),
     "deductible": ("元",),
 }
-_ANY_UNIT = re.compile("(" + "|".join(sorted({u for units in _UNITS.values() for u in units}, key=len)[::-1]) + ")$")
+_ANY_UNIT = re.compile("(" + "|".join(sorted({u for units in UNITS.values() for u in units}, key=len)[::-1]) + ")$")
 _PERSON = re.compile("^(患者|病人)")
 _SEPARATORS = re.compile(r"[\s_\-/()\[\]{}【】〔〕「」]+")
 
@@ -94,7 +95,7 @@ def _look_up_folded(folded: str) -> Found | None:
     unit = _ANY_UNIT.search(folded)
     if unit:
         found = _known(folded[: unit.start()])
-        if found is not None and unit[0] in _UNITS.get(found.column, ()):
+        if found is not None and unit[0] in UNITS.get(found.column, ()):
             return found
     found = _known(_CODE_NOTE.sub("", folded))
     if found is not None and base_of(found.column) in CODE_COLUMNS:

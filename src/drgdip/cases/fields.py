@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from drgdip._values import Unreadable, read_codes, read_fen, read_number, read_sex, read_text, read_whole
+from drgdip.cases.aliases import UNITS
 from drgdip.cases.names import CODE_COLUMNS, COMPANIONS, UNREADABLE, resolve
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ __all__ = [
     "COMPANIONS",
     "FAULTS",
     "READERS",
-    "UNITS",
     "UNREADABLE",
     "join_wide",
     "read_record",
@@ -26,17 +26,6 @@ __all__ = [
 
 #: The column that names the faults in the structure of a nested record: rules of ``checks.csv``, or null.
 FAULTS = "faults"
-
-#: The units that may stand behind a number of a column: its own, in small letters, a longer one first.
-UNITS = {
-    "age": ("周岁", "岁"),
-    "age_days": ("天", "日"),
-    "newborn_weight": ("克", "g"),
-    "birth_weight": ("克", "g"),
-    "admission_weight": ("克", "g"),
-    "los": ("天", "日"),
-    "icu_hours": ("小时", "h"),
-}
 
 
 def _whole(column: str) -> Callable[[object], Any]:

@@ -14,9 +14,10 @@ from drgdip._mixed import BYTES, CODES, MIXED, TEXT, plain_mixed, texts_of_mixed
 from drgdip._money import read_amounts, to_yuan
 from drgdip._text import MISSING, is_missing, text_of
 from drgdip._values import Unreadable, code_items, read_codes, read_sex
+from drgdip.cases.aliases import UNITS
 from drgdip.cases.alike import alike_records
 from drgdip.cases.case import TYPES, make_case_schema
-from drgdip.cases.fields import READERS, UNITS
+from drgdip.cases.fields import READERS
 from drgdip.cases.names import CODE_COLUMNS, COMPANIONS, UNREADABLE, Resolved, resolve
 from drgdip.errors import CaseError
 
