@@ -15,13 +15,14 @@ from drgdip._files import unguard_table, unguard_text
 from drgdip.cases.fields import UNREADABLE
 from drgdip.cases.parts import (
     BAD,
+    HEADER_ROWS,
     SPOILT,
     Part,
     blocks_of,
     check_header,
     encoding_of,
     free_name,
-    names_diagnoses,
+    header_at,
     slices,
 )
 from drgdip.cases.quotes import rows_of_lines, stray_quotes
@@ -39,7 +40,6 @@ __all__ = ["csv_parts"]
 
 _CSV_BLOCK = 1 << 24
 _LINES = 40  # that are looked at for the header
-_ABOVE = 10  # lines that may stand above it
 
 
 class _Layout(NamedTuple):
@@ -79,14 +79,14 @@ def _layout_of(source: Source, columns: ColumnNames | None) -> _Layout:
     filled = [place for place, line in enumerate(lines) if line.strip()]
     if not filled:
         raise CaseError(f"{source}: the first lines are blank; one of them should be a header")
-    heads = [(place, _head(source, lines, place)) for place in filled[: _ABOVE + 1]]
-    named = ((place, head) for place, head in heads if names_diagnoses(head[1].cells, columns))
-    place, (delimiter, row) = next(named, heads[0])
+    heads = [_head(source, lines, place) for place in filled[:HEADER_ROWS]]
+    number = header_at([row.cells for _, row in heads], columns) or 0
+    place, (delimiter, row) = filled[number], heads[number]
     if row.open:
         raise CaseError(f"{source}, line {place + 1}: a quote in the header is not closed; close it")
     header = [unguard_text(" ".join(name.split())) for name in row.cells]
     check_header(source, header)
-    above = tuple(lines[number].strip() for number in filled if number < place)
+    above = tuple(lines[earlier].strip() for earlier in filled[:number])
     return _Layout(encoding, delimiter, header, place + row.last, above)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BAD",
+    "HEADER_ROWS",
     "SPOILT",
     "Encoding",
     "Part",
@@ -30,13 +31,13 @@ __all__ = [
     "encoding_of",
     "free_name",
     "header_at",
-    "names_diagnoses",
     "slices",
 ]
 
 _BLOCK = 1 << 20
 _OVERFLOW = "overflow"
-_ABOVE = 10  # rows that may stand above a header
+#: The rows of a file that are looked at for its header: exports have a title above it.
+HEADER_ROWS = 11
 #: The character that stands where bytes are no text: no text has it. A row with it is unreadable.
 BAD = "\ufdd0"
 #: The handler of errors that writes it.
@@ -73,18 +74,13 @@ def slices(table: pa.Table, rows: int, above: tuple[str, ...] = ()) -> Iterator[
         yield Part(table.slice(start, rows), min(1.0, (start + rows) / max(len(table), 1)), above)
 
 
-def header_at(rows: Sequence[Sequence[str]], columns: ColumnNames | None) -> int:
-    """Return which of the first rows of a file is the header: the first that names diagnoses, if there is one.
-
-    Exports have a title above the header. Without a row that names diagnoses the first is the header.
-    """
-    for place, names in enumerate(rows[: _ABOVE + 1]):
-        if names_diagnoses([name for name in names if name], columns):
-            return place
-    return next((place for place, names in enumerate(rows[: _ABOVE + 1]) if any(names)), 0)
+def header_at(rows: Sequence[Sequence[str]], columns: ColumnNames | None) -> int | None:
+    """Return which of the first rows of a file names diagnoses, and so is the header; None if none does."""
+    filled = ([name for name in names if name] for names in rows)
+    return next((place for place, names in enumerate(filled) if _names_diagnoses(names, columns)), None)
 
 
-def names_diagnoses(names: list[str], columns: ColumnNames | None) -> bool:
+def _names_diagnoses(names: list[str], columns: ColumnNames | None) -> bool:
     """Return whether a row of a file is its header: a name in it stands for diagnoses, or is one of the caller's."""
     given = {name for wanted in (columns or {}).values() for name in ([wanted] if isinstance(wanted, str) else wanted)}
     try:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from drgdip._mixed import from_mixed
-from drgdip.cases.parts import Part, check_header, header_at, slices
+from drgdip.cases.parts import HEADER_ROWS, Part, check_header, header_at, slices
 from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from drgdip.cases.sources import Source
 
 __all__ = ["excel_parts", "parquet_parts"]
-
-_LINES = 40  # rows of a sheet that are looked at for the header
 
 
 def parquet_parts(source: Source, rows: int, wanted: Wanted, *, columns: ColumnNames | None = None) -> Iterator[Part]:
@@ -52,8 +50,10 @@ def excel_parts(source: Source, rows: int, wanted: Wanted, *, columns: ColumnNam
             cells = sheet.to_python(skip_empty_area=False) or [[]]
     except (python_calamine.CalamineError, ValueError, IndexError) as error:
         raise CaseError(f"{source}: is not an Excel file: {error}") from error
-    named = [[" ".join(str(cell).split()) for cell in row] for row in cells[:_LINES]]
+    named = [[" ".join(str(cell).split()) for cell in row] for row in cells[:HEADER_ROWS]]
     place = header_at(named, columns)
+    if place is None:
+        place = next((place for place, row in enumerate(named) if any(row)), 0)
     names, body = named[place], cells[place + 1 :]
     above = tuple(text for row in named[:place] if (text := " ".join(filter(None, row))))
     check_header(source, [name for name in names if name])
