@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -23,6 +23,7 @@ from drgdip.cases.parts import (
     encoding_of,
     free_name,
     header_at,
+    shown_bad,
     slices,
 )
 from drgdip.cases.quotes import rows_of_lines, stray_quotes
@@ -66,15 +67,15 @@ def csv_parts(source: Source, rows: int, wanted: Wanted, *, columns: ColumnNames
             yield part._replace(table=unguard_table(part.table))
 
 
-def _text(source: Source, encoding: Encoding) -> io.TextIOWrapper:
-    """Return a file as text, with `BAD` where bytes are none."""
-    return io.TextIOWrapper(source.open(), encoding=encoding.name, newline="", errors=SPOILT)
+def _text(binary: BinaryIO, encoding: Encoding) -> io.TextIOWrapper:
+    """Return an open file as text, with `BAD` where bytes are none."""
+    return io.TextIOWrapper(binary, encoding=encoding.name, newline="", errors=SPOILT)
 
 
 def _layout_of(source: Source, columns: ColumnNames | None) -> _Layout:
     """Return how a CSV file is laid out: the header is the first line that names diagnoses, else the first at all."""
     encoding = encoding_of(source)
-    with _text(source, encoding) as file:
+    with _text(source.open(), encoding) as file:
         lines = list(itertools.islice(file, _LINES))
     filled = [place for place, line in enumerate(lines) if line.strip()]
     if not filled:
@@ -120,7 +121,7 @@ def _has_open_quotes(source: Source, layout: _Layout) -> bool:
         blocks = iter(lambda: file.read(_CSV_BLOCK), b"")
         if not stray_quotes(blocks, layout.delimiter.encode()):
             return False
-    with _text(source, layout.encoding) as lines:
+    with _text(source.open(), layout.encoding) as lines:
         return any(row.open for row in rows_of_lines(lines, layout.delimiter, len(layout.header)))
 
 
@@ -168,19 +169,19 @@ def _irregular_parts(source: Source, layout: _Layout, wanted: list[str], rows: i
     """
     width = len(layout.header)
     size = source.size
-    with source.open() as binary, io.TextIOWrapper(binary, layout.encoding.name, SPOILT, newline="") as file:
+    last = layout.lines
+    with source.open() as binary, _text(binary, layout.encoding) as file:
         for _ in range(layout.lines):
             file.readline()
         found = rows_of_lines(iter(file.readline, ""), layout.delimiter, width)
         for started in itertools.count():
-            line = layout.lines
             try:
                 some = list(itertools.islice(found, rows))
-                line += some[-1].last if some else 0
             except csv.Error as error:
-                raise CaseError(f"{source}, behind line {line}: is not CSV: {error}") from error
+                raise CaseError(f"{source}, behind line {last}: is not CSV: {error}") from error
             if not some and started:
                 return
+            last = layout.lines + (some[-1].last if some else 0)
             bad = [row.open or len(row.cells) != width or any(BAD in cell for cell in row.cells) for row in some]
             lines = tuple(layout.lines + row.line for row, one in zip(some, bad, strict=True) if one)
             yield Part(_irregular_table(some, bad, layout, wanted), binary.tell() / size, layout.above, lines)
@@ -199,4 +200,4 @@ def _irregular_table(rows: list[Row], bad: list[bool], layout: _Layout, wanted: 
 
 
 def _array(column: list[str | None]) -> pa.Array:
-    return from_list([None if text is None else text.replace(BAD, "\ufffd") for text in column], pa.string())
+    return from_list([None if text is None else shown_bad(text) for text in column], pa.string())

@@ -31,6 +31,7 @@ __all__ = [
     "encoding_of",
     "free_name",
     "header_at",
+    "shown_bad",
     "slices",
 ]
 
@@ -145,6 +146,11 @@ def blocks_of(source: Source) -> Iterator[tuple[bytes, bool]]:
         while block := file.read(_BLOCK):
             yield block, False
     yield b"", True
+
+
+def shown_bad(text: str) -> str:
+    """Return a text with the usual sign for a character that is none in place of `BAD`."""
+    return text.replace(BAD, "\ufffd")
 
 
 def check_header(source: Source, header: list[str]) -> None:

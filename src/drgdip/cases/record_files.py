@@ -11,7 +11,7 @@ import pyarrow as pa
 from drgdip._arrow import from_values
 from drgdip.cases.alike import alike_records
 from drgdip.cases.names import UNREADABLE
-from drgdip.cases.parts import BAD, SPOILT, Part, encoding_of, free_name, slices
+from drgdip.cases.parts import BAD, SPOILT, Part, encoding_of, free_name, shown_bad, slices
 from drgdip.cases.settlement_list import body_of, flatten
 from drgdip.errors import CaseError
 
@@ -74,13 +74,8 @@ def _table_of(records: Sequence[Any], wanted: Wanted, columns: ColumnNames | Non
     broken = [None if isinstance(record, dict) else str(record) for record in records]
     texts = [json.dumps(record, ensure_ascii=False) if spoilt else "" for record in records]
     bad = [text is not None or BAD in content for text, content in zip(broken, texts, strict=True)]
-    given = [record if isinstance(record, dict) else {} for record in records]
-    if spoilt:  # the sign for a character that is none stands for each
-        given = [
-            json.loads(text.replace(BAD, "\ufffd")) if BAD in text else row
-            for text, row in zip(texts, given, strict=True)
-        ]
-        given = [row if isinstance(row, dict) else {} for row in given]
+    known = [json.loads(shown_bad(text)) if BAD in text else row for text, row in zip(texts, records, strict=True)]
+    given = [record if isinstance(record, dict) else {} for record in known]
     bodies = [body_of(record) for record in given]
     flat = [record if body is None else flatten(body) for record, body in zip(given, bodies, strict=True)]
     shaped = flat if columns else alike_records(flat)
@@ -89,7 +84,7 @@ def _table_of(records: Sequence[Any], wanted: Wanted, columns: ColumnNames | Non
     if any(text is not None for text in broken):
         table = table.append_column(
             free_name(names),
-            pa.array([None if text is None else text.replace(BAD, "\ufffd") for text in broken], pa.string()),
+            pa.array([None if text is None else shown_bad(text) for text in broken], pa.string()),
         )
     if not any(bad):
         return table
