@@ -74,7 +74,7 @@ class Source:
 
 def is_records(source: object) -> bool:
     """Return whether a source is a record, or a list of them: a parsed payload."""
-    return isinstance(source, dict) or (isinstance(source, list | tuple) and not isinstance(source, str | bytes))
+    return isinstance(source, dict | list | tuple)
 
 
 def sources_of(source: Any) -> list[Source]:

@@ -9,7 +9,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._arrays import as_python, is_text, plain_texts, read_numbers, read_values, read_wholes, without_views
-from drgdip._arrow import filled, flags, from_list, from_lists, from_numpy, names_of, one_chunk, to_arrow, valid
+from drgdip._arrow import (
+    filled,
+    flags,
+    from_list,
+    from_lists,
+    from_numpy,
+    names_of,
+    one_chunk,
+    read_once,
+    to_arrow,
+    valid,
+)
 from drgdip._mixed import BYTES, CODES, MIXED, TEXT, plain_mixed, texts_of_mixed
 from drgdip._money import read_amounts, to_yuan
 from drgdip._text import MISSING, is_missing, text_of
@@ -120,8 +131,8 @@ def used_names(names: list[str], columns: ColumnNames | None = None) -> set[str]
 
 
 def all_columns(cases: Any, columns: ColumnNames | None = None) -> pa.Table:
-    """Return a table of any kind as Arrow, all columns under their own names, for `to_cases`."""
-    cases = alike_records(cases, columns)
+    """Return a table of any kind as Arrow, read once, all columns under their own names, for `to_cases`."""
+    cases = alike_records(read_once(cases), columns)
     return to_arrow(cases, mixed=used_names(names_of(cases), columns))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import from_list, from_numpy, one_chunk, read_once, to_kind
+from drgdip._arrow import from_list, from_numpy, one_chunk, to_kind
 from drgdip._listing import Listing
 from drgdip.cases.codes import walks_to
 from drgdip.cases.crosswalks import map_cases
@@ -130,7 +130,7 @@ def check_cases(
     for column in limits or {}:
         if column not in _LIMITED:
             raise CaseError(f"limits are given for {column!r}; they can be for {', '.join(_LIMITED)}")
-    table = all_columns(read_once(cases), columns)
+    table = all_columns(cases, columns)
     read = to_cases(table, columns)
     if codes is not None:
         read = map_cases(read, walks_to(codes, loaded.info))
