@@ -13,7 +13,7 @@ from drgdip.errors import UnknownNameError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Listing", "pad", "width_of"]
+__all__ = ["Listing", "pad", "pad_left", "width_of"]
 
 _Row = TypeVar("_Row")
 _SHOWN = 60  # columns of a terminal that a cell may take
@@ -27,6 +27,11 @@ def width_of(text: str) -> int:
 def pad(text: str, width: int) -> str:
     """Return a text with blanks behind it, up to a width in columns of a terminal."""
     return text + " " * max(0, width - width_of(text))
+
+
+def pad_left(text: str, width: int) -> str:
+    """Return a text with blanks before it, up to a width in columns of a terminal."""
+    return " " * max(0, width - width_of(text)) + text
 
 
 class Listing(Sequence[_Row], Generic[_Row]):

@@ -6,7 +6,7 @@ import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drgdip._listing import pad, width_of
+from drgdip._listing import pad, pad_left
 from drgdip._text import shown
 from drgdip.cli.options import Commands, add_language, read_pairs
 from drgdip.cli.output import check_output, counted, print_note
@@ -206,15 +206,10 @@ def _print_pools(year: Year, say: dict[str, str]) -> None:
         budget, spending = pool["budget"], pool["spending"]
         print(say["pool"].format(pool=shown(pool["pool"]), budget=budget, spending=spending, value=value))
         heads = say["heads"].split("|")
-        print(f"  {pad(heads[0], 24)}{_right(heads[1], 8)}{''.join(_right(head, 18) for head in heads[2:])}")
+        print(f"  {pad(heads[0], 24)}{pad_left(heads[1], 8)}{''.join(pad_left(head, 18) for head in heads[2:])}")
         mine = [row for row in hospitals if row["pool"] == pool["pool"]]
         for row in mine:
             amounts = "".join(f"{row[name]:>18,}" for name in ("entitlement", "paid", "final"))
             print(f"  {pad(shown(row['hospital']), 24)}{row['cases']:>8,}{amounts}")
         print(f"  {pad(say['all'], 24)}{sum(row['cases'] for row in mine):>8,}{pool['entitlement']:>18,}")
         print(f"  {say['left'].format(left=pool['left'])}")
-
-
-def _right(text: str, width: int) -> str:
-    """Return a text at the right of so many columns of a terminal."""
-    return " " * (width - width_of(text)) + text

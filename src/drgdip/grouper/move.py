@@ -12,7 +12,7 @@ import pyarrow as pa
 from drgdip._arrow import from_list, from_numpy
 from drgdip._books import html_table, write_page, write_workbook
 from drgdip._files import replacing
-from drgdip._listing import pad, width_of
+from drgdip._listing import pad, pad_left, width_of
 from drgdip._sankey import Flow, draw_flows
 from drgdip.data import rows_of
 from drgdip.errors import DrgdipError, UnknownNameError
@@ -253,8 +253,7 @@ def _lines(table: pa.Table) -> Iterator[str]:
     right = [not pa.types.is_string(table.schema.field(name).type) for name in names]
     for row in [names, *zip(*cells, strict=True)]:
         padded = (
-            " " * (width - width_of(cell)) + cell if ends else pad(cell, width)
-            for cell, width, ends in zip(row, widths, right, strict=True)
+            (pad_left if ends else pad)(cell, width) for cell, width, ends in zip(row, widths, right, strict=True)
         )
         yield "  " + "  ".join(padded).rstrip()
 

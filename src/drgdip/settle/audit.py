@@ -64,7 +64,7 @@ FINDINGS = pa.schema(
         ("accepts", pa.string()),
     ]
 )
-# Who paid a case: the fund and the patient, or each payer where the table has them apart.
+# Two amounts show who paid a case; a table that has the payers apart has one amount for each.
 _BOTH = ("fund_booked", "patient_paid")
 _EACH = tuple(f"paid_{name}" for name in (*FUNDS, *PATIENT_PAYERS))
 _STATUSES = ("grouped", "ambiguous", "ungrouped", "invalid")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["PolicyInfo", "draft_policy", "list_policies", "load_policy", "policy_text", "read_policy"]
 
 _FOLDER = ROOT / "policies"
-# What stands for an open number or rule.
+# Such a name stands for an open number or rule.
 _OPEN = r"\$[a-z_]+"
 _BY_USER = "given by the user"
 _HEAD = """\
