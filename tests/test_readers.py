@@ -10,6 +10,7 @@ import pytest
 from conftest import GOLDEN, ROOT, read_deck
 
 from drgdip import CaseError, group_one, read_cases
+from drgdip.cases.readers import read_parts
 
 HEADER = ["病案号", "性别", "年龄", "诊断", "备注"]
 ROWS = [["1", "女", "59", "K22.301|J94.801", "甲"], ["2", "男", "", "J96.900", ""]]
@@ -229,6 +230,12 @@ def test_a_file_that_is_none(write, name, content, message):
     with pytest.raises(CaseError) as caught:
         read_cases(path)
     assert message in str(caught.value)
+
+
+def test_a_cell_that_is_too_long_is_told_with_the_last_line_that_was_read():
+    content = b"dx,x\n" + b"A1,1\n" * 24 + b"A1\n" + b"9" * 200_000 + b",1\n"
+    with pytest.raises(CaseError, match="behind line 21: is not CSV: field larger than field limit"):
+        [*read_parts(content, rows=10)]
 
 
 def test_a_file_that_is_not_there(tmp_path):
