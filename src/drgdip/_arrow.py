@@ -64,7 +64,8 @@ def kind_of(data: object) -> str:
         return "records"
     if hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__"):
         return "capsule"
-    raise CaseError(f"a {type(data).__name__} is no table: give {_KINDS}")
+    hint = "; put one record into a list" if isinstance(data, dict) else ""
+    raise CaseError(f"a {type(data).__name__} is no table: give {_KINDS}{hint}")
 
 
 def names_of(data: Any) -> list[str]:

@@ -13,7 +13,7 @@ from drgdip import DrgdipError, check_cases, group, group_one, read_cases, sampl
 from drgdip._arrays import read_days
 from drgdip._values import Unreadable, read_day, read_moment
 from drgdip.cases.derive import derive, whole_years
-from drgdip.cases.readers import IGNORED
+from drgdip.cases.readers import reading_of
 from drgdip.cases.settlement_list import body_of, flatten
 
 RESULT = ["mdc", "adrg", "group", "status", "reason"]
@@ -107,7 +107,7 @@ def test_lists_go_in_and_come_out_grouped(tmp_path, scheme_id, form):
         (codes[0], *sorted(codes[1:])) for codes in cases["dx"].to_pylist()
     ]
     assert group(read, scheme_id).select(RESULT).to_pylist() == group(cases, scheme_id).select(RESULT).to_pylist()
-    assert {"psn_name", "mdtrt_id"} <= set(json.loads(read.schema.metadata[IGNORED.encode()]))
+    assert {"psn_name", "mdtrt_id"} <= set(reading_of(read).ignored)
     structure = {"list_setlinfo", "diagnosis_count", "procedure_count", "item_parts", "cost_mismatch", "los_mismatch"}
     assert not structure & set(check_cases(read, scheme_id)["rule"].to_pylist())
 
@@ -303,7 +303,7 @@ def test_an_export_of_hqms_goes_in_and_comes_out_grouped(tmp_path, scheme_id, he
     assert [codes or [] for codes in read["procs"].to_pylist()] == cases["procs"].to_pylist()
     assert group(read, scheme_id).select(RESULT).to_pylist() == group(cases, scheme_id).select(RESULT).to_pylist()
     assert set(read.column_names) < {*cases.column_names, "unreadable"}
-    assert len(json.loads(read.schema.metadata[IGNORED.encode()])) > 500
+    assert len(reading_of(read).ignored) > 500
     found = set(check_cases(read, scheme_id)["rule"].to_pylist())
     assert not found & {
         "cost_mismatch",

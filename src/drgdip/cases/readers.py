@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -15,45 +16,41 @@ from drgdip.cases.fields import FAULTS
 from drgdip.cases.names import CODE_COLUMNS
 from drgdip.cases.record_files import json_line_parts, json_parts, record_parts
 from drgdip.cases.settlement_list import TCM
-from drgdip.cases.sources import FORMATS, Source, format_of, is_records, sources_of
+from drgdip.cases.sources import FORMATS, Source, Sources, format_of, sources_of
 from drgdip.cases.table import clean_codes, to_cases, used_names
 from drgdip.cases.table_files import excel_parts, parquet_parts
 from drgdip.cases.typed import with_types
 from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from drgdip.cases.names import ColumnNames
     from drgdip.cases.parts import Part, Wanted
 
 __all__ = [
     "FORMATS",
-    "IGNORED",
-    "LINES",
     "PART",
-    "SKIPPED",
-    "UNDERSTOOD",
     "CasePart",
+    "Reading",
     "format_of",
-    "ignored_columns",
+    "join_readings",
     "read_case_parts",
     "read_cases",
     "read_parts",
     "read_table",
-    "skipped_rows",
-    "understood_columns",
-    "unreadable_lines",
+    "reading_of",
 ]
 
-#: The key of a table's metadata that names the columns of the file that were not read.
-IGNORED = "drgdip.ignored"
 #: The key of a table's metadata that says how the columns of the file were understood.
-UNDERSTOOD = "drgdip.columns"
-#: The keys of a table's metadata that hold the rows above the header, which are no cases, and the lines of rows that
-#: cannot be read.
-SKIPPED = "drgdip.skipped_rows"
-LINES = "drgdip.unreadable_lines"
+_UNDERSTOOD = "drgdip.columns"
+#: The keys of a table's metadata that hold the other fields of a `Reading`.
+_LISTS = {
+    "ignored": "drgdip.ignored",
+    "above": "drgdip.skipped_rows",
+    "lines": "drgdip.unreadable_lines",
+    "files": "drgdip.skipped_files",
+}
 #: A file with more columns than this gives its case columns only: exports of HQMS have about 800.
 _WIDE = 200
 #: Rows of a part of a file.
@@ -112,48 +109,75 @@ def read_cases(
     [{'sex': 2, 'age': 71, 'dx': ['I63.900']}]
     """
     ignored: dict[str, None] = {}
-    every: dict[str, None] = {}
 
     def wanted(names: list[str]) -> list[str]:
-        every.update(dict.fromkeys(names))
         keep = others if others is not None else len(names) <= _WIDE and FAULTS not in names
         used = used_names(names, columns) | {FAULTS, TCM}
         ignored.update(dict.fromkeys(name for name in names if not keep and name not in used))
         return [name for name in names if keep or name in used]
 
-    files = _files_of(source)
-    cases, above, lines = _joined(files, format, columns, wanted)
-    notes: dict[str, Sequence[Any]] = {IGNORED: [*ignored], SKIPPED: above, LINES: lines}
-    metadata = {key: json.dumps(found, ensure_ascii=False) for key, found in notes.items() if found}
-    if every and len(files) == 1:  # each of several files has names of its own
-        metadata[UNDERSTOOD] = json.dumps(understand([*every], columns, cases)._asdict(), ensure_ascii=False)
+    cases, reading = _read_whole(sources_of(source), format, columns, wanted)
+    metadata = _metadata_of(reading._replace(ignored=tuple(ignored)))
     return cases.replace_schema_metadata(metadata or None)
 
 
-def _files_of(source: Any) -> list[Any]:
-    """Return the files of a source, or the records given."""
-    return [source] if is_records(source) or isinstance(source, Source) else [*sources_of(source)]
+class Reading(NamedTuple):
+    """What reading a source tells beside its cases.
+
+    ``understood`` says how the columns were understood, ``ignored`` names those that were not read. ``above`` has the
+    rows above the header, ``lines`` the lines (from 1) of rows that cannot be read, ``files`` the files of a folder or
+    a zip that were passed over.
+    """
+
+    understood: Understood = Understood({}, {}, {})
+    ignored: tuple[str, ...] = ()
+    above: tuple[str, ...] = ()
+    lines: tuple[int, ...] = ()
+    files: tuple[str, ...] = ()
 
 
-def _joined(
-    files: list[Any],
+def join_readings(readings: Iterable[Reading]) -> Reading:
+    """Return what several parts or files tell together."""
+    understood, *lists = zip(*readings, strict=True)
+    names = (dict(chain.from_iterable(found.items() for found in part)) for part in zip(*understood, strict=True))
+    return Reading(Understood(*names), *(tuple(chain.from_iterable(found)) for found in lists))
+
+
+def reading_of(cases: pa.Table) -> Reading:
+    """Return what `read_cases` told of a source, as the metadata of the table hold it."""
+    held = {key.decode(): json.loads(text) for key, text in (cases.schema.metadata or {}).items() if key in _KEYS}
+    lists = {field: tuple(held[key]) for field, key in _LISTS.items() if key in held}
+    found = Understood(**held[_UNDERSTOOD]) if _UNDERSTOOD in held else Understood({}, {}, {})
+    return Reading(found, **lists)
+
+
+_KEYS = {key.encode() for key in (_UNDERSTOOD, *_LISTS.values())}
+
+
+def _metadata_of(reading: Reading) -> dict[str, str]:
+    notes: dict[str, Any] = {key: getattr(reading, field) for field, key in _LISTS.items()}
+    if any(reading.understood):
+        notes[_UNDERSTOOD] = reading.understood._asdict()
+    return {key: json.dumps(found, ensure_ascii=False) for key, found in notes.items() if found}
+
+
+def _read_whole(
+    sources: Sources,
     format: str,  # noqa: A002
     columns: ColumnNames | None,
     wanted: Wanted,
-) -> tuple[pa.Table, tuple[str, ...], tuple[int, ...]]:
-    """Return the cases of all files in one table, the rows above the headers, and the lines that cannot be read."""
+) -> tuple[pa.Table, Reading]:
+    """Return the cases of all files of a source in one table, and what reading them tells."""
     tables: list[pa.Table] = []
-    above: tuple[str, ...] = ()
-    lines: tuple[int, ...] = ()
-    for file in files:
-        parts = list(read_case_parts(file, format=format, columns=columns, wanted=wanted))
+    readings = [Reading(files=sources.others)]
+    for file in sources.files:
+        parts = list(_case_parts(file, format, columns, wanted))
         table = [_with_others(part, columns) for part in parts]
-        if len(files) > 1:
+        if sources.several:
             table = [part.append_column("source", pa.array([str(file)] * len(part), pa.string())) for part in table]
         tables += table
-        above += parts[0].above
-        lines += tuple(line for part in parts for line in part.spoilt)
-    return pa.concat_tables(tables, promote_options="permissive"), above, lines
+        readings += [part.reading for part in parts]
+    return pa.concat_tables(tables, promote_options="permissive"), join_readings(readings)
 
 
 def _with_others(part: CasePart, columns: ColumnNames | None) -> pa.Table:
@@ -170,40 +194,13 @@ def _with_others(part: CasePart, columns: ColumnNames | None) -> pa.Table:
     return cases
 
 
-def ignored_columns(cases: pa.Table) -> list[str]:
-    """Return the columns of the file that `read_cases` did not read, as the table's metadata name them."""
-    return _noted(cases, IGNORED)
-
-
-def understood_columns(cases: pa.Table) -> Understood:
-    """Return how `read_cases` understood the columns of the file, as the table's metadata say."""
-    found = (cases.schema.metadata or {}).get(UNDERSTOOD.encode())
-    return Understood({}, {}, {}) if found is None else Understood(**json.loads(found))
-
-
-def skipped_rows(cases: pa.Table) -> list[str]:
-    """Return the rows above the header of the file that `read_cases` passed over, as the table's metadata hold them."""
-    return _noted(cases, SKIPPED)
-
-
-def unreadable_lines(cases: pa.Table) -> list[int]:
-    """Return the lines (from 1) of a CSV file that `read_cases` could not read, as the table's metadata hold them."""
-    return _noted(cases, LINES)
-
-
-def _noted(cases: pa.Table, key: str) -> list[Any]:
-    found: list[Any] = json.loads((cases.schema.metadata or {}).get(key.encode(), b"[]"))
-    return found
-
-
 class CasePart(NamedTuple):
-    """Some rows of a file as they are and as cases, and what their `drgdip.cases.parts.Part` says of them."""
+    """Some rows of a file as they are and as cases, how much of the file is read with them, and what that tells."""
 
     table: pa.Table
     cases: pa.Table
     done: float
-    above: tuple[str, ...] = ()
-    spoilt: tuple[int, ...] = ()
+    reading: Reading
 
 
 def read_case_parts(
@@ -213,15 +210,40 @@ def read_case_parts(
     columns: ColumnNames | None = None,
     wanted: Wanted = list,
 ) -> Iterator[CasePart]:
-    """Read a file in parts (`read_parts`), each with its cases: canonical names, ages and stay from dates."""
-    files = _files_of(source)
-    if len(files) > 1:  # of columns that differ
-        cases, above, lines = _joined(files, format, columns, wanted)
-        yield CasePart(cases, cases, 1.0, above, lines)
-        return
-    for part in read_parts(files[0], format=format, wanted=wanted, columns=columns):
+    """Read a file in parts (`read_parts`), each with its cases: canonical names, ages and stay from dates.
+
+    The files of a folder or a zip, whose columns may differ, are one part.
+    """
+    sources = sources_of(source)
+    if sources.several:
+        cases, reading = _read_whole(sources, format, columns, wanted)
+        yield CasePart(cases, cases, 1.0, reading)
+    else:
+        yield from _case_parts(sources.files[0], format, columns, wanted)
+
+
+def _case_parts(
+    file: Any,
+    format: str,  # noqa: A002
+    columns: ColumnNames | None,
+    wanted: Wanted,
+) -> Iterator[CasePart]:
+    """Yield one file, or the records given, in parts; the first tells how the columns were understood."""
+    every: list[str] = []
+
+    def noted(names: list[str]) -> list[str]:
+        every[:] = names
+        return wanted(names)
+
+    first = True
+    for part in read_parts(file, format=format, wanted=noted, columns=columns):
         cases = derive(to_cases(part.table, _of(part.table, columns)))
-        yield CasePart(plain_table(part.table), cases, part.done, part.above, part.spoilt)
+        table = plain_table(part.table)
+        told = Reading(lines=part.spoilt)
+        if first:
+            told = told._replace(understood=understand(every, columns, table), above=part.above)
+            first = False
+        yield CasePart(table, cases, part.done, told)
 
 
 def _of(table: pa.Table, columns: ColumnNames | None) -> ColumnNames | None:
@@ -252,7 +274,7 @@ def read_parts(
     says which columns to read, given all: no others are held. ``columns`` are the names of case columns, whose values
     are read one by one where a format has no types.
     """
-    for one in _files_of(source):
+    for one in sources_of(source).files:
         if isinstance(one, Source):
             yield from _parts_of(one, format, rows or PART, wanted, columns)
         else:

@@ -38,14 +38,26 @@ def json_parts(source: Source, rows: int, wanted: Wanted, *, columns: ColumnName
 def json_line_parts(source: Source, rows: int, wanted: Wanted, *, columns: ColumnNames | None = None) -> Iterator[Part]:
     """Yield a file of JSON lines in parts; it is read whole."""
     records: list[Any] = []
+    lines: list[int] = []
     text = _text_of(source)
-    for line in io.StringIO(text):
+    for number, line in enumerate(io.StringIO(text), 1):
         if line.strip():
+            lines.append(number)
             try:
                 records.append(json.loads(line))
             except (ValueError, RecursionError):
                 records.append(line.strip())
-    yield from record_parts(records, str(source), rows, wanted, columns=columns, spoilt=BAD in text)
+    parts = record_parts(records, str(source), rows, wanted, columns=columns, spoilt=BAD in text)
+    for start, part in zip(range(0, max(len(lines), 1), rows), parts, strict=True):
+        yield part._replace(spoilt=_bad_lines(part.table, lines[start : start + rows]))
+
+
+def _bad_lines(table: pa.Table, lines: Sequence[int]) -> tuple[int, ...]:
+    """Return which of the lines of a table's rows are marked as unreadable."""
+    if UNREADABLE not in table.column_names:
+        return ()
+    marks = table[UNREADABLE].to_pylist()
+    return tuple(line for line, mark in zip(lines, marks, strict=True) if mark == "row")
 
 
 def _text_of(source: Source) -> str:

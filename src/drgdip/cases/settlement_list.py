@@ -18,7 +18,7 @@ from drgdip.cases.fields import FAULTS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["TCM", "body_of", "flatten", "is_tcm"]
+__all__ = ["TCM", "body_of", "flatten", "is_list_name", "is_tcm"]
 
 #: The column that keeps the diagnoses of Chinese medicine, which grouping does not read.
 TCM = "tcm_dx"
@@ -43,6 +43,11 @@ def body_of(record: object) -> dict[str, Any] | None:
     if isinstance(nodes.get("input"), dict):
         nodes = _small(nodes["input"])
     return nodes if "setlinfo" in nodes or "diseinfo" in nodes else None
+
+
+def is_list_name(name: object) -> bool:
+    """Return whether a name in a record is that of a node that makes it a settlement list (`body_of`)."""
+    return isinstance(name, str) and name.lower() in {"input", "setlinfo", "diseinfo"}
 
 
 def flatten(nodes: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,14 +10,14 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["FORMATS", "Source", "format_of", "is_records", "sources_of"]
+__all__ = ["FORMATS", "Source", "Sources", "format_of", "is_records", "sources_of"]
 
 #: Formats by the ending of a file's name.
 FORMATS = {
@@ -33,7 +33,7 @@ FORMATS = {
 }
 # Errors of reading a damaged archive.
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError, EOFError, ValueError)
-_JUNK = (".", "~$")  # files that systems leave beside others
+_JUNK = (".", "~$")
 _LARGEST = 1 << 32  # bytes that the files of a zip may have together
 
 
@@ -72,12 +72,20 @@ class Source:
         return self.name
 
 
+class Sources(NamedTuple):
+    """The files of a source, or the records given; whether it is a folder or a zip; the names in it of no such file."""
+
+    files: list[Any]
+    several: bool = False
+    others: tuple[str, ...] = ()
+
+
 def is_records(source: object) -> bool:
     """Return whether a source is a record, or a list of them: a parsed payload."""
     return isinstance(source, dict | list | tuple)
 
 
-def sources_of(source: Any) -> list[Source]:
+def sources_of(source: Any) -> Sources:
     """Return the files of a source, in order of their names; a folder or a zip holds several.
 
     Raises
@@ -85,13 +93,15 @@ def sources_of(source: Any) -> list[Source]:
     CaseError
         There is nothing, or no file of cases in it; it cannot be read; a zip that would take more than 4 GiB.
     """
+    if is_records(source) or isinstance(source, Source):
+        return Sources([source])
     try:
         return _found(source)
     except (OSError, UnicodeError) as error:
         raise CaseError(f"{source}: cannot be read: {error}") from error
 
 
-def _found(source: Any) -> list[Source]:
+def _found(source: Any) -> Sources:
     if isinstance(source, bytes | bytearray | memoryview):
         return _of_content("the content given", bytes(source))
     if hasattr(source, "read"):
@@ -107,28 +117,39 @@ def _found(source: Any) -> list[Source]:
     if not path.exists():
         raise CaseError(f"{path}: there is no such file")
     if path.is_dir():
-        found = sorted(entry for entry in path.iterdir() if entry.is_file() and _is_of_cases(entry))
-        if not found:
-            raise CaseError(f"{path}: the folder has no file of cases ({', '.join(FORMATS)})")
-        return [Source(str(entry), entry) for entry in found]
+        return _of_folder(path)
     if path.stat().st_size == 0:
         raise CaseError(f"{path}: the file is empty")
     if path.suffix.lower() == ".zip":
         return _of_zip(str(path), path.read_bytes())
-    return [Source(str(path), path)]
+    return Sources([Source(str(path), path)])
+
+
+def _of_folder(path: Path) -> Sources:
+    entries = sorted(entry for entry in path.iterdir() if not _is_junk(entry))
+    found = [entry for entry in entries if entry.is_file() and _is_of_cases(entry)]
+    if not found:
+        raise CaseError(f"{path}: the folder has no file of cases ({', '.join(FORMATS)})")
+    others = [entry.name + "/" * entry.is_dir() for entry in entries if entry not in found]
+    return Sources([Source(str(entry), entry) for entry in found], True, tuple(others))
 
 
 def _is_of_cases(path: Path) -> bool:
     """Return whether a file in a folder or a zip is one of cases, by its name."""
-    return path.suffix.lower() in FORMATS and not path.name.startswith(_JUNK) and "__MACOSX" not in path.parts
+    return path.suffix.lower() in FORMATS and not _is_junk(path)
 
 
-def _of_content(name: str, content: bytes) -> list[Source]:
+def _is_junk(path: Path) -> bool:
+    """Return whether a file is one that systems leave beside others."""
+    return path.name.startswith(_JUNK) or "__MACOSX" in path.parts
+
+
+def _of_content(name: str, content: bytes) -> Sources:
     if not content:
         raise CaseError(f"{name}: the file is empty")
     if content[:4] == b"PK\x03\x04" and "xl/workbook.xml" not in _names_in(name, content):
         return _of_zip(name, content)
-    return [Source(name, None, content)]
+    return Sources([Source(name, None, content)])
 
 
 def _names_in(name: str, content: bytes) -> list[str]:
@@ -139,19 +160,21 @@ def _names_in(name: str, content: bytes) -> list[str]:
         raise CaseError(f"{name}: is not a zip file: {error}") from error
 
 
-def _of_zip(name: str, content: bytes) -> list[Source]:
+def _of_zip(name: str, content: bytes) -> Sources:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = [entry for entry in archive.infolist() if _is_of_cases(Path(entry.filename))]
+            files = [entry for entry in archive.infolist() if not entry.is_dir() and not _is_junk(Path(entry.filename))]
+            files.sort(key=lambda entry: entry.filename)
+            entries = [entry for entry in files if _is_of_cases(Path(entry.filename))]
             size = sum(entry.file_size for entry in entries)
             if size > _LARGEST:
                 raise CaseError(f"{name}: its files take {size:,} bytes; unpack it, and read the folder")
-            found = list(_unpacked(name, archive, sorted(entries, key=lambda entry: entry.filename)))
+            found = list(_unpacked(name, archive, entries))
     except (*_BROKEN, OSError) as error:
         raise CaseError(f"{name}: is not a zip file that can be read: {error}") from error
     if not found:
         raise CaseError(f"{name}: the zip has no file of cases ({', '.join(FORMATS)})")
-    return found
+    return Sources(found, True, tuple(entry.filename for entry in files if entry not in entries))
 
 
 def _unpacked(name: str, archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> Iterator[Source]:

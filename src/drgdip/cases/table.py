@@ -30,6 +30,7 @@ from drgdip.cases.alike import alike_records
 from drgdip.cases.case import TYPES, make_case_schema
 from drgdip.cases.fields import READERS
 from drgdip.cases.names import CODE_COLUMNS, COMPANIONS, UNREADABLE, Resolved, resolve
+from drgdip.cases.settlement_list import is_list_name
 from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
@@ -141,6 +142,8 @@ def resolve_columns(names: list[str], columns: ColumnNames, *, need_dx: bool = T
     resolved = resolve(names, columns)
     single, wide = resolved.single, resolved.wide
     if need_dx and "dx" not in single and "dx" not in wide:
+        if any(map(is_list_name, names)):
+            raise CaseError("these are settlement lists (4101A): read them with drgdip.read_cases first")
         raise CaseError(
             f"no column holds diagnoses; the columns are {', '.join(map(repr, names)) or 'none'}. Name it dx, use one "
             "of the aliases in docs/cases.md, or say which it is with columns={'dx': ...} (--columns dx=NAME on the "

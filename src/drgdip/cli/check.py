@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drgdip.cli.options import FILE, SCHEME, Commands, add_language, add_output, add_reading, read_columns, source_of
-from drgdip.cli.output import open_output, print_columns, print_note, print_reading, print_written, screen_of
+from drgdip.cli.output import open_output, print_reading, print_written, screen_of
 from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
     import argparse
 
 __all__ = ["add"]
-
-_SHOWN = 5
 
 
 def add(commands: Commands) -> None:
@@ -41,11 +39,11 @@ def add(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from drgdip.cases.readers import ignored_columns, read_cases, skipped_rows, understood_columns, unreadable_lines
+    from drgdip.cases.readers import read_cases, reading_of
     from drgdip.grouper.checks import check_cases, list_checks
 
     limits = dict(map(_read_limit, options.limit))
-    cases = read_cases(source_of(options), format=options.input_format, columns=read_columns(options))
+    cases = read_cases(source_of(options.file), format=options.input_format, columns=read_columns(options))
     findings = check_cases(cases, options.scheme, codes=options.codes, limits=limits)
     with open_output(options) as writer:
         if writer is not None:
@@ -64,12 +62,7 @@ def _run(options: argparse.Namespace) -> None:
             message = check.chinese if options.language == "zh" else check.english
             print(f"  {concerned[check.id]:>8,}  {check.level:<7}  {check.id}: {message}", file=screen)
     print_written(options)
-    print_columns(understood_columns(cases), options.language)
-    print_reading(skipped_rows(cases), unreadable_lines(cases), options.language)
-    ignored = ignored_columns(cases)
-    if ignored:
-        shown = ", ".join(ignored[:_SHOWN]) + (", …" if len(ignored) > _SHOWN else "")
-        print_note(f"{len(ignored):,} columns are no case columns and were not read: {shown}")
+    print_reading(reading_of(cases), options.language)
 
 
 def _read_limit(text: str) -> tuple[str, tuple[float, float]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drgdip.cli.options import FILE, SCHEME, Commands, add_output, add_reading, read_columns, source_of
-from drgdip.cli.output import open_output, print_columns, print_note, print_reading, print_written, screen_of
+from drgdip.cli.output import open_output, print_note, print_reading, print_written, screen_of
 from drgdip.cli.progress import with_progress
 from drgdip.cli.summary import Summary
 from drgdip.errors import CaseError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from drgdip.cases.readers import CasePart
+    from drgdip.cases.readers import CasePart, Reading
     from drgdip.grouper.family import SchemeLike
 
 __all__ = ["add"]
@@ -36,43 +36,35 @@ def add(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from drgdip.cases.describe import understand
-    from drgdip.cases.readers import read_case_parts
+    from drgdip.cases.readers import join_readings, read_case_parts
     from drgdip.grouper.load import load_any
 
     scheme = load_any(options.scheme)
-    every: list[str] = []
     parts = read_case_parts(
-        source_of(options),
+        source_of(options.file),
         format=options.input_format,
         columns=read_columns(options),
-        wanted=_wanted(scheme, options, every),
+        wanted=_wanted(scheme, options),
     )
     first = next(parts)  # before OUT is opened: a column that is missing is so in every row
-    understood = understand(every, read_columns(options), first.table)
     summary = Summary(scheme)
-    lines: list[int] = []
+    readings: list[Reading] = []
     with open_output(options) as writer:
         for part in with_progress(itertools.chain([first], parts)):
-            lines += part.spoilt
+            readings.append(part.reading)
             grouped = _group_part(part, scheme, options, summary)
             if writer is not None:
                 writer.write(grouped)
     _report(options, summary)
-    print_columns(understood)
-    print_reading(first.above, lines)
+    print_reading(join_readings(readings))
 
 
-def _wanted(scheme: SchemeLike, options: argparse.Namespace, every: list[str]) -> Callable[[list[str]], list[str]]:
-    """Return what chooses the columns to read: all where the file is written again, else the case columns.
-
-    The names of all columns are left in ``every``.
-    """
+def _wanted(scheme: SchemeLike, options: argparse.Namespace) -> Callable[[list[str]], list[str]]:
+    """Return what chooses the columns to read: all where the file is written again, else the case columns."""
     from drgdip.cases.table import used_names
     from drgdip.grouper.group import taken_names
 
     def wanted(names: list[str]) -> list[str]:
-        every[:] = names
         taken = taken_names(names, scheme, options.prefix)
         if taken:
             raise CaseError(

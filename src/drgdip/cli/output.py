@@ -16,13 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from drgdip._writers import TableWriter
-    from drgdip.cases.describe import Understood
+    from drgdip.cases.readers import Reading
 
 __all__ = [
     "check_output",
     "counted",
     "open_output",
-    "print_columns",
     "print_note",
     "print_reading",
     "print_written",
@@ -30,9 +29,8 @@ __all__ = [
     "shorten",
 ]
 
-#: How much of a name or of a rule a line has room for.
-_LINES = 5  # that a note names
-_ROOM = 120
+#: How many things a note names, and how much of a name or of a rule a line has room for.
+_FEW, _ROOM = 5, 120
 
 
 @contextlib.contextmanager
@@ -94,37 +92,37 @@ def print_note(text: str) -> None:
     print(f"note: {shown(text)}", file=sys.stderr)
 
 
-def print_columns(understood: Understood, language: str = "en") -> None:
-    """Print the columns that hold codes and are not used, each with the option that uses it."""
+def print_reading(reading: Reading, language: str = "en") -> None:
+    """Print what reading a source told: columns of codes that are not used, and what was passed over."""
     from drgdip.cases.names import write_options
     from drgdip.reasons import describe_reason
 
+    understood, chinese = reading.understood, language == "zh"
     for name, kind in understood.codes.items():
         column = f"{kind}_others" if kind in understood.columns else kind
         advice = write_options({column: name})
         print_note(f"{name}: {describe_reason(f'column_unused_{kind}', language)} ({advice})")
-
-
-def print_reading(above: Sequence[str], lines: Sequence[int], language: str = "en") -> None:
-    """Print notes on the rows above the header of a file, which are no cases, and on lines that cannot be read."""
-    from drgdip.reasons import describe_reason
-
-    chinese = language == "zh"
-    if above:
-        passed = (
-            f"表头上方跳过{len(above)}行："
-            if chinese
-            else f"{counted(len(above), 'row')} above the header passed over: "
-        )
-        print_note(passed + shorten(above[0]))
-    if lines:
-        shown = ", ".join(map(str, lines[:_LINES])) + (", …" if len(lines) > _LINES else "")
-        told = (
-            f"{len(lines)}行读不出：第{shown}行"
-            if chinese
-            else f"{counted(len(lines), 'row')} cannot be read: line {shown}"
-        )
+    if reading.files:
+        number = len(reading.files)
+        told = f"未读取{number}个文件：" if chinese else f"{counted(number, 'file')} of no known ending passed over: "
+        print_note(told + _first(reading.files))
+    if reading.above:
+        number = len(reading.above)
+        told = f"表头上方跳过{number}行：" if chinese else f"{counted(number, 'row')} above the header passed over: "
+        print_note(told + shorten(reading.above[0]))
+    if reading.lines:
+        number, first = len(reading.lines), _first(reading.lines)
+        told = f"{number}行读不出：第{first}行" if chinese else f"{counted(number, 'row')} cannot be read: line {first}"
         print_note(f"{told} ({describe_reason('unreadable_row', language)})")
+    if reading.ignored:
+        number = len(reading.ignored)
+        told = f"{number}列不是病例字段，未读取：" if chinese else f"{counted(number, 'column')} of no case not read: "
+        print_note(told + _first(reading.ignored))
+
+
+def _first(things: Sequence[object]) -> str:
+    """Return the first of several things in a line, with a sign that there are more."""
+    return ", ".join(map(str, things[:_FEW])) + (", …" if len(things) > _FEW else "")
 
 
 def counted(number: int, thing: str) -> str:

@@ -16,6 +16,7 @@ from drgdip._listing import Listing
 from drgdip.cases.codes import walks_to
 from drgdip.cases.crosswalks import map_cases
 from drgdip.cases.fields import FAULTS
+from drgdip.cases.messages import with_lists_read
 from drgdip.cases.table import all_columns, to_cases, with_newborn_weight
 from drgdip.errors import CaseError
 from drgdip.grouper.check_rules import CHECKS, Check, rules_by_id
@@ -130,7 +131,8 @@ def check_cases(
     for column in limits or {}:
         if column not in _LIMITED:
             raise CaseError(f"limits are given for {column!r}; they can be for {', '.join(_LIMITED)}")
-    table = all_columns(cases, columns)
+    given, columns = with_lists_read(cases, columns)
+    table = all_columns(given, columns)
     read = to_cases(table, columns)
     if codes is not None:
         read = map_cases(read, walks_to(codes, loaded.info))

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from drgdip._arrow import read_once, to_arrow, to_kind
 from drgdip.cases.describe import describe_table
+from drgdip.cases.messages import has_lists
+from drgdip.cases.readers import read_table
 from drgdip.grouper.group import name_required
 from drgdip.grouper.load import load_any
 
@@ -62,7 +64,8 @@ def describe_cases(
     """
     needed, read = ([], []) if scheme is None else _columns_of(load_any(scheme))
     once = read_once(cases)
-    return to_kind(describe_table(to_arrow(once), columns, needed, read), cases)
+    table = read_table(list(once)) if has_lists(once) else to_arrow(once)
+    return to_kind(describe_table(table, columns, needed, read), cases)
 
 
 def _columns_of(scheme: SchemeLike) -> tuple[list[str], list[str]]:

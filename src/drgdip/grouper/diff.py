@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from drgdip._arrow import from_list
+from drgdip.cases.messages import with_lists_read
 from drgdip.cases.table import all_columns
 from drgdip.errors import DrgdipError
 from drgdip.grouper.changes import Change
@@ -130,7 +131,8 @@ def diff_cases(
     >>> [(row["before"], row["after"], row["cases"], row["moved"]) for row in moves.to_pylist()]
     [('BR23', 'DIP3437', 3, None)]
     """
-    table = all_columns(cases, columns)
+    read, columns = with_lists_read(cases, columns)
+    table = all_columns(read, columns)
     sides = load_any(before), load_any(after)
     results = [results_of(table, side, columns, codes).select(["group", "status"]) for side in sides]
     answers = [list(zip(*(column.to_pylist() for column in result.columns), strict=True)) for result in results]

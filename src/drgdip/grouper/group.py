@@ -15,6 +15,7 @@ from drgdip._arrow import from_list, given_back, names_of, read_once, to_arrow, 
 from drgdip._version import __version__
 from drgdip.cases.alike import alike_records
 from drgdip.cases.codes import walks_to
+from drgdip.cases.messages import with_lists_read
 from drgdip.cases.names import keep_columns
 from drgdip.cases.table import case_columns, to_cases
 from drgdip.data import sha256_of
@@ -370,6 +371,7 @@ def _needed(names: list[str], scheme: SchemeLike, columns: ColumnNames | None, m
 
 def _read(cases: Any, scheme: SchemeLike, columns: ColumnNames | None, more: tuple[str, ...] = ()) -> pa.Table:
     """Return the columns of a table that grouping reads (`_needed`) as Arrow."""
+    cases, columns = with_lists_read(cases, columns)
     alike = alike_records(cases, columns)
     wanted = _needed(names_of(alike), scheme, columns, more)
     return to_arrow(alike, wanted, mixed=wanted)

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from drgdip._arrow import from_list, from_numpy, one_chunk, read_once, to_arrow
 from drgdip._columns import Columns, nullable
+from drgdip.cases.messages import with_lists_read
 from drgdip.cases.table import to_cases, with_fen
 from drgdip.errors import CaseError, DrgdipError
 from drgdip.grouper.drg.losses import loss_of
@@ -99,7 +100,8 @@ def move_cases(
     [('BR23', 'BR29', 'new_group')]
     """
     schemes = _drg(before), _drg(after)
-    known = to_cases(read_once(cases), columns)
+    read, columns = with_lists_read(read_once(cases), columns)
+    known = to_cases(read, columns)
     results = [results_of(known, scheme, None, codes) for scheme in schemes]
     weighed = _weights(known, results, weights)
     old, new = sides = tuple(map(_side, results, schemes, weighed))
