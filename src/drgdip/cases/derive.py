@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,7 +13,10 @@ from drgdip._arrow import filled, from_numpy, one_chunk, valid
 from drgdip.cases.fields import UNREADABLE
 from drgdip.cases.table import marked
 
-__all__ = ["derive", "whole_years"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+__all__ = ["SOURCES", "derive", "whole_years"]
 
 
 def whole_years(born: np.ndarray, day: np.ndarray) -> np.ndarray:
@@ -30,31 +35,54 @@ def _calendar(days: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return years.astype(np.int64), months.astype(np.int64) % 12, (days - months).astype(np.int64)
 
 
-def derive(cases: pa.Table) -> pa.Table:
+#: The columns that are filled in, and the days of a case that each is reckoned from.
+SOURCES = {"age": ("born", "admitted"), "age_days": ("born", "admitted"), "los": ("admitted", "discharged")}
+_INFANT = 365
+
+
+def derive(cases: pa.Table, wanted: Collection[str] = tuple(SOURCES)) -> pa.Table:
     """Fill in the ages and the stay of cases (`drgdip.cases.table.to_cases`) where dates give them.
 
     The age is that on the day of admission; the day of birth is day 0 of the age in days, which only infants (age 0)
     have. An age in days below 365 without an age in years means 0 years. The length of stay is
-    ``discharged - admitted``, 1 at least. A value that cannot be read stays as it is: unreadable.
+    ``discharged - admitted``, 1 at least. A value that cannot be read stays as it is: unreadable. Dates are read only
+    in the rows that lack something of what is ``wanted``.
     """
-    known = {
-        name: read_days(cases[name])[0] for name in ("born", "admitted", "discharged") if name in cases.column_names
-    }
-    found: dict[str, np.ndarray] = {}
-    if {"admitted", "discharged"} <= known.keys():
-        stay = _days_between(known["admitted"], known["discharged"])
-        found["los"] = np.maximum(1, stay)
-    if {"born", "admitted"} <= known.keys():
-        age = whole_years(known["born"], known["admitted"])
-        found["age"] = age
-        found["age_days"] = np.where(age == 0, _days_between(known["born"], known["admitted"]), np.nan)
-    if "age_days" in cases.column_names:
-        days = filled(one_chunk(cases["age_days"]).cast(pa.float64(), safe=False), np.nan)
-        infant = np.where((days >= 0) & (days < 365), 0.0, np.nan)
-        found["age"] = np.where(np.isnan(found["age"]), infant, found["age"]) if "age" in found else infant
-    for name, values in found.items():
-        cases = _fill(cases, name, values)
-    return cases
+    if "age" in wanted:
+        cases = _filled_in(cases, "age", _lacks(cases, "age"), whole_years)
+        if "age_days" in cases.column_names:
+            days = _numbers(cases, "age_days")
+            infants = np.flatnonzero(_lacks(cases, "age") & (days >= 0) & (days < _INFANT))
+            cases = _fill(cases, "age", infants, np.zeros(len(infants)))
+    if "age_days" in wanted:
+        ages = _numbers(cases, "age")
+        cases = _filled_in(cases, "age_days", _lacks(cases, "age_days") & ((ages == 0) | np.isnan(ages)), _infant_days)
+    return _filled_in(cases, "los", _lacks(cases, "los"), _stay) if "los" in wanted else cases
+
+
+def _infant_days(born: np.ndarray, admitted: np.ndarray) -> np.ndarray:
+    days = _days_between(born, admitted)
+    days[whole_years(born, admitted) != 0] = np.nan
+    return days
+
+
+def _stay(admitted: np.ndarray, discharged: np.ndarray) -> np.ndarray:
+    days = _days_between(admitted, discharged)
+    days[days < 1] = 1
+    return days
+
+
+def _lacks(cases: pa.Table, name: str) -> np.ndarray:
+    """Return which rows have no value in a column, and none that cannot be read."""
+    unread = marked(one_chunk(cases[UNREADABLE]), name)
+    return ~unread if name not in cases.column_names else ~valid(one_chunk(cases[name])) & ~unread
+
+
+def _numbers(cases: pa.Table, name: str) -> np.ndarray:
+    """Return a column as numbers, NaN where there is none."""
+    if name not in cases.column_names:
+        return np.full(len(cases), np.nan)
+    return filled(one_chunk(cases[name]).cast(pa.float64(), safe=False), np.nan)
 
 
 def _days_between(first: np.ndarray, last: np.ndarray) -> np.ndarray:
@@ -65,14 +93,26 @@ def _days_between(first: np.ndarray, last: np.ndarray) -> np.ndarray:
     return days
 
 
-def _fill(cases: pa.Table, name: str, values: np.ndarray) -> pa.Table:
-    """Return cases with values in a column where it has none."""
-    missing = np.full(len(cases), True) if name not in cases.column_names else ~valid(one_chunk(cases[name]))
-    known = missing & ~np.isnan(values) & ~marked(one_chunk(cases[UNREADABLE]), name)
+def _filled_in(
+    cases: pa.Table, name: str, lacking: np.ndarray, reckon: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> pa.Table:
+    """Return cases with the values of a column that days give in the rows that lack them."""
+    if not set(SOURCES[name]) <= set(cases.column_names) or not lacking.any():
+        return cases
+    rows = np.flatnonzero(lacking)
+    first, last = (read_days(one_chunk(cases[day]).take(from_numpy(rows)))[0] for day in SOURCES[name])
+    return _fill(cases, name, rows, reckon(first, last))
+
+
+def _fill(cases: pa.Table, name: str, rows: np.ndarray, found: np.ndarray) -> pa.Table:
+    """Return cases with what was found for some rows of a column, NaN for nothing."""
+    known = ~np.isnan(found)
     if not known.any():
         return cases
-    filling = from_numpy(np.where(known, values, 0).astype(np.int64), known)
+    values, there = np.zeros(len(cases), np.int64), np.zeros(len(cases), bool)
+    values[rows[known]], there[rows[known]] = found[known].astype(np.int64), True
+    filling = from_numpy(values, there)
     if name not in cases.column_names:
         return cases.append_column(name, filling)
-    column = pc.if_else(from_numpy(known), filling, one_chunk(cases[name]))
+    column = pc.if_else(from_numpy(there), filling, one_chunk(cases[name]))
     return cases.set_column(cases.column_names.index(name), name, column)

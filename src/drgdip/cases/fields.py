@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from drgdip._values import Unreadable, read_codes, read_fen, read_number, read_sex, read_text, read_whole
+from drgdip._values import Unreadable, read_codes, read_day, read_fen, read_number, read_sex, read_text, read_whole
 from drgdip.cases.aliases import UNITS
 from drgdip.cases.names import CODE_COLUMNS, COMPANIONS, UNREADABLE, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    import datetime
+    from collections.abc import Callable, Collection, Mapping
 
     from drgdip.cases.names import ColumnNames, Wide
 
@@ -47,15 +48,18 @@ READERS: dict[str, Callable[[object], Any]] = {
     "dx": read_codes,
     "procs": read_codes,
 }
+_DAYS = ("born", "admitted", "discharged")
+_INFANT = 365  # days of age below which a case is 0 years old
 _READERS_AND_COST = READERS | {"total_cost": read_fen}
 
 
 def read_record(
-    record: Mapping[str, Any], columns: ColumnNames | None = None, *, cost: bool = False
+    record: Mapping[str, Any], columns: ColumnNames | None = None, *, cost: bool = False, derived: bool = False
 ) -> tuple[dict[str, Any], frozenset[str]]:
     """Return the values of one record by column, and the columns whose value cannot be read (null in the values).
 
-    Names that are no case column are passed over. The total cost, in fen, is read where it is asked for.
+    Names that are no case column are passed over. The total cost, in fen, is read where it is asked for, and so are
+    the ages and the stay from days where they are missing (``derived``).
     """
     resolved = resolve([name for name in record if isinstance(name, str)], columns, what="key of the case")
     values: dict[str, Any] = {}
@@ -73,7 +77,35 @@ def read_record(
         except Unreadable:
             values[column] = [] if column in CODE_COLUMNS else None
             unreadable.add(column)
+    if derived:
+        _fill_in(values, unreadable, {name: record[resolved.single[name]] for name in _DAYS if name in resolved.single})
     return values, frozenset(unreadable)
+
+
+def _fill_in(values: dict[str, Any], unreadable: Collection[str], days_of: Mapping[str, Any]) -> None:
+    """Fill in the ages and the stay where days give them: what `drgdip.cases.derive.derive` does for columns."""
+
+    def between(first: str, last: str) -> tuple[datetime.date, datetime.date] | None:
+        try:
+            one, other = read_day(days_of.get(first)), read_day(days_of.get(last))
+        except Unreadable:
+            return None
+        return (one, other) if one is not None and other is not None and one <= other else None
+
+    def lacks(column: str) -> bool:
+        return values[column] is None and column not in unreadable
+
+    if (lacks("age") or (lacks("age_days") and not values["age"])) and (days := between("born", "admitted")):
+        born, admitted = days
+        years = admitted.year - born.year - ((admitted.month, admitted.day) < (born.month, born.day))
+        if lacks("age"):
+            values["age"] = years
+        if years == 0 and lacks("age_days") and not values["age"]:
+            values["age_days"] = (admitted - born).days
+    if lacks("age") and (infant := values["age_days"]) is not None and 0 <= infant < _INFANT:
+        values["age"] = 0
+    if lacks("los") and (days := between("admitted", "discharged")):
+        values["los"] = max(1, (days[1] - days[0]).days)
 
 
 def join_wide(record: Mapping[str, Any], wide: Wide) -> list[object]:

@@ -15,6 +15,7 @@ from drgdip._arrow import from_list, given_back, names_of, read_once, to_arrow, 
 from drgdip._version import __version__
 from drgdip.cases.alike import alike_records
 from drgdip.cases.codes import walks_to
+from drgdip.cases.derive import SOURCES, derive
 from drgdip.cases.messages import with_lists_read
 from drgdip.cases.names import keep_columns
 from drgdip.cases.table import case_columns, to_cases
@@ -210,7 +211,7 @@ def encode(cases: Any, scheme: str | os.PathLike[str] | SchemeLike, *, columns: 
     loaded = load_any(scheme)
     table = read_once(cases)
     needed = _read(table, loaded, columns, VALUES)
-    return loaded.encode(to_cases(needed, keep_columns(columns, needed.column_names)), every_code=True)
+    return loaded.encode(derive(to_cases(needed, keep_columns(columns, needed.column_names))), every_code=True)
 
 
 def group_batches(
@@ -356,14 +357,16 @@ def _needed(names: list[str], scheme: SchemeLike, columns: ColumnNames | None, m
     """
     found = case_columns(names, columns)
     wanted = name_required(scheme)
-    absent = [column for column in wanted if column not in found]
+    read = {*wanted, "procs", *scheme.value_columns, "unreadable", *more}
+    days = {column: sources for column, sources in SOURCES.items() if column in read and set(sources) <= set(found)}
+    absent = [column for column in wanted if column not in found and column not in days]
     if absent:
         raise CaseError(
             f"{scheme.id} needs {' and '.join(absent)}, for which there is no column among "
             f"{', '.join(map(repr, names))}. Use a name of docs/cases.md, say columns={{{absent[0]!r}: ...}} "
             "(--columns on the command line), or, where every value is missing, add a column of nulls"
         )
-    read = {*wanted, "procs", *scheme.value_columns, "unreadable", *more}
+    read.update(*days.values())
     if "newborn_weight" in read and (kind := scheme.newborn_weight):
         read.add(f"{kind}_weight")
     return list(dict.fromkeys(name for column in found for name in found[column] if column in read))
@@ -391,13 +394,14 @@ def _group_table(
         loaded = "drgdip._jit" in sys.modules
         engine = "reference" if len(needed) < (_SMALL if loaded else _SMALL_COLD) else "columnar"
     if engine == "reference":
-        return _group_with_reference(to_cases(needed, columns), scheme, codes)
+        return _group_with_reference(derive(to_cases(needed, columns), scheme.value_columns), scheme, codes)
     from drgdip.cases.crosswalks import map_cases
 
     walks = {} if codes is None else walks_to(codes, scheme.info)
 
     def task(start: int) -> dict[str, pa.Array]:
-        cases = map_cases(to_cases(needed.slice(start, CHUNK), columns), walks)
+        cases = derive(to_cases(needed.slice(start, CHUNK), columns), scheme.value_columns)
+        cases = map_cases(cases, walks)
         return scheme.group_encoded(scheme.encode(cases))
 
     return _gathered(_each(task, range(0, len(needed), CHUNK), workers), scheme)

@@ -22,7 +22,7 @@ def record_of(
     case: Mapping[str, Any], scheme: SchemeLike, codes: str | None = None, columns: ColumnNames | None = None
 ) -> tuple[dict[str, Any], frozenset[str]]:
     """Return the columns of a case, with the codes and the weight that the scheme means, and the unreadable ones."""
-    record, unreadable = read_record(case, columns, cost=scheme.reads_cost)
+    record, unreadable = read_record(case, columns, cost=scheme.reads_cost, derived=True)
     if codes is not None:
         for kind, walk in walks_to(codes, scheme.info).items():
             record[kind] = [None if code is None else walk.step(code)[0] for code in record[kind]]
