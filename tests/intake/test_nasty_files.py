@@ -298,6 +298,23 @@ def test_open_files_and_standard_input(capsys, monkeypatch):
         assert "1" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["explain", "-", "--case", "7", "--scheme", SCHEME],
+        ["diff", "chs-drg-2.0", "chs-drg-3.0", "-"],
+        ["diff", "chs-drg-2.0", "chs-drg-3.0", "--cases", "-"],
+    ],
+)
+def test_every_verb_reads_standard_input_and_says_what_it_passed_over(words, capsys, monkeypatch):
+    content = text(f"Title\nid,sex,dx\n7,1,{DX}\n8,1\n")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert main(words) == 0
+    told = capsys.readouterr().err
+    assert "above the header passed over: Title" in told
+    assert "cannot be read: line 4" in told
+
+
 def test_settlement_reads_the_same_values(tmp_path):
     """Settlement refuses where grouping marks: it has no status for a row."""
     for name in ("utf8.csv", "gb18030.csv", "utf16.csv", "crlf.csv", "title.csv"):

@@ -45,7 +45,7 @@ def _run(options: argparse.Namespace) -> None:
     from drgdip.grouper.checks import check_cases, list_checks
 
     limits = dict(map(_read_limit, options.limit))
-    cases = read_cases(source_of(options), format=options.input_format, columns=read_columns(options))
+    cases = read_cases(source_of(options.file), format=options.input_format, columns=read_columns(options))
     findings = check_cases(cases, options.scheme, codes=options.codes, limits=limits)
     with open_output(options) as writer:
         if writer is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drgdip.cli.options import FILE, SCHEME, Commands, add_language, add_output, add_reading, read_columns, source_of
-from drgdip.cli.output import counted, open_output, print_columns, print_written, screen_of, shorten
+from drgdip.cli.output import counted, open_output, print_columns, print_reading, print_written, screen_of, shorten
 from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ def add(commands: Commands) -> None:
         "--limit", type=int, metavar="N", help="show so many rows of each table (default: 20; 10 with --cases)"
     )
     parser.add_argument(
-        "--cases", metavar="FILE", type=Path, help="tell the move of these cases; OUT is .xlsx, .html or .svg"
+        "--cases",
+        metavar="FILE",
+        type=Path,
+        help="tell the move of these cases (files as FILE); OUT is .xlsx, .html or .svg",
     )
     parser.add_argument(
         "--weights",
@@ -69,10 +72,7 @@ def _run(options: argparse.Namespace) -> None:
         table = diff_schemes(before, after)
         lines = _changes(table, limit)
     else:
-        from drgdip.cases.readers import read_cases, understood_columns
-
-        cases = read_cases(source_of(options), format=options.input_format, columns=read_columns(options))
-        print_columns(understood_columns(cases), options.language)
+        cases = _cases_of(options.file, options)
         table = diff_cases(cases, before, after, codes=options.codes)
         alike = before.family == after.family
         lines = _moves(table, limit, ("group", "moves") if alike else ("status", "pairs"))
@@ -86,9 +86,18 @@ def _run(options: argparse.Namespace) -> None:
     print_written(options)
 
 
+def _cases_of(file: Path, options: argparse.Namespace) -> pa.Table:
+    """Return the cases of a file, and print what was not understood."""
+    from drgdip.cases.readers import read_cases, skipped_rows, understood_columns, unreadable_lines
+
+    cases = read_cases(source_of(file), format=options.input_format, columns=read_columns(options))
+    print_columns(understood_columns(cases), options.language)
+    print_reading(skipped_rows(cases), unreadable_lines(cases), options.language)
+    return cases
+
+
 def _tell_move(options: argparse.Namespace) -> None:
     """Print what the move from one DRG scheme to another does to cases, or write it."""
-    from drgdip.cases.readers import read_cases, understood_columns
     from drgdip.grouper.move import FORMATS
     from drgdip.grouper.moves import move_cases
     from drgdip.settle import read_settlement
@@ -98,8 +107,7 @@ def _tell_move(options: argparse.Namespace) -> None:
     if options.format or (options.output and Path(options.output).suffix.lower() not in FORMATS):
         raise CaseError(f"with --cases, OUT is a file that ends in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
     weights = None if options.weights is None else tuple(map(read_settlement, options.weights))
-    cases = read_cases(options.cases, format=options.input_format, columns=read_columns(options))
-    print_columns(understood_columns(cases), options.language)
+    cases = _cases_of(options.cases, options)
     move = move_cases(cases, options.before, options.after, weights=weights, codes=options.codes)
     lines = move.text(options.language, limit=10 if options.limit is None else options.limit).splitlines()
     print("\n".join(lines[:1] if options.output else lines))

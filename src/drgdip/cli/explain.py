@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from drgdip.cli.options import SCHEME, Commands, add_language, add_reading, read_columns, source_of
-from drgdip.cli.output import print_columns, print_note
+from drgdip.cli.options import FILE, SCHEME, Commands, add_language, add_reading, read_columns, source_of
+from drgdip.cli.output import print_columns, print_note, print_reading
 from drgdip.errors import CaseError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def add(commands: Commands) -> None:
         help="say why a case is in its group",
         description="Say why a case is in its group: a case of a file by its number, or one from the options.",
     )
-    parser.add_argument("file", metavar="FILE", type=Path, nargs="?", help="the file that has the case")
+    parser.add_argument("file", metavar="FILE", type=Path, nargs="?", help=f"the file that has the case: {FILE}")
     parser.add_argument("--scheme", required=True, metavar="ID", help=SCHEME)
     parser.add_argument("--case", metavar="CASE_ID", help="the number of the case in FILE")
     for name, text in _CASE_OPTIONS.items():
@@ -66,9 +66,9 @@ def _case_of_options(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _case_of_file(options: argparse.Namespace) -> dict[str, Any]:
-    from drgdip.cases.readers import read_cases, understood_columns
+    from drgdip.cases.readers import read_cases, skipped_rows, understood_columns, unreadable_lines
 
-    cases = read_cases(source_of(options), format=options.input_format, columns=read_columns(options))
+    cases = read_cases(source_of(options.file), format=options.input_format, columns=read_columns(options))
     if "case_id" not in cases.column_names:
         raise CaseError(f"{options.file} has no column of case numbers; say which it is with --columns case_id=NAME")
     numbers = [str(number) for number in cases["case_id"].to_pylist()]
@@ -81,5 +81,6 @@ def _case_of_file(options: argparse.Namespace) -> dict[str, Any]:
     if numbers.count(options.case) > 1:
         print_note(f"case {options.case} stands {numbers.count(options.case)} times; the first is shown")
     print_columns(understood_columns(cases), options.language)
+    print_reading(skipped_rows(cases), unreadable_lines(cases), options.language)
     case: dict[str, Any] = cases.slice(numbers.index(options.case), 1).to_pylist()[0]
     return case

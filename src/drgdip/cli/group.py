@@ -43,7 +43,7 @@ def _run(options: argparse.Namespace) -> None:
     scheme = load_any(options.scheme)
     every: list[str] = []
     parts = read_case_parts(
-        source_of(options),
+        source_of(options.file),
         format=options.input_format,
         columns=read_columns(options),
         wanted=_wanted(scheme, options, every),

@@ -11,6 +11,7 @@ from drgdip.errors import CaseError, PolicyError
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from pathlib import Path
 
 __all__ = [
     "FILE",
@@ -27,7 +28,7 @@ __all__ = [
 #: The object that a verb adds its parser to; argparse has no public type for it.
 Commands: TypeAlias = Any
 
-FILE = "CSV, Excel, JSON, JSON lines or Parquet; - for standard input"
+FILE = "CSV, Excel, JSON (also 4101A), JSON lines or Parquet; a folder or zip of them; - for standard input"
 SCHEME = "a scheme's or catalogue's id, or the path of its folder"
 
 
@@ -37,7 +38,7 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         "--input-format",
         choices=("csv", "excel", "json", "jsonl", "parquet"),
         default="auto",
-        help="format of FILE, else by its ending",
+        help="format of FILE, else by its ending, or by the content of standard input",
     )
     parser.add_argument(
         "--codes",
@@ -49,8 +50,8 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="COLUMN=NAME",
-        help="the name in FILE of a case column, or of dx_principal, dx_others, procs_principal, procs_others; "
-        "a pattern such as 'dx_others=其他诊断编码*'; again for each name of a list",
+        help="the name in FILE of a case column that is not found by itself; also of dx_principal, dx_others, "
+        "procs_principal, procs_others. * stands for anything: 'dx_others=其他诊断编码*'; several names: again",
     )
 
 
@@ -79,9 +80,9 @@ def read_columns(options: argparse.Namespace) -> dict[str, str | list[str]]:
     return {column: found if len(found) > 1 else found[0] for column, found in names.items()}
 
 
-def source_of(options: argparse.Namespace) -> Any:
-    """Return where the cases come from: FILE, or standard input for ``-``."""
-    return sys.stdin.buffer if str(options.file) == "-" else options.file
+def source_of(file: Path) -> Any:
+    """Return where the cases come from: a file, or standard input for ``-``."""
+    return sys.stdin.buffer if str(file) == "-" else file
 
 
 def read_pairs(words: Sequence[str] | None, option: str) -> dict[str, str]:
