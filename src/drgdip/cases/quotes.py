@@ -78,23 +78,15 @@ def rows_of_lines(lines: Iterable[str], delimiter: str, width: int = 0) -> Itera
 
 def _stays_open(line: str, delimiter: str, *, quoted: bool) -> bool:
     """Return whether quotes are open at the end of a line; ``quoted`` says whether they are at its beginning."""
-    if '"' not in line:
-        return quoted
-    if not quoted and line.count('"') % 2 == 0:
-        return False
-    at_start = not quoted
-    characters = iter(range(len(line)))
-    for place in characters:
-        letter = line[place]
-        if quoted:
-            if letter == '"':
-                if line[place + 1 : place + 2] == '"':
-                    next(characters)
-                else:
-                    quoted = False
-        elif letter == '"' and at_start:
-            quoted = True
-        at_start = not quoted and letter == delimiter
+    place = line.find('"')
+    while place >= 0:
+        if not quoted:
+            quoted = place == 0 or line[place - 1] == delimiter
+        elif line[place + 1 : place + 2] == '"':
+            place += 1
+        else:
+            quoted = False
+        place = line.find('"', place + 1)
     return quoted
 
 
