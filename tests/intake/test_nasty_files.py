@@ -1,7 +1,7 @@
 """The same file at every door gives the same answer: files as hospitals have them, with the status of each row by hand.
 
 Each file goes through `read_cases` and `group` with both engines, through ``drgdip group``, row by row through
-`group_one`, through `check_cases` and, where it has settlement's columns, `read_settlement`.
+`group_one`, through `check_cases` and through `read_settlement`.
 """
 
 import io
@@ -15,6 +15,7 @@ import pytest
 
 from drgdip import check_cases, explain, group, group_one, read_cases
 from drgdip.cli import main
+from drgdip.errors import CaseError
 from drgdip.settle import read_settlement
 
 SCHEME = "chs-drg-2.0"
@@ -315,14 +316,41 @@ def test_every_verb_reads_standard_input_and_says_what_it_passed_over(words, cap
     assert "cannot be read: line 4" in told
 
 
-def test_settlement_reads_the_same_values(tmp_path):
-    """Settlement refuses where grouping marks: it has no status for a row."""
-    for name in ("utf8.csv", "gb18030.csv", "utf16.csv", "crlf.csv", "title.csv"):
-        nasty = next(nasty for nasty in FILES if nasty.name == name)
-        (tmp_path / name).write_bytes(nasty.content)
-        cases = read_cases(tmp_path / name)
-        table = read_settlement(tmp_path / name)
-        assert len(table) == len(cases)
+#: Files with values of several kinds in a column of codes or ages: settlement, which reads neither, has their texts.
+TEXTS_IN_SETTLEMENT = {"number.json", "nested.json", "flag.json", "ages.json", "numbers.xlsx"}
+
+
+def check_settlement(nasty, tmp_path):
+    """Settlement has no status for a row: it refuses what grouping marks, and has the same values of the rest."""
+    path = tmp_path / nasty.name
+    path.write_bytes(nasty.content)
+    cases = read_cases(path)
+    marks = cases["unreadable"].to_pylist() if "unreadable" in cases.column_names else []
+    refused = {"row", "admitted", "discharged", "discharge"}
+    if any(refused & set((mark or "").split()) for mark in marks):
+        with pytest.raises(CaseError, match=r"row \d") as caught:
+            read_settlement(path)
+        return str(caught.value)
+    table = read_settlement(path)
+    assert len(table) == len(cases) == len(nasty.rows)
+    if nasty.name not in TEXTS_IN_SETTLEMENT:
+        assert answers(group(table, SCHEME).to_pylist()) == nasty.rows
+    return None
+
+
+@pytest.mark.parametrize("nasty", FILES, ids=lambda nasty: nasty.name)
+def test_settlement_reads_the_same_rows_or_says_which_it_cannot(nasty, tmp_path):
+    said = check_settlement(nasty, tmp_path)
+    broken = [row for row, answer in enumerate(nasty.rows) if answer == BAD_ROW]
+    if broken:
+        assert f"row {broken[0]} cannot be read" in said
+    assert (said is not None) == bool(broken or nasty.name == "days.csv")
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_settlement_reads_the_same_rows_of_workbooks(place, tmp_path):
+    pytest.importorskip("python_calamine")
+    assert check_settlement(excel_files()[place], tmp_path) is None
 
 
 def test_the_lines_of_broken_rows_are_told(tmp_path, capsys):
