@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,6 +44,8 @@ def rows_of_lines(lines: Iterable[str], delimiter: str, width: int = 0) -> Itera
         A cell that is too long.
     """
     source = iter(lines)
+    # Most lines have whole cells only: to see this is quicker than to go from quote to quote.
+    plain = re.compile(r'(?:"[^"]*"|[^"{0}]*)(?:{0}(?:"[^"]*"|[^"{0}]*))*'.format(re.escape(delimiter))).fullmatch
     waiting: deque[str] = deque()
     number = 0
     while True:
@@ -53,7 +56,7 @@ def rows_of_lines(lines: Iterable[str], delimiter: str, width: int = 0) -> Itera
         if not first.strip("\r\n"):
             continue
         held = [first]
-        open_ = _stays_open(first, delimiter, quoted=False)
+        open_ = '"' in first and not plain(first.rstrip("\r\n")) and _stays_open(first, delimiter, quoted=False)
         failed = within = False
         while open_ and not failed:
             line = waiting.popleft() if waiting else next(source, None)
