@@ -162,20 +162,40 @@ def test_console_blocks_are_compared_with_care():
         run_python(Block("python", ">>> 1 + 1\n3\n", 1), ENGLISH, {})
 
 
-# The two READMEs
+# Pages in two languages
+
+PAIRS = [(page.with_name(page.name.replace(".zh-CN", "")), page) for page in PAGES if ".zh-CN" in page.name]
+IN_BOTH = pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=[name_of(page) for page, _ in PAIRS])
 
 
-def test_readmes_have_the_same_code():
-    english, chinese = ([(block.tag, block.text) for block in blocks_of(page)] for page in (ENGLISH, CHINESE))
-    assert english == chinese
+@IN_BOTH
+def test_pages_in_two_languages_have_the_same_code(english, chinese):
+    """The same lines are run; what they print is in the language of the page."""
+    said = [[(block.tag, run_of(block.text)) for block in blocks_of(page)] for page in (english, chinese)]
+    assert said[0] == said[1]
 
 
-def test_readmes_have_the_same_sections_and_tables():
+def run_of(text):
+    """What a block runs, whatever the language that it asks for."""
+    for words in (', "zh"', ', language="zh"', " --language zh"):
+        text = text.replace(words, "")
+    lines = text.splitlines()
+    return [line for line in lines if line.startswith((">>> ", "... ", "$ "))] or lines
+
+
+@IN_BOTH
+def test_pages_in_two_languages_have_the_same_sections_and_tables(english, chinese):
     shapes = []
-    for page in (ENGLISH, CHINESE):
+    for page in (english, chinese):
         prose = re.sub(r"^```.*?^```$", "code", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
         shapes.append(re.findall(r"^(?:#+ |code$|\|(?= *-)|- )", prose, flags=re.MULTILINE))
     assert shapes[0] == shapes[1]
+
+
+@IN_BOTH
+def test_pages_in_two_languages_lead_to_each_other(english, chinese):
+    assert f"]({chinese.name})" in english.read_text(encoding="utf-8")
+    assert f"]({english.name})" in chinese.read_text(encoding="utf-8")
 
 
 def test_the_command_of_the_tests_is_the_one_that_the_checks_run():
@@ -238,12 +258,14 @@ def test_the_table_of_reasons_equals_the_data():
     assert rows == [(f"`{reason}`", *words) for reason, words in REASONS.items()]
 
 
-def test_the_table_of_columns_equals_the_schema():
+def test_the_tables_of_columns_equal_the_schema():
     rows = table_of(ROOT / "docs" / "cases.md", "column", "type", "what it holds")
     expected = [
         (f"`{field.name}`", f"`{field.type}`", field.metadata[b"description"].decode()) for field in make_case_schema()
     ]
     assert rows == expected
+    chinese = table_of(ROOT / "docs" / "cases.zh-CN.md", "列", "类型", "含义")
+    assert [row[:2] for row in chinese] == [row[:2] for row in expected]
 
 
 def test_the_table_of_aliases_equals_the_data():
@@ -332,7 +354,7 @@ def test_every_option_of_the_command_line_is_on_its_page():
 
 
 def test_every_public_name_is_in_a_page():
-    text = "".join(page.read_text(encoding="utf-8") for page in PAGES if page != CHINESE)
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES if ".zh-CN" not in page.name)
     assert [name for name in __all__ if not re.search(rf"\b{name}\b", text)] == []
 
 

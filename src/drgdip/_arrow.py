@@ -105,14 +105,31 @@ def to_arrow(data: Any, columns: list[str] | None = None, *, mixed: Collection[s
         table = pa.table(data.to_arrow_table() if hasattr(data, "to_arrow_table") else data.arrow())
     else:
         table = data if kind == "pyarrow" else _from_capsule(data)
-    return table if columns is None else table.select(columns)
+    return _without_views(table if columns is None else table.select(columns))
+
+
+def _without_views(table: pa.Table) -> pa.Table:
+    """Return a table without views of texts: Arrow takes and filters no rows of them, before 18 it casts none."""
+    kinds = [_without_view(field.type) for field in table.schema]
+    if kinds != table.schema.types:
+        fields = [field.with_type(kind) for field, kind in zip(table.schema, kinds, strict=True)]
+        with contextlib.suppress(pa.ArrowNotImplementedError):
+            return table.cast(pa.schema(fields, table.schema.metadata))
+    return table
+
+
+def _without_view(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        lists = pa.list_ if pa.types.is_list(kind) else pa.large_list
+        return lists(kind.value_field.with_type(_without_view(kind.value_type)))
+    return pa.large_string() if pa.types.is_string_view(kind) else kind
 
 
 def _from_polars(frame: Any, columns: list[str] | None, mixed: Collection[str]) -> pa.Table:
     """Return columns of a Polars frame; those that it cannot hand to Arrow, objects and 128 bits, value by value."""
     frame = frame if columns is None else frame.select(list(dict.fromkeys(columns)))
     odd = [name for name, kind in frame.schema.items() if str(kind) in {"Object", "Int128", "UInt128"}]
-    table = _from_capsule(frame.drop(odd))
+    table = frame.drop(odd).to_arrow()  # without views of texts, which its stream has
     if not odd:
         return table
     read = {name: from_values(frame[name].to_list(), name, mixed=name in mixed) for name in odd}
@@ -255,14 +272,21 @@ def reads_once(function: Callable[_P, _R]) -> Callable[_P, _R]:
         seen: dict[int, Any] = {}
 
         def held(value: Any) -> Any:
-            if isinstance(value, dict) and any(map(_is_source, value.values())):
+            if isinstance(value, dict) and any(map(_holds_source, value.values())):
                 return {key: held(part) for key, part in value.items()}
-            return seen.setdefault(id(value), _held(value)) if _is_source(value) else value
+            if _is_source(value) and id(value) not in seen:
+                seen[id(value)] = _held(value)
+            return seen.get(id(value), value)
 
         arguments = [held(value) for value in args], {name: held(value) for name, value in kwargs.items()}
         return function(*arguments[0], **arguments[1])
 
     return door
+
+
+def _holds_source(value: object) -> bool:
+    """Return whether a value is such a table, or a dictionary that holds one."""
+    return any(map(_holds_source, value.values())) if isinstance(value, dict) else _is_source(value)
 
 
 def _is_source(value: object) -> bool:

@@ -1,7 +1,7 @@
 """The same file at every door gives the same answer: files as hospitals have them, with the status of each row by hand.
 
 Each file goes through `read_cases` and `group` with both engines, through ``drgdip group``, row by row through
-`group_one`, through `check_cases` and, where it has settlement's columns, `read_settlement`.
+`group_one`, through `check_cases` and through `read_settlement`.
 """
 
 import io
@@ -15,6 +15,7 @@ import pytest
 
 from drgdip import check_cases, explain, group, group_one, read_cases
 from drgdip.cli import main
+from drgdip.errors import CaseError
 from drgdip.settle import read_settlement
 
 SCHEME = "chs-drg-2.0"
@@ -269,6 +270,7 @@ def test_raw_records_give_what_their_file_gives(nasty):
     assert answers([group_one(record, SCHEME)._asdict() for record in records]) == nasty.rows
     assert [explain(record, SCHEME).result.status for record in records] == [status for status, _ in nasty.rows]
     assert answers(group(read_cases(records), SCHEME).to_pylist()) == nasty.rows
+    assert answers(group(records, SCHEME)) == nasty.rows
 
 
 def test_a_folder_and_a_zip_are_their_files(tmp_path):
@@ -279,13 +281,32 @@ def test_a_folder_and_a_zip_are_their_files(tmp_path):
         for nasty in some:
             (tmp_path / nasty.name).write_bytes(nasty.content)
             archive.writestr(nasty.name, nasty.content)
+        archive.writestr("notes.doc", b"x")
+        archive.writestr("__MACOSX/._utf8.csv", b"x")
     (tmp_path / "~$lock.xlsx").write_bytes(b"x")
     (tmp_path / "notes.doc").write_bytes(b"x")
+    (tmp_path / "deeper").mkdir()
     expected = [row for nasty in some for row in nasty.rows]
-    for source in (tmp_path, buffer.getvalue()):
+    for source, others in ((tmp_path, ["deeper/", "notes.doc"]), (buffer.getvalue(), ["notes.doc"])):
         cases = read_cases(source)
         assert answers(group(cases, SCHEME).to_pylist()) == expected
         assert len(set(cases["source"].to_pylist())) == len(some)
+        assert json.loads(cases.schema.metadata[b"drgdip.skipped_files"]) == others
+
+
+def test_a_folder_of_one_file_names_it_and_the_verbs_what_they_passed_over(tmp_path, capsys):
+    (tmp_path / "one.jsonl").write_bytes(
+        text(f'{{"sex": 1, "dx": "{DX}"}}\n\n{{"sex": 1\n{{"sex": 2, "dx": "{DX}"}}\n')
+    )
+    (tmp_path / "readme.md").write_bytes(b"x")
+    assert read_cases(tmp_path)["source"].to_pylist() == [str(tmp_path / "one.jsonl")] * 3
+    for words in (["group", str(tmp_path)], ["check", str(tmp_path), "--language", "zh"]):
+        assert main([*words, "--scheme", SCHEME]) == 0
+    told = capsys.readouterr().err
+    assert "1 file of no known ending passed over: readme.md" in told
+    assert "1 row cannot be read: line 3" in told
+    assert "未读取1个文件：readme.md" in told
+    assert "1行读不出：第3行" in told
 
 
 def test_open_files_and_standard_input(capsys, monkeypatch):
@@ -298,14 +319,58 @@ def test_open_files_and_standard_input(capsys, monkeypatch):
         assert "1" in capsys.readouterr().out
 
 
-def test_settlement_reads_the_same_values(tmp_path):
-    """Settlement refuses where grouping marks: it has no status for a row."""
-    for name in ("utf8.csv", "gb18030.csv", "utf16.csv", "crlf.csv", "title.csv"):
-        nasty = next(nasty for nasty in FILES if nasty.name == name)
-        (tmp_path / name).write_bytes(nasty.content)
-        cases = read_cases(tmp_path / name)
-        table = read_settlement(tmp_path / name)
-        assert len(table) == len(cases)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["explain", "-", "--case", "7", "--scheme", SCHEME],
+        ["diff", "chs-drg-2.0", "chs-drg-3.0", "-"],
+        ["diff", "chs-drg-2.0", "chs-drg-3.0", "--cases", "-"],
+    ],
+)
+def test_every_verb_reads_standard_input_and_says_what_it_passed_over(words, capsys, monkeypatch):
+    content = text(f"Title\nid,sex,dx\n7,1,{DX}\n8,1\n")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert main(words) == 0
+    told = capsys.readouterr().err
+    assert "above the header passed over: Title" in told
+    assert "cannot be read: line 4" in told
+
+
+#: Files with values of several kinds in a column of codes or ages: settlement, which reads neither, has their texts.
+TEXTS_IN_SETTLEMENT = {"number.json", "nested.json", "flag.json", "ages.json", "numbers.xlsx"}
+
+
+def check_settlement(nasty, tmp_path):
+    """Settlement has no status for a row: it refuses what grouping marks, and has the same values of the rest."""
+    path = tmp_path / nasty.name
+    path.write_bytes(nasty.content)
+    cases = read_cases(path)
+    marks = cases["unreadable"].to_pylist() if "unreadable" in cases.column_names else []
+    refused = {"row", "admitted", "discharged", "discharge"}
+    if any(refused & set((mark or "").split()) for mark in marks):
+        with pytest.raises(CaseError, match=r"row \d") as caught:
+            read_settlement(path)
+        return str(caught.value)
+    table = read_settlement(path)
+    assert len(table) == len(cases) == len(nasty.rows)
+    if nasty.name not in TEXTS_IN_SETTLEMENT:
+        assert answers(group(table, SCHEME).to_pylist()) == nasty.rows
+    return None
+
+
+@pytest.mark.parametrize("nasty", FILES, ids=lambda nasty: nasty.name)
+def test_settlement_reads_the_same_rows_or_says_which_it_cannot(nasty, tmp_path):
+    said = check_settlement(nasty, tmp_path)
+    broken = [row for row, answer in enumerate(nasty.rows) if answer == BAD_ROW]
+    if broken:
+        assert f"row {broken[0]} cannot be read" in said
+    assert (said is not None) == bool(broken or nasty.name == "days.csv")
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_settlement_reads_the_same_rows_of_workbooks(place, tmp_path):
+    pytest.importorskip("python_calamine")
+    assert check_settlement(excel_files()[place], tmp_path) is None
 
 
 def test_the_lines_of_broken_rows_are_told(tmp_path, capsys):

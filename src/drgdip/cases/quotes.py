@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,6 +44,8 @@ def rows_of_lines(lines: Iterable[str], delimiter: str, width: int = 0) -> Itera
         A cell that is too long.
     """
     source = iter(lines)
+    # Most lines have whole cells only: to see this is quicker than to go from quote to quote.
+    plain = re.compile(r'(?:"[^"]*"|[^"{0}]*)(?:{0}(?:"[^"]*"|[^"{0}]*))*'.format(re.escape(delimiter))).fullmatch
     waiting: deque[str] = deque()
     number = 0
     while True:
@@ -53,7 +56,7 @@ def rows_of_lines(lines: Iterable[str], delimiter: str, width: int = 0) -> Itera
         if not first.strip("\r\n"):
             continue
         held = [first]
-        open_ = _stays_open(first, delimiter, quoted=False)
+        open_ = '"' in first and not plain(first.rstrip("\r\n")) and _stays_open(first, delimiter, quoted=False)
         failed = within = False
         while open_ and not failed:
             line = waiting.popleft() if waiting else next(source, None)
@@ -78,23 +81,15 @@ def rows_of_lines(lines: Iterable[str], delimiter: str, width: int = 0) -> Itera
 
 def _stays_open(line: str, delimiter: str, *, quoted: bool) -> bool:
     """Return whether quotes are open at the end of a line; ``quoted`` says whether they are at its beginning."""
-    if '"' not in line:
-        return quoted
-    if not quoted and line.count('"') % 2 == 0:
-        return False
-    at_start = not quoted
-    characters = iter(range(len(line)))
-    for place in characters:
-        letter = line[place]
-        if quoted:
-            if letter == '"':
-                if line[place + 1 : place + 2] == '"':
-                    next(characters)
-                else:
-                    quoted = False
-        elif letter == '"' and at_start:
-            quoted = True
-        at_start = not quoted and letter == delimiter
+    place = line.find('"')
+    while place >= 0:
+        if not quoted:
+            quoted = place == 0 or line[place - 1] == delimiter
+        elif line[place + 1 : place + 2] == '"':
+            place += 1
+        else:
+            quoted = False
+        place = line.find('"', place + 1)
     return quoted
 
 

@@ -28,6 +28,7 @@ _FIELDS = ("gend", "age", "nwb_age", "nwb_bir_wt", "nwb_adm_wt", "act_ipt_days",
 _PARTS = ("claa_sumfee", "clab_amt", "fulamt_ownpay_amt", "oth_amt")
 _WESTERN = "nhsa-icd10-2.0"
 _TCM = re.compile(r"[A-Z]{2,4}[A-Z0-9]{2,5}|[A-Z]\d{2}(\.\d{2}){2,}\.?")
+_SHORT_TCM = re.compile(r"[AB]\d{2}\.\d{2}")  # A17.07; of a Western code it may be what a lost zero left
 #: Half a fen: sums of amounts that are rounded to fen are exact.
 _TOLERANCE = Decimal("0.005")
 
@@ -56,7 +57,7 @@ def flatten(nodes: Mapping[str, Any]) -> dict[str, Any]:
     The main diagnosis and the main procedure stand first, the others in the order of the list. Without any main flag
     the first of the list is the main one. If there are flags but none is 1, there is no main one. Diagnoses of Chinese
     medicine, which may have a main flag of their own, are a list apart (``tcm_dx``): places number ``diag_type``
-    differently, so that the code sets tell them.
+    differently, so that the codes tell them.
     """
     faults: list[str] = []
     general = nodes.get("setlinfo")
@@ -74,7 +75,7 @@ def flatten(nodes: Mapping[str, Any]) -> dict[str, Any]:
     if nodes.get("diseinfo") is None:
         faults.append("list_diseinfo")
     listed = _items(nodes, "diseinfo", faults)
-    chinese = [item for item in listed if is_tcm(item.get("diag_code"))]
+    chinese = [item for item in listed if is_tcm(item.get("diag_code"), item.get("diag_type"))]
     western = _known_main_first([item for item in listed if item not in chinese])
     flags = any(_text(item.get("maindiag_flag")) for item in listed)
     diagnoses = _in_order(western, "diag_code", "maindiag_flag", "several_main_diagnoses", faults, flagged=flags)
@@ -97,14 +98,17 @@ def flatten(nodes: Mapping[str, Any]) -> dict[str, Any]:
     return row
 
 
-def is_tcm(code: object) -> bool:
+def is_tcm(code: object, kind: object = None) -> bool:
     """Return whether a code is one of Chinese medicine: it has the form of one, and the national ICD-10 has no such.
 
-    Forms: GB/T 15657-1995 (BNP120, ZZ…), and the national classification of 2020 (A07.01.01, B04.02.01.03.01).
+    Forms: GB/T 15657-1995 (BNP120, ZZ…), and the national classification of 2020 (A07.01.01, B04.02.01.03.01). A short
+    one (A17.07) counts if its ``diag_type`` is another than 1, which is Western in every numbering.
     """
-    if not isinstance(code, str) or _TCM.fullmatch(normalised := normalise_code(code)) is None:
+    if not isinstance(code, str):
         return False
-    return normalised not in known_codes(_WESTERN)
+    normalised = normalise_code(code)
+    short = _SHORT_TCM.fullmatch(normalised) is not None and _text(kind) not in {None, "1"}
+    return (short or _TCM.fullmatch(normalised) is not None) and normalised not in known_codes(_WESTERN)
 
 
 def _known_main_first(diagnoses: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -50,8 +50,8 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="COLUMN=NAME",
-        help="the name in FILE of a case column, or of dx_principal, dx_others, procs_principal, procs_others; "
-        "a pattern such as 'dx_others=其他诊断编码*'; again for each name of a list",
+        help="the name in FILE of a case column that is not found by itself; also of dx_principal, dx_others, "
+        "procs_principal, procs_others. * stands for anything: 'dx_others=其他诊断编码*'; several names: again",
     )
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from drgdip._arrow import filled, from_numpy, one_chunk, read_once, to_arrow, to_kind, with_columns
 from drgdip.cases.fields import UNREADABLE
@@ -35,6 +34,8 @@ from drgdip.grouper.tables import CATALOGUE, Table
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Collection, Iterable, Mapping
+
+    import pyarrow as pa
 
     from drgdip.cases.names import ColumnNames
 
@@ -390,17 +391,8 @@ def _for_score(cases: Any, given: pa.Table, table: pa.Table, grouped: pa.Table, 
     results = grouped.select([name for name in grouped.column_names if name not in table.column_names])
     whole = with_columns(with_columns(given, table.select(known)), results)
     if len(rows) < len(whole):
-        kinds = [field.with_type(_takeable(field.type)) for field in whole.schema]
-        whole = whole.cast(pa.schema(kinds)).take(from_numpy(rows))
+        whole = whole.take(from_numpy(rows))
     return to_kind(whole, cases)
-
-
-def _takeable(kind: pa.DataType) -> pa.DataType:
-    """Return a type whose rows Arrow can take, in place of Polars' views of texts."""
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        lists = pa.list_ if pa.types.is_list(kind) else pa.large_list
-        return lists(kind.value_field.with_type(_takeable(kind.value_type)))
-    return pa.large_string() if pa.types.is_string_view(kind) else kind
 
 
 def _scores(weights: Any, catalogue: Catalogue) -> dict[str, str]:

@@ -97,6 +97,7 @@ def mark_lists(
     )
 
 
+@reads_once
 @exactly
 def list_deadlines(
     months: Any,

@@ -11,8 +11,10 @@ from drgdip._arrays import from_days, is_text, read_days, read_flags, read_numbe
 from drgdip._arrow import from_numpy, one_chunk
 from drgdip._columns import case_columns
 from drgdip.cases.case import TYPES
+from drgdip.cases.fields import UNREADABLE
 from drgdip.cases.names import CODE_COLUMNS, find_name
 from drgdip.cases.readers import read_table
+from drgdip.cases.table import marked
 from drgdip.errors import CaseError, UnknownNameError
 from drgdip.settle._inputs import NAMES, plain
 
@@ -64,7 +66,7 @@ def read_settlement(*paths: str | os.PathLike[str], columns: Mapping[str, str] |
     UnknownNameError
         A name of ``columns=`` that the files do not have.
     CaseError
-        A file that cannot be read, or a value that is no number, flag or date, with file, column and row.
+        A file or a row that cannot be read, or a value that is no number, flag or date, with file, column and row.
 
     Examples
     --------
@@ -98,6 +100,7 @@ def _typed(table: pa.Table, path: str) -> pa.Table:
     """Return a table under the library's names, with numbers, flags and dates read."""
     table = plain(table)
     own = table.column_names
+    _check_rows(table, path)
     known = case_columns().intersection([*TYPES, *NAMES])
     names = {name: column for column in sorted(known) if (name := find_name(own, column)) is not None}
     table = table.rename_columns(
@@ -107,6 +110,18 @@ def _typed(table: pa.Table, path: str) -> pa.Table:
         if field.name in {*_NUMBERS, *_WHOLE, *_FLAGS, *_DATES}:
             table = table.set_column(index, field.name, _column(table[index], field.name, path))
     return table
+
+
+def _check_rows(table: pa.Table, path: str) -> None:
+    """Raise CaseError for a row that could not be read as it stands: an amount may be in another column."""
+    if UNREADABLE in table.column_names:
+        broken = marked(one_chunk(table[UNREADABLE]).cast(pa.string()), "row")
+        if broken.any():
+            row = int(np.flatnonzero(broken)[0])
+            raise CaseError(
+                f"{path}: row {row} cannot be read: it has another number of cells than the header, an open quote or "
+                "bytes that are no text, or is no record. Mend the row, or take it out of the file"
+            )
 
 
 def _column(column: pa.ChunkedArray, name: str, path: str) -> pa.ChunkedArray:

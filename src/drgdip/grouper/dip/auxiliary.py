@@ -245,6 +245,7 @@ def _pairs(given: Any, first: str, second: str, what: str) -> list[tuple[Any, An
         return []
     if isinstance(given, Mapping):
         return [(key, value) for key, values in given.items() for value in _several(values)]
+    given = read_once(given)
     names = names_of(given)
     for name in (first, second):
         if names.count(name) != 1:
