@@ -48,6 +48,7 @@ def doors(body):
                for engine in ("reference", "columnar")}  # fmt: skip
     for door in (group_one(message, SCHEME), group_one(body, SCHEME), explain(message, SCHEME).result):
         results.add((door.group, door.status, door.reason))
+    results |= {tuple(row[name] for name in ("group", "status", "reason")) for row in group([message, body], SCHEME)}
     assert len(results) == 1
     return cases["dx"].to_pylist()[0], cases["tcm_dx"].to_pylist()[0], results.pop(), cases
 
