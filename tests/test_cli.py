@@ -104,7 +104,7 @@ def test_the_summary_says_why(tmp_path, run):
     for reason in ("invalid_sex: sex is neither", "unreadable_sex: sex cannot be read", "unreadable_row: the row has"):
         assert f"       1  {reason}" in said
     assert "missing_principal_diagnosis: principal diagnosis is missing" in said
-    assert "no_mdc: no MDC takes the case" in said
+    assert "unknown_principal_diagnosis: principal diagnosis is in neither the code set nor the scheme" in said
     assert "note: row 2: sex cannot be read" in notes
     assert "note: row 5: row cannot be read" in notes
     assert "note: 1 case number stands more than once, the first '4'; each row is grouped" in notes

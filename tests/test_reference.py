@@ -175,7 +175,7 @@ def test_a_required_value_that_is_missing(open_scheme, variable, column, reason)
     whole = {
         "sex": 1,
         "age": 40,
-        "age_days": 100,
+        "age_days": 400,  # below 365 they would tell the age in years
         "newborn_weight": 3000,
         "los": 3,
         "discharge": 1,

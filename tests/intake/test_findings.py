@@ -104,9 +104,18 @@ def test_weights_count_no_ambiguous_and_ungrouped_cases():
 
 @pytest.mark.parametrize(("code", "said"), [("I63.9OO", "I63.9"), ("I63.900,E87.600", "E87.600"), ("脑梗死", "I63")])
 def test_a_mistyped_code_a_separator_and_a_name_do_not_look_like_no_mdc(code, said):
-    told = explain({"sex": 1, "age": 70, "dx": [code]}, SCHEME)
-    assert told.result.status == "ungrouped"
+    case = {"sex": 1, "age": 70, "dx": [code]}
+    told = explain(case, SCHEME)
+    assert (told.result.status, told.result.reason) == ("ungrouped", "unknown_principal_diagnosis")
     assert said in told.text()
+    for engine in ("reference", "columnar"):
+        assert group([case], SCHEME, engine=engine)[0]["reason"] == "unknown_principal_diagnosis"
+
+
+def test_a_code_that_the_code_set_has_and_no_mdc_takes_is_not_unknown():
+    case = {"sex": 1, "age": 70, "dx": ["B95.000"]}
+    for scheme, reason in (("chs-drg-1.0-revised", "no_mdc"), (SCHEME, "principal_diagnosis_not_grouped")):
+        assert {group([case], scheme, engine=engine)[0]["reason"] for engine in ("reference", "columnar")} == {reason}
 
 
 def test_columns_with_codes_that_are_not_read_are_named():

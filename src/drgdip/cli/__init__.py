@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     >>> main(["explain", "--scheme", "chs-drg-2.0", "--sex", "2", "--age", "59", "--dx", "Z99", "--brief"])
     case · chs-drg-2.0 · ungrouped
     group: 0000
-    reason: no MDC takes the case
+    reason: principal diagnosis is in neither the code set nor the scheme
     hint: Z99 is not in the code set; nearest: Z99.000, Z99.100x001, Z99.200x002
     diagnoses: Z99
     CC, MCC: none

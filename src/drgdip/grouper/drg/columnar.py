@@ -54,7 +54,7 @@ def group_encoded(encoded: Encoded, scheme: SchemeTables) -> dict[str, pa.Array]
         severity,
         severity_code,
     )
-    _tell_not_grouped(outcome, encoded, compiled)
+    _tell_why_no_mdc(outcome, encoded, compiled)
     severity_code[severity == 0] = 0  # the number of a missing code, whose entry is null
     by_outcome = from_numpy(outcome)
     results = {name: compiled.results[name].take(by_outcome) for name in GroupResult._fields[:5]}
@@ -63,15 +63,12 @@ def group_encoded(encoded: Encoded, scheme: SchemeTables) -> dict[str, pa.Array]
     return results
 
 
-def _tell_not_grouped(outcome: np.ndarray, encoded: Encoded, compiled: Compiled) -> None:
-    """Give cases that no MDC took their own outcome where the principal diagnosis takes no part in grouping."""
-    no_mdc, not_grouped = compiled.not_grouped
-    rows = np.flatnonzero(outcome == no_mdc)
-    if len(rows) and compiled.barred.any():
-        starts = encoded.dx_offsets[rows]
-        there = starts < encoded.dx_offsets[rows + 1]
-        rows = rows[there]
-        outcome[rows[compiled.barred[encoded.dx[starts[there]]]]] = not_grouped
+def _tell_why_no_mdc(outcome: np.ndarray, encoded: Encoded, compiled: Compiled) -> None:
+    """Give cases that no MDC took the outcome that the principal diagnosis tells: it is unknown, or does not group."""
+    rows = np.flatnonzero(outcome == compiled.no_mdc)
+    starts = encoded.dx_offsets[rows]
+    there = starts < encoded.dx_offsets[rows + 1]
+    outcome[rows[there]] = compiled.no_mdc_of[encoded.dx[starts[there]]]
 
 
 def _value_matrix(encoded: Encoded, compiled: Compiled) -> np.ndarray:

@@ -21,8 +21,8 @@ from drgdip._once import once_for
 from drgdip.cases.codes import known_codes
 from drgdip.grouper.drg import kernels
 from drgdip.grouper.drg.kernels import Tables
-from drgdip.grouper.drg.model import STATUS_OF_KIND
-from drgdip.grouper.drg.reference import NOT_GROUPED
+from drgdip.grouper.drg.model import STATUS_OF_KIND, codes_asked, rules_of
+from drgdip.grouper.drg.reference import DIAGNOSES, NOT_GROUPED, UNKNOWN, numbered_diagnoses
 from drgdip.grouper.drg.texts import result_texts
 from drgdip.grouper.grammar import ALWAYS, LEVELS, VALUE_VARIABLES, Compare, Count, In, Severity, walk
 from drgdip.grouper.numbering import numbering
@@ -44,7 +44,7 @@ __all__ = ["Compiled", "compile_scheme"]
 _GUARDS = 5
 _Node = TypeVar("_Node")
 Way = tuple[Literal, ...]
-_DX, _PROC = ("ZYZD", "QTZD"), ("ZYSS", "QTSS")
+_DX, _PROC = DIAGNOSES, ("ZYSS", "QTSS")
 # In the order of `drgdip.grouper.drg.kernels`.
 _OPERATORS = ("<", "<=", ">", ">=", "=")
 #: Severity as a number in the kernel; as bits, CC is 1 and MCC is 2.
@@ -56,8 +56,9 @@ class Compiled:
     """A scheme for the kernels.
 
     ``results`` holds for each outcome the result columns, as dictionary arrays; ``refusals`` the outcome by reason of
-    an invalid case; ``variables`` the values that rules read, in the order of their rows in the kernel; ``words`` the
-    departments that rules name, by their number.
+    an invalid case; ``no_mdc`` is the outcome of a case that no MDC takes, ``no_mdc_of`` has it by the number of the
+    principal diagnosis. ``variables`` has the values that rules read, in the order of their rows in the kernel;
+    ``words`` the departments that rules name, by their number.
     """
 
     dx: Numbering
@@ -65,8 +66,8 @@ class Compiled:
     codes_sha256: str
     tables: Tables
     nothing: int
-    not_grouped: tuple[int, int]
-    barred: np.ndarray
+    no_mdc: int
+    no_mdc_of: np.ndarray
     results: Mapping[str, pa.DictionaryArray]
     refusals: Mapping[str, int]
     variables: tuple[str, ...]
@@ -85,15 +86,8 @@ class _Compiler:
     def __init__(self, scheme: SchemeTables) -> None:
         self.scheme = scheme
         # Codes that no rule names are numbered as well: one that is not found is looked at twice.
-        self.barred = sorted(scheme.not_grouped.get("diagnosis", ()))
-        dx = (
-            scheme.severity.keys(),
-            *scheme.exclusions.values(),
-            known_codes(scheme.info.diagnosis_codes),
-            self.barred,
-        )
-        self.dx = numbering(self._codes_of(_DX).union(*dx))
-        self.procs = numbering(self._codes_of(_PROC) | known_codes(scheme.info.procedure_codes))
+        self.dx = numbering(numbered_diagnoses(scheme))
+        self.procs = numbering(codes_asked(scheme, _PROC) | known_codes(scheme.info.procedure_codes))
         self.numbers = {_DX: self.dx.number_of, _PROC: self.procs.number_of}
         self.members: dict[tuple[tuple[str, str], tuple[str, ...]], np.ndarray] = {}
         self.features: dict[tuple[str, str], dict[tuple[str, ...], int]] = {_DX: {}, _PROC: {}}
@@ -102,26 +96,8 @@ class _Compiler:
         self.outcomes: list[GroupResult] = []
         self.outcome_number: dict[GroupResult, int] = {}
 
-    def _rules(self) -> Iterable[Rule]:
-        for mdc in self.scheme.mdcs:
-            yield mdc.rule
-            for adrg in mdc.adrgs:
-                yield adrg.rule
-                yield from (drg.rule for drg in adrg.drgs)
-
     def _nodes(self, kind: type[_Node]) -> Iterable[_Node]:
-        return (node for rule in self._rules() for node in walk(rule) if isinstance(node, kind))
-
-    def _codes_of(self, variables: tuple[str, str]) -> frozenset[str]:
-        """Return the codes of every set that is asked for with these variables."""
-        names: set[str] = set()
-        for node in self._nodes(In):
-            if set(node.variables) & set(variables):
-                names.update(node.sets)
-        for count in self._nodes(Count):
-            if set(count.variables) & set(variables):
-                names.add(count.set)
-        return frozenset().union(*(self.scheme.sets[name] for name in names))
+        return (node for rule in rules_of(self.scheme.mdcs) for node in walk(rule) if isinstance(node, kind))
 
     def compiled(self) -> Compiled:
         """Return the arrays of the scheme."""
@@ -140,13 +116,22 @@ class _Compiler:
             codes_sha256=digest.hexdigest(),
             tables=tables,
             nothing=len(nothing),
-            not_grouped=(nothing[0], self._left(NOT_GROUPED)),
-            barred=np.isin(np.arange(self.dx.size), [self.dx.number_of[code] for code in self.barred]),
+            no_mdc=nothing[0],
+            no_mdc_of=self._outcomes_without_mdc(nothing[0]),
             results=_result_columns(self.outcomes, self.scheme, self.dx),
             refusals=refusals,
             variables=self.variables,
             words=self.words,
         )
+
+    def _outcomes_without_mdc(self, no_mdc: int) -> np.ndarray:
+        """Return the outcome of a case that no MDC takes by the number of its principal diagnosis."""
+        outcomes = np.full(self.dx.size, no_mdc, dtype=np.int32)
+        barred = self.scheme.not_grouped.get("diagnosis", ())
+        outcomes[[self.dx.number_of[code] for code in barred]] = self._left(NOT_GROUPED)
+        if known_codes(self.scheme.info.diagnosis_codes):
+            outcomes[self.dx.unknown] = self._left(UNKNOWN)
+        return outcomes
 
     def _outcome(self, mdc: str | None, adrg: str | None, group: str | None, status: str, reason: str | None) -> int:
         result = GroupResult(mdc, adrg, group, status, reason, None, None)

@@ -263,6 +263,19 @@ def variables_of(mdcs: Iterable[Mdc], required: tuple[str, ...]) -> frozenset[st
     return frozenset(found)
 
 
+def codes_asked(scheme: SchemeTables, variables: Iterable[str]) -> frozenset[str]:
+    """Return the codes of every set that rules ask for with one of some variables."""
+    wanted = set(variables)
+    names: set[str] = set()
+    for rule in rules_of(scheme.mdcs):
+        for node in walk(rule):
+            if isinstance(node, In) and wanted & set(node.variables):
+                names.update(node.sets)
+            elif isinstance(node, Count) and wanted & set(node.variables):
+                names.add(node.set)
+    return frozenset().union(*(scheme.sets[name] for name in names))
+
+
 def options_of(scheme: SchemeTables) -> dict[str, Any]:
     """Return the [evaluation] of a scheme, as in its head."""
     return dataclasses.asdict(scheme.evaluation) | {"required": list(scheme.evaluation.required)}

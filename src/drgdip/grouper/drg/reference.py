@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from drgdip.grouper.drg.model import STATUS_OF_KIND
+from drgdip._once import once_for
+from drgdip.cases.codes import known_codes
+from drgdip.grouper.drg.model import STATUS_OF_KIND, codes_asked
 from drgdip.grouper.facts import Facts, holds, unreadable_reason, values_of
 from drgdip.grouper.grammar import ALWAYS, LEVELS, VALUE_VARIABLES
 from drgdip.grouper.result import GroupResult
@@ -17,10 +19,25 @@ if TYPE_CHECKING:
 
     from drgdip.grouper.drg.model import Adrg, Drg, Mdc, SchemeTables
 
-__all__ = ["NOT_GROUPED", "Log", "Visit", "facts_of", "group_facts", "group_record", "refusal", "severity_findings"]
+__all__ = [
+    "DIAGNOSES",
+    "NOT_GROUPED",
+    "UNKNOWN",
+    "Log",
+    "Visit",
+    "facts_of",
+    "group_facts",
+    "group_record",
+    "numbered_diagnoses",
+    "refusal",
+    "severity_findings",
+]
 
-#: The reason of a case that no MDC takes because its principal diagnosis takes no part in grouping.
+#: The reasons of a case that no MDC takes because its principal diagnosis takes no part in grouping, or is no code.
 NOT_GROUPED = "principal_diagnosis_not_grouped"
+UNKNOWN = "unknown_principal_diagnosis"
+#: The variables of rules that hold diagnoses.
+DIAGNOSES = ("ZYZD", "QTZD")
 
 
 class Visit(NamedTuple):
@@ -117,11 +134,29 @@ def group_facts(facts: Facts, scheme: SchemeTables, log: Log = None) -> GroupRes
                 return retried
     if result.group is not None:
         return result
-    if result.reason == "no_mdc" and not scheme.not_grouped.get("diagnosis", frozenset()).isdisjoint(
-        facts.codes["ZYZD"]
-    ):
-        result = result._replace(reason=NOT_GROUPED)
+    if result.reason == "no_mdc":
+        result = result._replace(reason=_why_no_mdc(facts, scheme))
     return result._replace(group=scheme.evaluation.ungroupable)
+
+
+def _why_no_mdc(facts: Facts, scheme: SchemeTables) -> str:
+    principal = facts.codes["ZYZD"]
+    if not scheme.not_grouped.get("diagnosis", frozenset()).isdisjoint(principal):
+        return NOT_GROUPED
+    if known_codes(scheme.info.diagnosis_codes) and principal and numbered_diagnoses(scheme).isdisjoint(principal):
+        return UNKNOWN
+    return "no_mdc"
+
+
+@once_for
+def numbered_diagnoses(scheme: SchemeTables) -> frozenset[str]:
+    """Return the diagnoses that a scheme or its code set has."""
+    return codes_asked(scheme, DIAGNOSES).union(
+        scheme.severity,
+        *scheme.exclusions.values(),
+        scheme.not_grouped.get("diagnosis", ()),
+        known_codes(scheme.info.diagnosis_codes),
+    )
 
 
 def _walk(facts: Facts, scheme: SchemeTables, log: Log) -> GroupResult:
