@@ -28,6 +28,9 @@ _TABLES = {
     "points_change": "points rewards and penalties by hospital and pool",
     "working_capital": "what was advanced, by hospital and pool",
     "deposits_kept": "quality deposits that are not given back, by hospital and pool",
+    "volume_caps": "caps on the number of cases, by group or institution",
+    "money_caps": "caps on money, by group or institution",
+    "last_year": "last year's cases and amount by hospital and pool, for a cap on growth",
     "month_budget": "budgets of the months, by pool and month",
     "payments": "every payment so far: hospital, pool, month, kind, amount, date",
 }

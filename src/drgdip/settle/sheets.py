@@ -67,7 +67,7 @@ def make_case_sheets(
     cases
         Cases as `price_cases` or `settle_year` gives them: ``case_id``, ``hospital``, ``pool``, ``month``, ``points``,
         ``payment_rule``, ``standard``, ``payable``, ``profit``, ``payment_reason``, ``total_cost``, ``fund_booked``;
-        ``group`` and ``patient_paid`` where they are.
+        ``group``, ``patient_paid`` and ``volume_reason`` (`cap_volumes`) where they are.
     names
         The name of each group, such as ``scheme.labels``; None leaves ``group_name`` empty.
     language
@@ -119,6 +119,7 @@ def _rows(table: Columns, names: Mapping[str, str], language: str) -> pa.Table:
     """Return a row a case, in the order of the cases."""
     money = {name: to_yuan(*optional_money(table, name)) for name in _MONEY}
     groups = texts(table, "group")
+    reasons = pc.coalesce(texts(table, "payment_reason"), texts(table, "volume_reason"))
     found = {
         "hospital": texts(table, "hospital"),
         "pool": texts(table, "pool"),
@@ -129,7 +130,7 @@ def _rows(table: Columns, names: Mapping[str, str], language: str) -> pa.Table:
         "group_name": _told(groups, names.get),
         "points": pa.array(table.numbers("points"), from_pandas=True),
         "payment_rule": _told(texts(table, "payment_rule"), lambda rule: _rule(rule, language)),
-        "reason": _told(texts(table, "payment_reason"), lambda reason: describe_reason(reason, language)),
+        "reason": _told(reasons, lambda reason: describe_reason(reason, language)),
         "difference": money.pop("profit"),
         **money,
     }
