@@ -28,6 +28,7 @@ _TABLES = {
     "points_change": "points rewards and penalties by hospital and pool",
     "working_capital": "what was advanced, by hospital and pool",
     "deposits_kept": "quality deposits that are not given back, by hospital and pool",
+    "exclusion_means": "mean costs by group, for new items outside the group",
     "volume_caps": "caps on the number of cases, by group or institution",
     "money_caps": "caps on money, by group or institution",
     "last_year": "last year's cases and amount by hospital and pool, for a cap on growth",

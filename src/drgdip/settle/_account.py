@@ -172,6 +172,7 @@ class Account:
                 "standard": to_yuan(year.standard),
                 "fund_booked": to_yuan(year.booked),
                 "patient_paid": to_yuan(year.patients),
+                "excluded": to_yuan(year.excluded),
                 "outside": to_yuan(year.outside),
                 "base": to_yuan(self.division.base),
                 "sharing": to_yuan(self.division.sharing),

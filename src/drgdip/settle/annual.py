@@ -138,7 +138,8 @@ def clear_year(
     - ``cases``, of them ``not_counted`` (failed or unpriced) and ``cross_region`` (paid by other regions); ``points``
       and ``points_change``.
     - ``total_cost``, ``standard``, ``fund_booked``, ``patient_paid`` (of cases paid by points, which ``residual`` takes
-      off; else 0), and ``outside`` (not paid by points).
+      off; else 0), ``excluded`` (for new items outside the group: part of the standards, or made points of before),
+      and ``outside`` (not paid by points).
     - ``base``, the part of the money by points or standards; ``sharing``, the part of surplus or overspend;
       ``retention``, the change by the hospital's own cost against its standard (``institutions``).
     - ``appraisal``, ``appraisal_change``; ``over_cap`` and ``over_growth``, which the fund keeps under the policy's

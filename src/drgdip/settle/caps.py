@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from drgdip._arrays import is_text
 from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, Reasons, add_columns, nullable
 from drgdip._exact import exactly
@@ -86,7 +87,7 @@ def cap_volumes(cases: Any, caps: Any, policy: Policy | CapRules, *, columns: Ma
     limits = Columns(caps, ["cap"], what="the table caps=")
     names = _names(limits)
     table = Columns(cases, [*names, "points", "discharged", "case_id"], columns=columns or {}, optional=NAMES)
-    cap = limits.numbers("cap")
+    cap = _numbers_of(limits)
     bad = np.flatnonzero(~((cap >= 0) & (cap == np.floor(cap))))
     if len(bad):
         raise PolicyError(f"caps= has the cap {cap[bad[0]]} in row {bad[0]}: give a whole number of at least 0")
@@ -337,6 +338,14 @@ def deduct_growth(
         }
     )
     return Step(to_kind(result, cases), ledger.table())
+
+
+def _numbers_of(limits: Columns) -> NDArray[np.float64]:
+    """Return caps of volume as numbers; those of a file are texts, as money is."""
+    if not is_text(limits.column("cap").type):
+        return limits.numbers("cap")
+    hundredths, known = read_money(limits.column("cap"), "column 'cap' of the table caps=")
+    return np.where(known, hundredths / 100, np.nan)
 
 
 def _names(limits: Columns) -> list[str]:

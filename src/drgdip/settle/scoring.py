@@ -14,7 +14,7 @@ from drgdip._exact import exactly
 from drgdip.errors import PolicyError
 from drgdip.points import add_points, case_points, combine_coefficients, downgrade_tcm, mark_readmissions
 from drgdip.points.addons import added_to
-from drgdip.settle._inputs import NAMES, money, names_after, texts
+from drgdip.settle._inputs import NAMES, names_after, optional_money, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -165,7 +165,7 @@ def score_cases(
         (`drgdip.points.TCM_PARTS`, yuan).
     policy
         The policy: ``points``, ``outliers``, ``readmission``, ``tcm``, and ``exclusion`` where points float. For the
-        last the cases have ``excluded_amount`` (yuan, `pay_exclusions`).
+        last the cases have ``excluded_amount`` (yuan, `pay_exclusions`); a case whose amount is null gets no points.
     weights, reference, mean_cost
         As for `drgdip.points.case_points`.
     coefficients
@@ -221,23 +221,39 @@ def score_cases(
         )
     after = names_after(names, scored, SCORED_COLUMNS)
     table = Columns(scored, columns=after, optional=NAMES)
+    unknown = np.zeros(table.rows, bool)
     more = [added_to(table, given) for given in (policy.points.added or None, added) if given is not None]
     if policy.exclusion is not None and policy.form != "fixed":
-        more.append(_excluded_points(table, policy, mean_cost))
+        worth, unknown = _excluded_points(table, policy, mean_cost)
+        more.append(worth)
     if more:
         scored = add_columns(scored, {"added_points": sum(more)})
         scored = add_points(scored, "added_points", columns=after)
-    return scored
+    return _without_points(scored, unknown, after) if unknown.any() else scored
 
 
-def _excluded_points(table: Columns, policy: Policy, mean_cost: Decimal | float | None) -> Any:
-    """Return the worth in points of what cases get for new items outside their group."""
+def _excluded_points(
+    table: Columns, policy: Policy, mean_cost: Decimal | float | None
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the worth in points of new items outside the groups of cases, and which cases have an unknown one."""
     table.require(["excluded_amount"])
     if mean_cost is None:
         raise PolicyError(
             "exclusion is paid in points under this form: give mean_cost= (yuan), which makes points of yuan"
         )
-    return money(table, "excluded_amount") / 100 / float(mean_cost) * float(policy.points.scale)
+    fen, known = optional_money(table, "excluded_amount")
+    unknown = ~(known & (fen >= 0))
+    return np.where(unknown, 0, fen / 100 / float(mean_cost) * float(policy.points.scale)), unknown
+
+
+def _without_points(scored: Any, rows: NDArray[np.bool_], columns: Mapping[str, str] | None) -> Any:
+    """Return scored cases of which some have no points, because the amount for their new items is unknown."""
+    table = Columns(scored, columns=columns, optional=NAMES)
+    points = nullable(np.where(rows, np.nan, table.numbers("points")))
+    reason = pc.if_else(pa.array(rows), "no_excluded_amount", texts(table, "points_reason"))
+    status = pc.if_else(pa.array(rows), "unpriced", texts(table, "points_status"))
+    changed = {"points": points, "points_status": status, "points_reason": reason}
+    return add_columns(scored, {table.own_name(name): column for name, column in changed.items()})
 
 
 def _with_western(

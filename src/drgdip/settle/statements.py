@@ -77,6 +77,8 @@ _HOW = {
     ),
     "sum": ("sum of the lines above", "以上各行之和"),
 }
+# New items are part of the standards, or of the points.
+_EXCLUDED = ("; of it for new items outside the group: {} yuan", "；其中除外支付 {} 元")
 
 
 @exactly
@@ -154,7 +156,10 @@ def _lines(
         if sign != "=":
             above = f"{above} {sign} {_signed(amount)}" if above else _signed(amount)
         line = {"line": number, "sign": sign, "item": item, "item_zh": chinese, "amount": amount, "formula": formula}
-        yield {**line, "how": _HOW[how][language] if how else ""}
+        told = _HOW[how][language] if how else ""
+        if name == "base" and account["excluded"]:
+            told += _EXCLUDED[language].format(account["excluded"])
+        yield {**line, "how": told}
 
 
 def _hows(account: Mapping[str, Any], pool: Mapping[str, Any]) -> dict[str, tuple[str, str]]:

@@ -20,6 +20,8 @@ from drgdip.settle._inputs import NAMES, holds, names_after, optional_money, tex
 from drgdip.settle.annual import Clearing, clear_year
 from drgdip.settle.caps import VOLUME_COLUMNS, cap_volumes
 from drgdip.settle.crossregion import settle_cross_region
+from drgdip.settle.exclusion import EXCLUDED_COLUMNS, pay_exclusions
+from drgdip.settle.ledger import Ledger
 from drgdip.settle.monthly import month
 from drgdip.settle.payment import on_account, price_cases, price_columns
 from drgdip.settle.payments import paid_on, read_payments
@@ -97,6 +99,7 @@ def settle_year(
     points_change: Any = None,
     working_capital: Any = None,
     deposits_kept: Any = None,
+    exclusion_means: Any = None,
     volume_caps: Any = None,
     money_caps: Any = None,
     last_year: Any = None,
@@ -109,9 +112,10 @@ def settle_year(
 ) -> Year:
     """Settle a year from grouped cases: points, special review, prices, months, pre-clearing, clearing.
 
-    The steps are functions of their own, called in order: `score_cases`, `review_cases`, `cap_volumes`, `price_cases`,
-    `month`, `clear_year`. Reviews need a policy with a review and cases with ``review_applied``; caps of volume need
-    ``caps.volume_factor``. `clear_year` applies the caps on money and growth.
+    The steps are functions of their own, called in order: `pay_exclusions`, `score_cases`, `review_cases`,
+    `cap_volumes`, `price_cases`, `month`, `clear_year`. Reviews need a policy with a review and cases with
+    ``review_applied``; caps of volume need ``caps.volume_factor``; new items need ``exclusion``. `clear_year` applies
+    the caps on money and growth.
 
     Parameters
     ----------
@@ -125,6 +129,9 @@ def settle_year(
         As for `score_cases`.
     budget, appraisal, points_change, working_capital, deposits_kept, money_caps, last_year
         As for `clear_year`.
+    exclusion_means
+        As ``means`` of `pay_exclusions`, where the policy has ``exclusion`` and the cases have ``excluded_cost`` and
+        ``excluded_kind``. Without it the cases have their ``excluded_amount`` already.
     volume_caps
         As ``caps`` of `cap_volumes`, where the policy says ``caps.volume_factor``. Needs ``discharged``.
     values
@@ -180,9 +187,13 @@ def settle_year(
 
     def enter(cases: Any, accept: Any) -> _Priced:
         scoring = None if weights is None else score
-        return _enter(cases, policy, scoring, values, columns, year, accept, volume_caps)
+        tables = _Tables(exclusion_means, volume_caps)
+        return _enter(cases, policy, scoring, values, columns, year, accept, tables)
 
     check_caps(policy, "volume_factor", "volume_caps", volume_caps)
+    _check_exclusion(cases, policy, exclusion_means, columns)
+    if exclusion_means is not None and policy.form != "fixed" and weights is None:
+        raise PolicyError(f"form = {policy.form} pays new items in points, which needs weights=: give them")
 
     cases, before = _versions(cases, payments, as_of, columns)
     now = enter(cases, accept)
@@ -232,6 +243,13 @@ class _Priced(NamedTuple):
     more: list[pa.Table]
 
 
+class _Tables(NamedTuple):
+    """The tables of rules that change points before cases are priced."""
+
+    exclusion_means: Any
+    volume_caps: Any
+
+
 def _enter(
     cases: Any,
     policy: Policy,
@@ -240,15 +258,19 @@ def _enter(
     columns: Names,
     year: Any,
     accept: Mapping[str, str] | None,
-    volume_caps: Any,
+    tables: _Tables,
 ) -> _Priced:
     """Return the cases that enter the year, with points, review and prices."""
     keys = ("hospital", "pool", "month")
     entered = enter_cases(cases, policy, accept, columns=columns, year=year, needs=keys, priced=False)
-    scored, names, review = _score(entered.cases, policy, score, columns)
-    more = []
-    if volume_caps is not None:
-        found = cap_volumes(scored, volume_caps, policy, columns=names)
+    entering, more = entered.cases, []
+    if tables.exclusion_means is not None:
+        entering = pay_exclusions(entering, tables.exclusion_means, policy, columns=columns)
+        columns = names_after(columns, entering, EXCLUDED_COLUMNS)
+        more.append(_exclusion_ledger(entering, columns))
+    scored, names, review = _score(entering, policy, score, columns)
+    if tables.volume_caps is not None:
+        found = cap_volumes(scored, tables.volume_caps, policy, columns=names)
         scored, names = found.table, names_after(names, found.table, VOLUME_COLUMNS)
         more.append(found.ledger)
     priced = price_cases(scored, policy, values=values, columns=names)
@@ -256,6 +278,34 @@ def _enter(
     decided = enter_priced(priced.table, entered, accept, columns=after)
     table, after = pay_by_item(priced.table, decided.by_item, after)
     return _Priced(scored, names, review, priced, decided, table, after, more)
+
+
+def _check_exclusion(cases: Any, policy: Policy, means: Any, columns: Names) -> None:
+    """Raise PolicyError where the means of new items are missing, or given for cases whose amounts are known."""
+    table = Columns(cases, columns=columns, optional=NAMES)
+    if means is not None and policy.exclusion is None:
+        raise PolicyError(f"exclusion_means= is given, and policy {policy.id!r} has no new items: add [exclusion]")
+    if means is not None and "excluded_amount" in table:
+        raise PolicyError("the cases have excluded_amount already: leave it or exclusion_means= out")
+    if policy.exclusion is not None and means is None and "excluded_amount" not in table:
+        raise PolicyError(
+            f"exclusion of policy {policy.id!r} pays new items: give exclusion_means=, a table of the groups' means, "
+            "to cases with excluded_cost and excluded_kind, or their excluded_amount"
+        )
+
+
+def _exclusion_ledger(cases: Any, columns: Names) -> pa.Table:
+    """Check that every new item is paid on top, not eligible, or unknown, and that nothing else is paid."""
+    table = Columns(cases, columns=columns, optional=NAMES)
+    item, there = optional_money(table, "excluded_cost")
+    amount, known = optional_money(table, "excluded_amount")
+    new = there & (item != 0)
+    parts = (int(rows.sum()) for rows in (new & (amount > 0), new & known & (amount == 0), new & ~known))
+    ledger = Ledger("exclusions")
+    invariant = "paid on top + not paid + unknown = cases with new items"
+    ledger.check(invariant, ["all"], sum(parts), int(new.sum()), digits=0, unit="cases")
+    ledger.check("amounts of cases with new items = all amounts", ["all"], int(amount[new].sum()), int(amount.sum()))
+    return ledger.table()
 
 
 def _score(cases: Any, policy: Policy, score: Any, columns: Names) -> tuple[Any, Names, Review | None]:
