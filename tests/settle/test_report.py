@@ -443,6 +443,15 @@ def test_settle_takes_a_working_folder(folder, capsys):
     assert main(["settle", str(folder)]) == 0, "what was written is not read"
 
 
+@pytest.mark.parametrize("name", ["cases-01", "预算", "扣款"])
+def test_no_file_of_a_folder_is_written_over(name, folder, capsys):
+    (folder / f"{name}.csv").rename(folder / f"{name}.xlsx")
+    before = (folder / f"{name}.xlsx").read_bytes()
+    assert main(["settle", str(folder), "-o", str(folder / f"{name}.xlsx")]) == 1
+    assert f"{name}.xlsx: is the input; write to another file" in capsys.readouterr().err
+    assert (folder / f"{name}.xlsx").read_bytes() == before
+
+
 def test_a_folder_has_payments_and_coefficients(folder, capsys):
     cases = read_settlement(FILE)
     write(

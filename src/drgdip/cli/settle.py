@@ -120,6 +120,7 @@ def _run(options: argparse.Namespace) -> None:
         raise PolicyError(f"{options.output}: a report is written as {' or '.join(REPORT_FORMATS)}")
     if options.output is not None:
         given = [getattr(options, name) for name in _TABLES]
+        given += [path for path in (options.budget, options.values) if isinstance(path, Path)]
         given += read_pairs(options.coefficients, "--coefficients").values()
         check_output(options.output, [*options.cases, options.policy, options.weights, *given])
     policy = read_policy(options.policy)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from drgdip.settle.policy import Policy
 
-__all__ = ["PREPARED_COLUMNS", "SCORED_COLUMNS", "prepare_cases", "score_cases"]
+__all__ = ["PREPARED_COLUMNS", "SCORED_COLUMNS", "prepare_cases", "score_again", "score_cases"]
 
 #: The columns that a policy's rules on points add.
 PREPARED_COLUMNS = ("coefficient", "case_kind", "readmission_factor")
@@ -94,13 +94,25 @@ def prepare_cases(
     >>> prepare_cases([{"group": "A", "level": "3"}], policy, coefficients={"level": level})[0]["coefficient"]
     1.1
     """
+    return _prepare(cases, policy, coefficients, columns, marked=False)
+
+
+def _prepare(
+    cases: Any,
+    policy: Policy,
+    coefficients: Mapping[str, Any] | None,
+    columns: Mapping[str, str] | None,
+    *,
+    marked: bool,
+) -> Any:
+    """Return cases with the columns that rules on points read; readmissions may be marked already."""
     rules, stays = policy.points, policy.readmission
     if rules.coefficients is None and coefficients is not None:
         raise PolicyError(f"policy {policy.id!r}: points.coefficients names no table, but coefficients= is given")
     cases = _with_coefficients(cases, policy, coefficients, columns)
     if policy.cases.incomplete_discharges:
         cases = add_columns(cases, {"case_kind": _kinds(cases, policy.cases.incomplete_discharges, columns)})
-    if stays is not None:
+    if stays is not None and not marked:
         cases = mark_readmissions(
             cases,
             days=stays.days,
@@ -199,7 +211,23 @@ def score_cases(
     >>> row["own_points"], row["western_points"], row["points"], row["paid_group"]
     (92.0, 110.0, 110.0, 'IU23')
     """
-    prepared = prepare_cases(cases, policy, coefficients=coefficients, columns=columns)
+    return score_again(cases, policy, weights, coefficients, reference, mean_cost, added, columns, marked=False)
+
+
+def score_again(
+    cases: Any,
+    policy: Policy,
+    weights: Any,
+    coefficients: Mapping[str, Any] | None,
+    reference: Any,
+    mean_cost: Decimal | float | None,
+    added: Any,
+    columns: Mapping[str, str] | None,
+    *,
+    marked: bool = True,
+) -> Any:
+    """Return cases with their points, as `score_cases`; readmissions that are marked already stay so."""
+    prepared = _prepare(cases, policy, coefficients, columns, marked=marked)
     names = names_after(columns, prepared, PREPARED_COLUMNS)
 
     def score(table: Any) -> Any:

@@ -26,7 +26,7 @@ from drgdip.settle.monthly import month
 from drgdip.settle.payment import on_account, price_cases, price_columns
 from drgdip.settle.payments import paid_on, read_payments
 from drgdip.settle.review import REVIEW_COLUMNS, Review, review_cases
-from drgdip.settle.scoring import SCORED_COLUMNS, score_cases
+from drgdip.settle.scoring import SCORED_COLUMNS, score_again
 from drgdip.settle.versions import has_versions, known_on, pick_versions
 
 if TYPE_CHECKING:
@@ -180,9 +180,9 @@ def settle_year(
     (Decimal('6510.00'), Decimal('6314.70'), Decimal('195.30'))
     """
 
-    def score(cases: Any, columns: Names) -> tuple[Any, Names]:
-        options: dict[str, Any] = {"coefficients": coefficients, "reference": reference, "mean_cost": mean_cost}
-        scored = score_cases(cases, policy, weights, added=added_points, columns=columns, **options)
+    def score(cases: Any, columns: Names, *, marked: bool = False) -> tuple[Any, Names]:
+        rules = (coefficients, reference, mean_cost, added_points)
+        scored = score_again(cases, policy, weights, *rules, columns, marked=marked)
         return scored, names_after(columns, scored, SCORED_COLUMNS)
 
     def enter(cases: Any, accept: Any) -> _Priced:
@@ -322,7 +322,7 @@ def _score(cases: Any, policy: Policy, score: Any, columns: Names) -> tuple[Any,
                     "review_cases and points.case_points first, and leave review_applied out"
                 )
             scored = _as_reviewed(scored, names)
-            scored, names = score(scored, names_after(names, scored, ["case_kind"]))
+            scored, names = score(scored, names_after(names, scored, ["case_kind"]), marked=True)
     return scored, names, review
 
 
