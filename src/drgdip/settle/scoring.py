@@ -28,6 +28,8 @@ __all__ = ["PREPARED_COLUMNS", "SCORED_COLUMNS", "prepare_cases", "score_again",
 
 #: The columns that a policy's rules on points add.
 PREPARED_COLUMNS = ("coefficient", "case_kind", "readmission_factor")
+# The columns that marking readmissions adds.
+_MARKS = ("readmission_days", "readmission_factor", "readmission_reason")
 #: The columns that scoring adds: those, those of `drgdip.points.case_points`, of Chinese medicine and of added points.
 SCORED_COLUMNS = (
     *PREPARED_COLUMNS,
@@ -112,7 +114,10 @@ def _prepare(
     cases = _with_coefficients(cases, policy, coefficients, columns)
     if policy.cases.incomplete_discharges:
         cases = add_columns(cases, {"case_kind": _kinds(cases, policy.cases.incomplete_discharges, columns)})
-    if stays is not None and not marked:
+    if stays is not None and marked:  # the marks stay, in the place where marking would put them
+        table = Columns(cases)
+        cases = add_columns(cases, {name: table.column(name) for name in _MARKS})
+    elif stays is not None:
         cases = mark_readmissions(
             cases,
             days=stays.days,
