@@ -10,6 +10,7 @@ from drgdip.settle import charge_audits, clear_year, measure_losses, month, pric
 from drgdip.settle.rules import MonthRules
 
 D, DAY = Decimal, datetime.date
+UPHELD = ["upheld"]
 POLICY = read_policy("docs/examples/policy.toml")
 AUDIT = {"audit_id": "7", "hospital": "A", "pool": "resident", "month": 1, "case_id": None, "reason": "split stay"}
 
@@ -20,7 +21,10 @@ def audit(state="upheld", day=None, **more):
 
 
 def changes(audits, **options):
-    return [(row["state"], row["month"], row["deductions"]) for row in charge_audits(audits, **options).table]
+    return [
+        (row["state"], row["month"], row["deductions"])
+        for row in charge_audits(audits, **{"charged": ["upheld"], **options}).table
+    ]
 
 
 def test_an_audit_is_deducted_from_the_state_that_is_charged():
@@ -39,20 +43,21 @@ def test_an_audit_is_deducted_from_the_state_that_is_charged():
 def test_an_audit_that_moves_to_another_month_leaves_the_old_one():
     audits = [audit(day=DAY(2024, 3, 1)), audit(day=DAY(2024, 4, 1), month=2, amount=30)]
     assert changes(audits) == [("upheld", 1, 100), ("upheld", 1, -100), ("upheld", 2, 30)]
-    assert [row["as_of"] for row in charge_audits(audits).table] == [DAY(2024, 3, 1)] + [DAY(2024, 4, 1)] * 2
+    days = [row["as_of"] for row in charge_audits(audits, charged=UPHELD).table]
+    assert days == [DAY(2024, 3, 1)] + [DAY(2024, 4, 1)] * 2
 
 
 def test_multiples_and_points():
     assert changes([audit(multiple=2.5, amount=D("0.13"))]) == [("upheld", 1, D("0.33"))]  # 0.325
     in_points = [audit(amount=None, points=12.5, multiple=2)]
-    row = charge_audits(in_points).table[0]
+    row = charge_audits(in_points, charged=UPHELD).table[0]
     assert (row["deductions"], row["points_change"]) == (0, -25)
-    row = charge_audits(in_points, values={"resident": D("95.5")}).table[0]
+    row = charge_audits(in_points, charged=UPHELD, values={"resident": D("95.5")}).table[0]
     assert (row["deductions"], row["points_change"]) == (D("2387.50"), 0)
 
 
 def test_months_and_the_year_take_audits_as_they_stand():
-    audits = charge_audits([audit(day=DAY(2024, 3, 1)), audit("withdrawn", DAY(2024, 5, 1))]).table
+    audits = charge_audits([audit(day=DAY(2024, 3, 1)), audit("withdrawn", DAY(2024, 5, 1))], charged=UPHELD).table
     case = {"hospital": "A", "pool": "resident", "month": 1, "case_id": "1", "points": 100, "standard": 9550}
     cases = [case | {"payable": 1000}]
     paid = [{**AUDIT, "kind": "monthly", "amount": 800, "date": DAY(2024, 4, 20)}]
@@ -73,7 +78,7 @@ def test_months_and_the_year_take_audits_as_they_stand():
 
 
 def test_a_hospital_without_cases_owes_its_audits():
-    audits = charge_audits([audit(hospital="Z")]).table
+    audits = charge_audits([audit(hospital="Z")], charged=UPHELD).table
     case = {"hospital": "A", "pool": "resident", "month": 1, "points": 100, "level": "3", "total_cost": 9}
     priced = price_cases([case | {"fund_booked": 6, "patient_paid": 3}], POLICY).table
     rows = clear_year(priced, POLICY, budget={"resident": 10000, "employee": 1}, deductions=audits).table
@@ -114,14 +119,17 @@ def test_the_loss_is_one_payment_less_the_other():
 
 
 BAD = {
-    "unknown state": (lambda: charge_audits([audit("closed")]), "state.*closed"),
+    "unknown state": (lambda: charge_audits([audit("closed")], charged=UPHELD), "state.*closed"),
     "unknown charged": (lambda: charge_audits([audit()], charged=["paid"]), "charged= names it"),
-    "both": (lambda: charge_audits([audit(points=1.0)]), "row 0 needs either"),
-    "neither": (lambda: charge_audits([audit(amount=None), audit(audit_id="8")]), "row 0 needs either"),
-    "negative": (lambda: charge_audits([audit(amount=-1)]), "at least 0"),
-    "negative multiple": (lambda: charge_audits([audit(multiple=-1)]), "'multiple'.*row 0"),
-    "two states a day": (lambda: charge_audits([audit(), audit("withdrawn")]), "two states of '7'"),
-    "no value": (lambda: charge_audits([audit(amount=None, points=1.0)], values={"q": 1}), "pool 'resident'"),
+    "both": (lambda: charge_audits([audit(points=1.0)], charged=UPHELD), "row 0 needs either"),
+    "neither": (lambda: charge_audits([audit(amount=None), audit(audit_id="8")], charged=UPHELD), "row 0 needs either"),
+    "negative": (lambda: charge_audits([audit(amount=-1)], charged=UPHELD), "at least 0"),
+    "negative multiple": (lambda: charge_audits([audit(multiple=-1)], charged=UPHELD), "'multiple'.*row 0"),
+    "two states a day": (lambda: charge_audits([audit(), audit("withdrawn")], charged=UPHELD), "two states of '7'"),
+    "no value": (
+        lambda: charge_audits([audit(amount=None, points=1.0)], charged=UPHELD, values={"q": 1}),
+        "pool 'resident'",
+    ),
     "principal": (lambda: remove_violations([CASE], [{"case_id": "1", "code": "I21"}]), "principal diagnosis"),
     "no such code": (lambda: remove_violations([CASE], [{"case_id": "1", "code": "Z00"}]), "no code Z00"),
     "no such case": (lambda: remove_violations([CASE], [{"case_id": "9", "code": "J96"}]), "name the case 9"),

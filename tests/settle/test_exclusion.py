@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from test_payment import policy
 
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
-from drgdip.settle import clear_year, measure_effect, pay_exclusions, price_cases, score_cases, settle_year
+from drgdip.settle import (
+    clear_year,
+    make_case_sheets,
+    make_statements,
+    measure_effect,
+    pay_exclusions,
+    price_cases,
+    score_cases,
+    settle_year,
+)
 from drgdip.settle.money_rules import ExclusionRules
 
 D = Decimal
@@ -89,8 +98,109 @@ def test_floating_points_get_its_worth():
     assert [row["points"] for row in found] == [85, 80]
     with pytest.raises(PolicyError, match="give mean_cost="):
         score_cases(cases, rule, weights)
-    with pytest.raises(CaseError, match="'excluded_amount' of the cases is missing in row 1"):
-        score_cases([cases[0], cases[1] | {"excluded_amount": None}], rule, weights, mean_cost=9000)
+    unknown = score_cases([cases[0], cases[1] | {"excluded_amount": None}], rule, weights, mean_cost=9000)
+    found = [(row["points"], row["points_status"], row["points_reason"]) for row in unknown]
+    assert found == [(85, "priced", None), (None, "unpriced", "no_excluded_amount")]
+
+
+YEAR = [
+    {"case_id": str(n), "hospital": "HK"[n % 2], "pool": "p", "month": 1, "group": "A", "total_cost": cost}
+    | {"fund_booked": cost - 3000, "patient_paid": 3000, "excluded_cost": item, "excluded_kind": item and "drug"}
+    for n, (cost, item) in enumerate([(30000, 21000), (12000, None), (30000, 15000), (40000, D("35000.50"))])
+]
+ON_TOP = [18000, 0, 0, D("32000.50")]
+WEIGHTS = [{"group": "A", "weight": 80}]
+BUDGET = {"p": 10**5, "q": 1}
+
+
+@pytest.mark.parametrize("form", ["fixed", "floating"])
+def test_the_year_pays_new_items_and_shows_them(form):
+    money = {"fund": "standards"} if form == "fixed" else {"fund": "budget"}
+    rule = policy(
+        form=form, points={"scale": 100}, rates=[{"base_rate": 90}], exclusion={"variant": "beijing-2022"}, year=money
+    )
+    tables = {"weights": WEIGHTS, "mean_cost": 9000, "budget": BUDGET}
+    found = settle_year(YEAR, rule, exclusion_means=MEANS, **tables)
+    assert [row["excluded_amount"] for row in found.cases] == ON_TOP
+    bare = settle_year(YEAR, rule.replace(exclusion=None), **tables)
+    for row, without, amount in zip(found.cases, bare.cases, ON_TOP, strict=True):
+        if form == "fixed":
+            assert row["standard"] == without["standard"] + amount == 80 * 90 + amount
+        else:
+            assert row["points"] == pytest.approx(80 + float(amount) / 90)
+    accounts = {row["hospital"]: row for row in found.clearing.table}
+    assert [accounts[name]["excluded"] for name in "HK"] == [18000, D("32000.50")]
+    if form == "fixed":
+        before = {row["hospital"]: row["entitlement"] for row in bare.clearing.table}
+        assert all(accounts[name]["entitlement"] == before[name] + accounts[name]["excluded"] for name in "HK")
+    else:
+        points = {name: 160 + float(accounts[name]["excluded"]) / 90 for name in "HK"}
+        assert all(accounts[name]["points"] == pytest.approx(points[name]) for name in "HK")
+        assert sum(row["entitlement"] for row in found.clearing.table) == 10**5
+    told = [row["how"] for row in make_statements(found.clearing, language="zh") if row["line"] == 1]
+    assert [text.partition("；其中")[2] for text in told] == ["除外支付 18000.00 元", "除外支付 32000.50 元"]
+    sheet = [row for row in make_case_sheets(found.cases) if row["case_id"] != "total"]
+    rate = 90 if form == "fixed" else found.clearing.pools[0]["point_value"]
+    for row in sheet:  # a calculator gives the standard
+        on_top = row["excluded_amount"] if form == "fixed" else 0
+        redone = (D(repr(row["points"])) * rate + on_top).quantize(D("0.01"), ROUND_HALF_UP)
+        assert abs(redone - row["standard"]) <= (0 if form == "fixed" else D("0.01"))
+    assert [row["reason"] for row in sheet if row["case_id"] == "2"] == [
+        "the new item is not above a share of 0.64 of the cost"
+    ]
+    sums = {row["invariant"]: row["left"] for row in found.ledger.to_pylist() if row["step"] == "exclusions"}
+    assert sums["paid on top + not paid + unknown = cases with new items"] == 3
+    assert sums["amounts of cases with new items = all amounts"] == sum(ON_TOP)
+    # The amounts may be known already, under other names of the columns too.
+    known = [row | {"excluded_amount": amount} for row, amount in zip(YEAR, ON_TOP, strict=True)]
+    assert settle_year(known, rule, **tables).clearing.table == found.clearing.table
+    own = [{{"excluded_cost": "新药费用", "group": "病组"}.get(k, k): v for k, v in row.items()} for row in YEAR]
+    names = {"excluded_cost": "新药费用", "group": "病组"}
+    theirs = settle_year(own, rule, exclusion_means=MEANS, columns=names, **tables)
+    assert theirs.clearing.table == found.clearing.table
+
+
+def test_the_effect_of_new_items_and_of_caps():
+    rule = policy(rates=[{"base_rate": 90}], points={"scale": 100}, exclusion={"variant": "beijing-2022"})
+    rule = rule.replace(year={"fund": "standards"}, caps={"total_share": 0})
+    inputs = {"weights": WEIGHTS, "budget": BUDGET, "exclusion_means": MEANS}
+    inputs["money_caps"] = [{"group": "A", "cap": 60000}]
+    found = measure_effect(YEAR, rule, "exclusion", inputs=inputs, by="hospital")
+    assert [row["moved"] for row in found.table] == [18000, D("32000.50")]
+    caps = measure_effect(YEAR, rule, "caps", inputs=inputs)
+    taken = [row["over_cap"] for row in caps.b.clearing.table]
+    assert sum(taken) == 4 * 4200 + sum(ON_TOP) - 60000
+    assert [row["over_cap"] for row in caps.a.clearing.table] == [0, 0]
+
+
+@pytest.mark.parametrize("form", ["fixed", "floating"])
+def test_an_unknown_amount_is_a_finding_of_the_year(form):
+    money = {"fund": "standards"} if form == "fixed" else {"fund": "budget"}
+    rule = policy(
+        form=form, points={"scale": 100}, rates=[{"base_rate": 90}], exclusion={"variant": "beijing-2022"}, year=money
+    )
+    cases = [*YEAR, YEAR[0] | {"case_id": "9", "excluded_kind": "food"}]
+    tables = {"weights": WEIGHTS, "mean_cost": 9000, "budget": BUDGET, "exclusion_means": MEANS}
+    with pytest.raises(CaseError, match="unpriced: 1 case .* in row 4: the amount for new items"):
+        settle_year(cases, rule, **tables)
+    found = settle_year(cases, rule, accept={"unpriced": "by_item"}, **tables)
+    assert found.cases[4]["payable"] == 27000
+    assert found.findings["reason"].to_pylist() == ["no_excluded_amount"]
+
+
+def test_means_and_rule_belong_together():
+    rule = policy(rates=[{"base_rate": 90}], points={"scale": 100}, exclusion={"variant": "beijing-2022"})
+    rule = rule.replace(year={"fund": "standards"})
+    tables = {"weights": WEIGHTS, "budget": BUDGET}
+    with pytest.raises(PolicyError, match="pays new items: give exclusion_means="):
+        settle_year(YEAR, rule, **tables)
+    with pytest.raises(PolicyError, match=r"exclusion_means= is given, and .* add \[exclusion\]"):
+        settle_year(YEAR, rule.replace(exclusion=None), exclusion_means=MEANS, **tables)
+    with pytest.raises(PolicyError, match="have excluded_amount already"):
+        settle_year([row | {"excluded_amount": 0} for row in YEAR], rule, exclusion_means=MEANS, **tables)
+    floating = rule.replace(form="floating", year={"fund": "budget"})
+    with pytest.raises(PolicyError, match="form = floating pays new items in points, which needs weights="):
+        settle_year([row | {"points": 1.0} for row in YEAR], floating, budget=BUDGET, exclusion_means=MEANS)
 
 
 def test_rules_of_a_place_and_their_faults():

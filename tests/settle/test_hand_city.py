@@ -1,7 +1,8 @@
 """Two cities by hand, month by month, against a spreadsheet in Decimal that knows nothing of the library.
 
-Lists come late, are corrected, reviewed, audited and refunded; there are a prepayment and a deposit. On every day of
-settlement each month's due and the year's final equal the spreadsheet's.
+Lists come late, are corrected, reviewed, audited and refunded; there are a prepayment and a deposit. Some patients are
+insured elsewhere: in the Jinhua kind the local budget pays for them, in the Tianjin kind their regions do. On every day
+of settlement each month's due, the regions' accounts and the year's final equal the spreadsheet's.
 """
 
 import datetime
@@ -32,7 +33,12 @@ CASES = [
     ("11", "B", "resident", 3, 71, "7000.00", "4300.00"),
     ("12", "C", "employee", 3, 99, "9000.00", "6500.00"),
     ("13", "A", "resident", 1, 120, "11000.00", "6000.00"),
+    ("14", "B", "employee", 1, 66, "6500.00", "4900.00"),
+    ("15", "C", "resident", 2, 83, "8100.10", "4800.05"),
+    ("16", "D", "resident", 3, 39, "3900.00", "2300.00"),
 ]
+#: The cases of patients who are insured elsewhere. Hospital D has no others.
+AWAY = {"14": "Langfang", "15": "Langfang", "16": "Cangzhou"}
 #: What happens to a case, and when: lists that were late, corrected points, reviews, a refund, a move of the month.
 EVENTS = [
     ("2", DAY(2024, 2, 5), {"list_status": "late"}),
@@ -46,6 +52,11 @@ EVENTS = [
     ("10", DAY(2024, 6, 1), {"reviewed": True, "points": 470.0}),
     ("13", DAY(2024, 3, 19), {"points": 118.0}),
     ("13", DAY(2024, 4, 19), {"points": 121.125}),
+    ("14", DAY(2024, 3, 8), {"points": 61.5}),
+    ("15", DAY(2024, 3, 10), {"list_status": "late"}),
+    ("15", DAY(2024, 4, 9), {"list_status": "passed"}),
+    ("16", DAY(2024, 4, 8), {"list_status": "failed"}),
+    ("16", DAY(2024, 7, 1), {"list_status": "passed"}),
 ]
 AUDITS = [
     ("x", "A", "employee", 1, "upheld", DAY(2024, 3, 11), "250.00"),
@@ -72,6 +83,8 @@ def case_of(line, kind):
         "list_status": "passed",
         "withdrawn": False,
         "reviewed": False,
+        "cross_region": number in AWAY,
+        "insured_region": AWAY.get(number),
         "as_of": DAY(2024, month + 1, 4),
     }
 
@@ -106,6 +119,11 @@ def cents(amount):
     return amount.quantize(D("0.01"), ROUND_HALF_UP)
 
 
+def is_away(row, kind):
+    """Whether another region pays for a case."""
+    return kind == "tianjin-drg" and row["case_id"] in AWAY
+
+
 def payable(row, kind):
     """What the fund owes for a case at the estimated values."""
     rate = {"employee": D(91), "resident": D(86)}[row["pool"]]
@@ -132,7 +150,8 @@ def owed(rows, day, kind, ratio):
     taken, sums = deducted(day), {}
     for row in rows:
         key = row["hospital"], row["pool"], row["month"]
-        sums[key] = sums.get(key, D(0)) + (payable(row, kind) if row["list_status"] == "passed" else 0)
+        local = row["list_status"] == "passed" and not is_away(row, kind)
+        sums[key] = sums.get(key, D(0)) + (payable(row, kind) if local else 0)
     advance = {key: cents(max(sums.get(key, D(0)), D(0)) * ratio) for key in {*sums, *taken}}
     return {key: amount - min(taken.get(key, D(0)), amount) for key, amount in advance.items()}
 
@@ -145,6 +164,7 @@ def entitled(rows, day, kind, policy, kept):
         account = {}
         for pool, budget in BUDGET.items():
             mine = [row for row in rows if row["pool"] == pool and row["list_status"] != "failed"]
+            mine = [row for row in mine if not is_away(row, kind)]
             names = sorted({row["hospital"] for row in rows if row["pool"] == pool})
             other = {
                 name: sum((payable(r, kind) for r in mine if r["reviewed"] and r["hospital"] == name), D(0))
@@ -161,9 +181,37 @@ def entitled(rows, day, kind, policy, kept):
     return {key: amount - kept.get(key, D(0)) for key, amount in account.items()}
 
 
+def accounts(rows, kind):
+    """The receivable of each insured region and month: the fixed rate x the fund's part of the year in the pool.
+
+    A late list counts, a failed one does not.
+    """
+    sums = {}
+    for row in filter(lambda row: is_away(row, kind), rows):
+        local = [other for other in rows if other["pool"] == row["pool"] and other["list_status"] != "failed"]
+        local = [other for other in local if not is_away(other, kind) and not other["reviewed"]]
+        share = sum(other["fund_booked"] for other in local) / sum(other["total_cost"] for other in local)
+        amount = cents(cents(D(repr(row["points"])) * D("8.5")) * share.quantize(D("1e-12")))
+        key = row["insured_region"], row["month"]
+        sums[key] = sums.get(key, D(0)) + (amount if row["list_status"] != "failed" else 0)
+    return sums
+
+
+def check_accounts(found, rows, kind):
+    """The accounts of other regions are the spreadsheet's. Hospital D cares for their patients alone."""
+    expected = accounts(rows, kind)
+    assert {(row["insured_region"], row["month"]): row["receivable"] for row in found.cross_region or []} == expected
+    money = [row["entitlement"] for row in found.clearing.table if row["hospital"] == "D"]
+    passed = any(row["hospital"] == "D" and row["list_status"] == "passed" for row in rows)
+    assert [amount != 0 for amount in money] == [passed and kind == "jinhua"] * len(money)
+    assert bool(expected) == (kind == "tianjin-drg")
+
+
 def audits():
     names = ("audit_id", "hospital", "pool", "month", "state", "as_of", "amount")
-    return charge_audits([dict(zip(names, (*row[:6], D(row[6])), strict=True)) for row in AUDITS]).table
+    return charge_audits(
+        [dict(zip(names, (*row[:6], D(row[6])), strict=True)) for row in AUDITS], charged=["upheld"]
+    ).table
 
 
 @pytest.mark.parametrize("kind", ["jinhua", "tianjin-drg"])
@@ -176,7 +224,7 @@ def test_every_due_and_final_equals_the_spreadsheet(kind):
     payments = [{**place, "hospital": "A", "pool": "employee", "kind": "prepayment", "amount": D("5000.00")}]
     options = {"budget": BUDGET, "deductions": audits()}
     rules = DepositRules(bands=[{"at_least": 90, "gives": 1}, {"at_least": 0, "gives": D("0.75")}])
-    scores = [{"hospital": name, "pool": pool, "score": 95 if name == "A" else 80} for name in "ABC" for pool in BUDGET]
+    scores = [{"hospital": n, "pool": pool, "score": 95 if n == "A" else 80} for n in "ABCD" for pool in BUDGET]
     reasons = set()
     for number, day in enumerate(DAYS):
         rows = standing(cases, day)
@@ -190,8 +238,8 @@ def test_every_due_and_final_equals_the_spreadsheet(kind):
         due = {key: claims.get(key, D(0)) - net.get(key, D(0)) for key in {*claims, *net}}
         assert {(row["hospital"], row["pool"], row["month"]): row["due"] for row in found.months} == due
         reasons |= {row["reason"] for row in found.differences}
-        lines = sum(row["amount"] for row in found.differences)
-        assert lines == sum(due.values())
+        check_accounts(found, rows, kind)
+        assert sum(row["amount"] for row in found.differences) == sum(due.values())
 
         kept = []
         if day == DAYS[-1]:  # the deposit is given back at the year

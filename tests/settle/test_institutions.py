@@ -144,7 +144,7 @@ def test_a_cap_of_volume_takes_the_last_cases_of_each_key():
     ]
     cases[0]["points"] = None
     caps = [{"hospital": "H", "group": "A", "cap": 2}, {"hospital": "K", "group": "A", "cap": 0}]
-    found = cap_volumes(cases, caps, CapRules(volume_factor=D("0.5")))
+    found = cap_volumes(cases, caps, CapRules(volume_factor=D("0.5"))).table
     expected = []
     for case in cases:
         limit = next((c["cap"] for c in caps if (c["hospital"], c["group"]) == (case["hospital"], case["group"])), None)
@@ -187,7 +187,7 @@ def test_capped_money_is_conserved(rows, percent):
 
 
 def test_growth_of_the_mean_per_discharge():
-    rules = CapRules(highest_growth=D("0.1"), growth_share=D("0.5"))
+    rules = CapRules(growth_of="total_cost", highest_growth=D("0.1"), growth_share=D("0.5"))
     cases = [
         {"hospital": h, "pool": "p", "total_cost": cost} for h, cost in (("H", 130), ("H", 110), ("K", 80), ("N", 9))
     ]

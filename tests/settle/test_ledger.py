@@ -124,7 +124,7 @@ def pay(found, share, day, number):
 
 def run(events, audits, shares, check=lambda *_: None):
     """Settle and pay on each day, and return the payments."""
-    cases, deductions = whole(events), charge_audits(audits).table if audits else None
+    cases, deductions = whole(events), charge_audits(audits, charged=["upheld"]).table if audits else None
     payments = [
         {"hospital": "A", "pool": "resident", "month": None, "kind": "prepayment", "amount": D(50),
          "date": DAYS[0], "reference": "advance"}
@@ -165,7 +165,7 @@ def test_every_days_due_equals_its_twin_and_its_lines(events, audits, shares):
 @settings(deadline=None, max_examples=20)
 @given(EVENTS, AUDITS, SHARES, SHARES)
 def test_the_final_does_not_depend_on_how_the_months_were_paid(events, audits, one, other):
-    cases, deductions = whole(events), charge_audits(audits).table if audits else None
+    cases, deductions = whole(events), charge_audits(audits, charged=["upheld"]).table if audits else None
     options = {"budget": BUDGET, "deductions": deductions or None, "accept": LEAVE}
     last = list(standing(cases, DAYS[-1], "case_id"))
     at_once = clear_year([{**case, "as_of": DAYS[0]} for case in last], POLICY, **options)
@@ -191,7 +191,7 @@ def test_the_final_does_not_depend_on_how_the_months_were_paid(events, audits, o
 def test_a_year_is_redone_as_of_any_day(events, audits, shares, day):
     """What came later changes nothing: the year of a day is that of the tables cut at the day."""
     payments = run(events, audits, shares)
-    cases, deductions = whole(events), charge_audits(audits).table if audits else []
+    cases, deductions = whole(events), charge_audits(audits, charged=["upheld"]).table if audits else []
     options = {"budget": BUDGET, "accept": LEAVE}
     then = {
         "payments": [row for row in payments if row["date"] <= day],

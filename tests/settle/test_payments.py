@@ -5,13 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from drgdip.errors import DrgdipError
+from drgdip.errors import DrgdipError, PolicyError
 from drgdip.settle import clear_year, month, pick_versions, read_policy, settle_year, sum_payments
 from drgdip.settle.rules import MonthRules
 
 D = Decimal
 POLICY = read_policy("docs/examples/policy.toml")
-RULES = MonthRules(ratio=D("0.9"))
+RULES = MonthRules(ratio=D("0.9"), late="suspend")
 DAY = datetime.date
 PLACE = {"hospital": "A", "pool": "resident", "month": 1}
 PRICED = {**PLACE, "points": 100, "standard": 1200, "list_status": "passed", "review_status": None}
@@ -210,7 +210,9 @@ def test_a_hospital_that_does_not_send_waits_with_its_whole_month():
     ]
     paid = [row["paid"] for row in month(cases, MonthRules(ratio=1, late="suspend_hospital")).table]
     assert paid == [0, 0, 70, 9]
-    assert sum(row["paid"] for row in month(cases, MonthRules(ratio=1)).table) == 1079
+    assert sum(row["paid"] for row in month(cases, MonthRules(ratio=1, late="suspend")).table) == 1079
+    with pytest.raises(PolicyError, match=r"month\.late: .* 1 cases have one, the first in row 1: say suspend \(the"):
+        month(cases, MonthRules(ratio=1))
 
 
 # Versions

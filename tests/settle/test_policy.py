@@ -136,6 +136,14 @@ BAD = {
     ),
     "payable that does not float": (values(cases={"payable": "item"}), "does not float"),
     "standards that float": (values(year={"fund": "standards"}), "fixed standards"),
+    "several bands and no way": (
+        values(year=shared(surplus=[{"until": Decimal("0.1"), "hospitals": 1}, {"hospitals": 0}])),
+        r"year: bands: there are several: say marginal \(each stretch has its own share\) or whole",
+    ),
+    "lists that may be late": (
+        values(calendar={"upload_days": 7}),
+        r"month.late: calendar.upload_days = 7 makes lists late: say suspend \(the list waits\), suspend_hospital",
+    ),
     "bands that do not rise": (
         values(year=shared(surplus=[{"until": 1, "hospitals": 1}, {"until": 1, "hospitals": 0}, {"hospitals": 1}])),
         "until must rise",

@@ -37,7 +37,7 @@ def year():
 
 def test_statements_add_up(year):
     rows = make_statements(year.clearing).to_pylist()
-    assert len(rows) == 11 * len(year.clearing.table)
+    assert len(rows) == 13 * len(year.clearing.table)
     reached = Decimal(0)
     for row in rows:
         if row["line"] == 1:
@@ -83,6 +83,17 @@ def test_html_is_whole_escaped_and_alone(year, tmp_path):
             assert all(f"{value:,}" in reader.words for value in table[name].to_pylist())
 
 
+def test_caps_have_a_table_in_either_language(tmp_path):
+    capped = POLICY.replace(caps={"total_share": 0})
+    found = settle_year(read_settlement(FILE), capped, budget=BUDGET, money_caps=[{"group": "BR23", "cap": 40000}])
+    for language, words in (("en", {"Caps", "over_cap"}), ("zh", {"总量控制", "总量控制扣减", "控制项", "算式"})):
+        reader = Reader()
+        path = write_report(found, capped, tmp_path / "year.html", language=language)
+        reader.feed(path.read_text(encoding="utf-8"))
+        assert words <= set(reader.words)
+        assert "group BR23" in reader.words
+
+
 def test_excel_has_every_table_and_its_formulas(year, tmp_path):
     calamine = pytest.importorskip("python_calamine")
     pytest.importorskip("xlsxwriter")
@@ -109,7 +120,8 @@ def test_excel_has_every_table_and_its_formulas(year, tmp_path):
     formulas = re.findall(r"<f>([^<]+)</f>", sheet)
     letters = {name: chr(ord("A") + number) for number, name in enumerate(rows[0])}
     result = "+".join(f"{letters[name]}2" for name in ("base", "sharing", "retention", "outside", "appraisal_change"))
-    assert formulas[0] == f"{result}-{letters['deductions']}2-{letters['deposit_kept']}2"
+    less = "-".join(f"{letters[name]}2" for name in ("over_cap", "over_growth", "deductions", "deposit_kept"))
+    assert formulas[0] == f"{result}-{less}"
     assert len(formulas) == 2 * len(year.clearing.table)
 
 
@@ -154,8 +166,8 @@ def test_accepted_findings_and_defaults_are_in_the_report(tmp_path):
     text = write_report(whole, POLICY, tmp_path / "year.html").read_text(encoding="utf-8")
     assert "<h2>Accepted findings</h2>" in text
     assert "<td>duplicate</td>" in text
-    assert POLICY.defaulted == ["month.late", "year.bands", "cases.cross_region"]
-    assert text.count("default of the library") == 3
+    assert POLICY.defaulted == ["cases.cross_region"]
+    assert text.count("default of the library") == 1
 
 
 def test_every_hospital_has_its_papers(year, tmp_path):
@@ -429,6 +441,15 @@ def test_settle_takes_a_working_folder(folder, capsys):
     assert "50.00" in papers[0].read_text(encoding="utf-8")
     assert "结算单" in (folder / "year.html").read_text(encoding="utf-8")
     assert main(["settle", str(folder)]) == 0, "what was written is not read"
+
+
+@pytest.mark.parametrize("name", ["cases-01", "预算", "扣款"])
+def test_no_file_of_a_folder_is_written_over(name, folder, capsys):
+    (folder / f"{name}.csv").rename(folder / f"{name}.xlsx")
+    before = (folder / f"{name}.xlsx").read_bytes()
+    assert main(["settle", str(folder), "-o", str(folder / f"{name}.xlsx")]) == 1
+    assert f"{name}.xlsx: is the input; write to another file" in capsys.readouterr().err
+    assert (folder / f"{name}.xlsx").read_bytes() == before
 
 
 def test_a_folder_has_payments_and_coefficients(folder, capsys):

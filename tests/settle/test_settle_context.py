@@ -4,6 +4,7 @@ import decimal
 import inspect
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
 from settle_city import GIVEN, inputs_of, make_city, prepare
 
@@ -42,6 +43,18 @@ def year_of_example():
     return settle.settle_year(CASES, EXAMPLE, budget=BUDGET)
 
 
+def capped_year():
+    caps = {"volume_factor": D("0.3"), "total_share": D("0.123456789012"), "growth_of": "fund_booked"}
+    rule = EXAMPLE.replace(caps=caps | {"highest_growth": D("0.0512345678"), "growth_share": D("0.7")})
+    days = pa.array([f"2024-03-{1 + row % 28:02}" for row in range(len(CASES))])
+    last = [{"hospital": "City Hospital", "pool": "employee", "cases": 3, "fund_booked": D("15000.01")}]
+    tables = {"volume_caps": [{"group": "IU23", "cap": 3}], "money_caps": [{"group": "BR23", "cap": D("40000.03")}]}
+    accept = {"month_differs": "keep"}
+    dated = CASES.append_column("discharged", days)
+    year = settle.settle_year(dated, rule, budget=BUDGET, last_year=last, accept=accept, **tables)
+    return year.clearing, settle.make_statements(year.clearing)
+
+
 def simulation():
     found = settle.simulate(CASES, EXAMPLE, EXAMPLE.replace(id="b"), inputs_a={"budget": BUDGET}, by="pool")
     return found.table, found.a.clearing
@@ -51,6 +64,7 @@ STEPS = {
     **{preset: lambda preset=preset: year_of(preset) for preset in GIVEN},
     "example": year_of_example,
     "statements": lambda: settle.make_statements(year_of_example().clearing),
+    "caps": capped_year,
     "simulation": simulation,
     "growth": lambda: settle.budget_by_growth(
         {"a": D("123456789012.34")}, {"x": D("0.0512345678")}, highest=D("0.0512345677")

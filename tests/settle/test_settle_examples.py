@@ -166,7 +166,7 @@ def test_r11_bands_of_overspend():
     given, expected, tolerance = example("R11")
     bands = [("0.05", "0.4"), ("0.1", "0.5"), (None, "1")]
     bands = [{"until": until and Decimal(until), "hospitals": Decimal(part)} for until, part in bands]
-    rule = shared(surplus=[{"hospitals": 1}], overspend=bands)
+    rule = shared(surplus=[{"hospitals": 1}], overspend=bands, bands="marginal")
     spent = given["budget"] * (1 + given["over"])
     found = share_surplus(given["budget"], spent, rule)
     assert abs(-found["fund"] - expected) <= tolerance

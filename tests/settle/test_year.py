@@ -36,7 +36,7 @@ def policy(**changed):
         "form": "floating",
         "points": {"scale": 100},
         "cases": {"payable": "residual"},
-        "month": {"ratio": D("0.9")},
+        "month": {"ratio": D("0.9"), "late": "suspend"},
         "year": {
             "fund": "shared",
             "spending": "booked",
@@ -166,7 +166,9 @@ def test_surplus_and_overspend_are_shared_whole(budget, spent):
 @given(st.integers(0, 3 * 10**6), st.integers(0, 10**5))
 def test_hospitals_never_lose_by_a_larger_surplus(spent, less):
     bands = [{"until": D("0.1"), "hospitals": D("0.9")}, {"until": D("0.3"), "hospitals": D("0.5")}, {"hospitals": 0}]
-    rule = policy(year={"fund": "shared", "spending": "booked", "surplus": bands, "overspend": bands})
+    rule = policy(
+        year={"fund": "shared", "spending": "booked", "surplus": bands, "overspend": bands, "bands": "marginal"}
+    )
     one, two = (share_surplus(10**6, amount, rule)["hospitals"] for amount in (spent + less, spent))
     assert two >= one
 

@@ -28,6 +28,10 @@ _TABLES = {
     "points_change": "points rewards and penalties by hospital and pool",
     "working_capital": "what was advanced, by hospital and pool",
     "deposits_kept": "quality deposits that are not given back, by hospital and pool",
+    "exclusion_means": "mean costs by group, for new items outside the group",
+    "volume_caps": "caps on the number of cases, by group or institution",
+    "money_caps": "caps on money, by group or institution",
+    "last_year": "last year's cases and amount by hospital and pool, for a cap on growth",
     "month_budget": "budgets of the months, by pool and month",
     "payments": "every payment so far: hospital, pool, month, kind, amount, date",
 }
@@ -116,6 +120,7 @@ def _run(options: argparse.Namespace) -> None:
         raise PolicyError(f"{options.output}: a report is written as {' or '.join(REPORT_FORMATS)}")
     if options.output is not None:
         given = [getattr(options, name) for name in _TABLES]
+        given += [path for path in (options.budget, options.values) if isinstance(path, Path)]
         given += read_pairs(options.coefficients, "--coefficients").values()
         check_output(options.output, [*options.cases, options.policy, options.weights, *given])
     policy = read_policy(options.policy)

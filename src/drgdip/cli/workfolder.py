@@ -26,6 +26,10 @@ NAMES = {
     "points_change": ("points_change", "点数奖惩"),
     "working_capital": ("working_capital", "周转金"),
     "deposits_kept": ("deposits_kept", "扣减保证金"),
+    "exclusion_means": ("exclusion_means", "除外均值"),
+    "volume_caps": ("volume_caps", "病例数控制"),
+    "money_caps": ("money_caps", "总量控制"),
+    "last_year": ("last_year", "上年"),
     "month_budget": ("month_budget", "月预算"),
     "coefficients": ("coefficients", "系数"),
 }

@@ -17,6 +17,7 @@ from drgdip.settle.payments import paid_by
 
 if TYPE_CHECKING:
     from drgdip._money import Fen
+    from drgdip.settle._capped import Capped
     from drgdip.settle._pools import Division
     from drgdip.settle._year import YearSums
     from drgdip.settle.payments import Payments
@@ -39,6 +40,8 @@ class Account:
         self.earned: Fen = division.base + division.sharing + division.retention + year.outside
         self.factor: Fen = np.full(year.size, _ONE, np.int64)
         self.appraised = self.earned
+        self.capped: Capped | None = None
+        self.over_cap = self.over_growth = np.zeros(year.size, np.int64)
         self.taken = self.kept = self.advanced = self.before = self.entitlement = self.final = np.zeros(
             year.size, np.int64
         )
@@ -78,11 +81,16 @@ class Account:
                 f"and the policy has {rules.lowest} to {rules.highest}"
             )
 
+    def cap(self, capped: Capped) -> None:
+        """Take off what is above the caps on money and growth. It stays with the fund."""
+        self.capped = capped
+        self.over_cap, self.over_growth = capped.money, capped.growth
+
     def take(self, deductions: Any, deposits_kept: Any) -> None:
         """Take off audit deductions and deposits that are not given back, which gives the entitlement."""
         self.taken = deducted_by(deductions, self.year.keys)
         self.kept = amounts_by(deposits_kept, "deposit_kept", self.year.keys, "deposits_kept")
-        self.entitlement = self.appraised - self.taken - self.kept
+        self.entitlement = self.appraised - self.over_cap - self.over_growth - self.taken - self.kept
 
     def settle(self, *, paid: Any, working_capital: Any) -> None:
         """Take off payments and advances, which gives the amount still to be paid."""
@@ -135,9 +143,13 @@ class Account:
         check(
             "entitlement + deductions + deposit kept - appraisal change = money",
             where,
-            self.entitlement + self.taken + self.kept - changed,
+            self.entitlement + self.taken + self.kept - changed + self.over_cap + self.over_growth,
             self.earned,
         )
+        if self.capped is not None and len(self.capped.lines):
+            over = self.over_cap + self.over_growth
+            lines = amounts_by(self.capped.lines, "deductions", year.keys, "caps")
+            check("lines of caps = money above caps and growth", where, lines, over)
         if not self.pre_clearing:
             settled = self.before + self.advanced + self.final
             check("paid + working capital + final = entitlement", where, settled, self.entitlement)
@@ -160,12 +172,15 @@ class Account:
                 "standard": to_yuan(year.standard),
                 "fund_booked": to_yuan(year.booked),
                 "patient_paid": to_yuan(year.patients),
+                "excluded": to_yuan(year.excluded),
                 "outside": to_yuan(year.outside),
                 "base": to_yuan(self.division.base),
                 "sharing": to_yuan(self.division.sharing),
                 "retention": to_yuan(self.division.retention),
                 "appraisal": self.factor / 1e12,
                 "appraisal_change": to_yuan(self.appraised - self.earned),
+                "over_cap": to_yuan(self.over_cap),
+                "over_growth": to_yuan(self.over_growth),
                 "deductions": to_yuan(self.taken),
                 "deposit_kept": to_yuan(self.kept),
                 "entitlement": to_yuan(self.entitlement),
@@ -188,6 +203,8 @@ class Account:
                 "fund_share": pa.array([_shown(pool.ratio, _DIGITS) for pool in pools], pa.decimal128(20, _DIGITS)),
                 "point_value": pa.array([_shown(pool.value, digits) for pool in pools], pa.decimal128(30, digits)),
                 "appraisal_change": to_yuan(self._by_pool(self.appraised - self.earned)),
+                "over_cap": to_yuan(self._by_pool(self.over_cap)),
+                "over_growth": to_yuan(self._by_pool(self.over_growth)),
                 "deductions": to_yuan(self._by_pool(self.taken)),
                 "deposit_kept": to_yuan(self._by_pool(self.kept)),
                 "entitlement": to_yuan(owed),

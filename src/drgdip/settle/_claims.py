@@ -15,7 +15,7 @@ from drgdip.settle._inputs import NAMES, holds, keys_of, money, optional_money, 
 from drgdip.settle._sections import rounding_of, section_of
 from drgdip.settle.payment import BY_POINTS, FAILED, LATE, PAYMENT_RULES, list_states, on_account
 from drgdip.settle.policy import Policy
-from drgdip.settle.rules import MonthRules
+from drgdip.settle.rules import LATE_WAYS, MonthRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,6 +72,12 @@ class MonthCases:
     def _suspended(self) -> NDArray[np.bool_]:
         """Return which rows wait because of their list, or of the lists of their hospital."""
         state, late = list_states(self.table), self.rules.late
+        if late is None and (state == LATE).any():
+            rows = np.flatnonzero(state == LATE)
+            raise PolicyError(
+                f"month.late: the policy does not say what a late list does, and {len(rows):,} cases have one, "
+                f"the first in row {rows[0]}: say {LATE_WAYS}"
+            )
         waits = (state == FAILED) | ((state == LATE) & (late != "pay"))
         if late == "suspend_hospital":
             place = self.table.keys(["hospital", "month"])

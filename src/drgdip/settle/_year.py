@@ -46,6 +46,8 @@ class YearSums:
         All counted cases that the budget pays for.
     outside
         Payable of the counted cases that are not paid by points.
+    excluded
+        Amounts for new items outside the group, of the cases paid by points.
     by_points_cost, by_points_booked, patients
         Cost, booked amount and patients' payments of the cases paid by points.
     pool_points, pool_spending
@@ -93,6 +95,8 @@ class YearSums:
         self.patients = (
             parts(optional_money(table, "patient_paid")[0])[1] if residual else np.zeros(self.size, np.int64)
         )
+        new_items = optional_money(table, "excluded_amount")[0] if policy.exclusion is not None else None
+        self.excluded: Fen = np.zeros(self.size, np.int64) if new_items is None else parts(new_items)[1]
         # Added up from the cases by pool, past the hospitals, to be compared with the sums of the hospitals.
         pools = len(policy.pools)
         slot_of_pool = np.asarray(pool_of_case * _STATES + state, np.int32)

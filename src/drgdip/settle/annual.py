@@ -12,6 +12,7 @@ from drgdip._columns import Columns
 from drgdip._exact import exactly
 from drgdip.errors import PolicyError
 from drgdip.settle._account import Account
+from drgdip.settle._capped import take_caps
 from drgdip.settle._entering import enter_cases, pay_by_item
 from drgdip.settle._inputs import by_pool, keys_of
 from drgdip.settle._pools import divide_pools
@@ -45,12 +46,16 @@ class Clearing(NamedTuple):
         Sums that were checked.
     findings
         The findings on the cases that the caller accepted, each with the way and the treatment of its row.
+    caps
+        How the policy's caps take money: hospital, pool, item of the statement, cap, ``deductions`` (yuan) and the
+        formula of each. None where nothing is above a cap.
     """
 
     table: Any
     pools: Any
     ledger: pa.Table
     findings: pa.Table | None = None
+    caps: pa.Table | None = None
 
 
 @exactly
@@ -66,6 +71,8 @@ def clear_year(
     points_change: Any = None,
     working_capital: Any = None,
     deposits_kept: Any = None,
+    money_caps: Any = None,
+    last_year: Any = None,
     payments: Any = None,
     as_of: datetime.date | None = None,
     stage: str = "clearing",
@@ -76,8 +83,8 @@ def clear_year(
 
     The money of a pool is its budget, the standards, or the spending with the hospitals' part of surplus or
     overspend (``year.fund``). Cases that are not paid by points come off first. Under a floating form the rest is split
-    by points, and its value is the point value (点值). Appraisal, audit deductions, payments and working capital
-    follow.
+    by points, and its value is the point value (点值). Then follow, in this order: appraisal, caps on money, caps on
+    growth, audit deductions, deposits, payments and working capital.
 
     Parameters
     ----------
@@ -105,6 +112,11 @@ def clear_year(
     deposits_kept
         Quality deposits that are not given back, as `return_deposits` finds them: a table with ``hospital``, ``pool``
         and ``deposit_kept`` (yuan).
+    money_caps
+        Caps of money, as ``caps`` of `cap_money`, where the policy says ``caps.total_share``: groups or institutions
+        whose payable amounts, at the value of the year, may come to so much.
+    last_year
+        Last year's cases and amount by hospital and pool, as for `deduct_growth`, where the policy caps growth.
     payments
         Every payment of the year, as `sum_payments` reads them, in the place of `paid` and `working_capital`: its
         prepayments are the working capital, all else is paid. Hospitals without cases get a row.
@@ -126,10 +138,12 @@ def clear_year(
     - ``cases``, of them ``not_counted`` (failed or unpriced) and ``cross_region`` (paid by other regions); ``points``
       and ``points_change``.
     - ``total_cost``, ``standard``, ``fund_booked``, ``patient_paid`` (of cases paid by points, which ``residual`` takes
-      off; else 0), and ``outside`` (not paid by points).
+      off; else 0), ``excluded`` (for new items outside the group: part of the standards, or made points of before),
+      and ``outside`` (not paid by points).
     - ``base``, the part of the money by points or standards; ``sharing``, the part of surplus or overspend;
       ``retention``, the change by the hospital's own cost against its standard (``institutions``).
-    - ``appraisal``, ``appraisal_change``, ``deductions``, ``deposit_kept`` and ``entitlement``.
+    - ``appraisal``, ``appraisal_change``; ``over_cap`` and ``over_growth``, which the fund keeps under the policy's
+      caps on money and growth; ``deductions``, ``deposit_kept`` and ``entitlement``.
     - ``paid``, ``working_capital``, and ``final``: still to be paid, or negative to be returned.
 
     Its ``pools`` have a row a pool:
@@ -137,7 +151,8 @@ def clear_year(
     - ``budget``, ``spending``, ``surplus``, ``shared`` (the hospitals' part of it), ``retained`` (sum of retention) and
       ``fund`` (the hospitals' money).
     - ``outside``, ``patient_paid``, ``points``, ``fund_share`` and ``point_value``.
-    - ``appraisal_change``, ``deductions``, ``deposit_kept``, ``entitlement`` and ``left`` (budget - entitlement).
+    - ``appraisal_change``, ``over_cap``, ``over_growth``, ``deductions``, ``deposit_kept``, ``entitlement`` and
+      ``left`` (budget - entitlement).
 
     Raises
     ------
@@ -145,7 +160,7 @@ def clear_year(
         Float money, a hospital that is not there, or findings on the cases that ``accept`` does not name.
     PolicyError
         A budget that is missing or not above 0, or a pool with money and no points. An appraisal outside the policy's
-        bounds, or cases outside the points that cost more than the money.
+        bounds, cases outside the points that cost more than the money, or caps that the policy does not go with.
     InvariantError
         A sum that does not agree.
 
@@ -180,13 +195,16 @@ def clear_year(
     division = divide_pools(year, policy, by_pool(budget, policy, "budget"))
     account = Account(year, policy, division, pre_clearing=stage == "pre_clearing")
     account.appraise(appraisal)
+    capped = take_caps(settled, policy, year.keys, account.pools(), money_caps, last_year, columns)
+    account.cap(capped)
     account.take(deductions, deposits_kept)
     if read is None:
         account.settle(paid=paid, working_capital=working_capital)
     else:
         account.settle_payments(read)
-    ledger = pa.concat_tables([entered.ledger, account.check()])
-    return Clearing(to_kind(account.table(), cases), to_kind(account.pools(), cases), ledger, entered.findings)
+    ledger = pa.concat_tables([entered.ledger, capped.ledger, account.check()])
+    table, pools = to_kind(account.table(), cases), to_kind(account.pools(), cases)
+    return Clearing(table, pools, ledger, entered.findings, capped.lines if len(capped.lines) else None)
 
 
 def _read_payments(given: Any, paid: Any, working_capital: Any, as_of: datetime.date | None) -> Payments | None:

@@ -35,7 +35,7 @@ _NEEDED = ("audit_id", "hospital", "pool", "month", "state")
 def charge_audits(
     audits: Any,
     *,
-    charged: Sequence[str] = ("upheld",),
+    charged: Sequence[str],
     values: Any = None,
     columns: Mapping[str, str] | None = None,
 ) -> Step:
@@ -49,7 +49,8 @@ def charge_audits(
         type of the cases' month. The stay may be of an earlier year. Optional: ``case_id``, ``reason``, ``multiple``
         (such as 2 for twice the loss; 1 without it), and ``as_of``, the day from which the state counts.
     charged
-        The states in which an audit is deducted.
+        The states in which an audit is deducted, such as ``["upheld"]``: no source read says which, so that it must be
+        given.
     values
         Point values by pool (yuan), which turn points into money. None leaves them points.
     columns
@@ -79,7 +80,7 @@ def charge_audits(
     ...     audit | {"state": "upheld", "as_of": datetime.date(2024, 4, 2)},
     ...     audit | {"state": "withdrawn", "as_of": datetime.date(2024, 5, 9)},
     ... ]
-    >>> [(row["state"], str(row["deductions"])) for row in charge_audits(states).table]
+    >>> [(row["state"], str(row["deductions"])) for row in charge_audits(states, charged=["upheld"]).table]
     [('upheld', '200.00'), ('withdrawn', '-200.00')]
     """
     for name in charged:

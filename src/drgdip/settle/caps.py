@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from drgdip._arrays import is_text
 from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, Reasons, add_columns, nullable
 from drgdip._exact import exactly
-from drgdip._money import add_up, read_money, round_over, rounded, split_fen, to_yuan
+from drgdip._money import add_up, read_money, round_over, rounded, scaled, split_fen, to_yuan
 from drgdip.errors import CaseError, PolicyError
-from drgdip.settle._inputs import NAMES, keys_of, optional_money, places
-from drgdip.settle._sections import section_of
+from drgdip.settle._inputs import NAMES, holds, keys_of, optional_money, places
+from drgdip.settle._sections import rounding_of, section_of
 from drgdip.settle.ledger import Ledger, Step
 from drgdip.settle.money_rules import CapRules
+from drgdip.settle.payment import FAILED, LIST_STATUSES, on_account
+from drgdip.settle.policy import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,9 +28,11 @@ if TYPE_CHECKING:
 
     from drgdip._columns import Keys
     from drgdip._money import Fen
-    from drgdip.settle.policy import Policy
 
-__all__ = ["cap_money", "cap_volumes", "deduct_growth"]
+__all__ = ["VOLUME_COLUMNS", "MoneyCap", "cap_money", "cap_volumes", "deduct_growth", "find_excess"]
+
+#: The columns that a cap of volume adds.
+VOLUME_COLUMNS = ("over_volume", "volume_reason")
 
 _KEYS = ("hospital", "pool", "group", "level")
 # Shares and growth rates are whole multiples of 10 ** -12.
@@ -37,14 +42,15 @@ _ONE = 10**_DIGITS
 
 @exactly
 @reads_once
-def cap_volumes(cases: Any, caps: Any, policy: Policy | CapRules, *, columns: Mapping[str, str] | None = None) -> Any:
+def cap_volumes(cases: Any, caps: Any, policy: Policy | CapRules, *, columns: Mapping[str, str] | None = None) -> Step:
     """Cap the number of cases of a group or institution: those above the cap lose part of their points.
 
     Parameters
     ----------
     cases
         Cases with ``points``, ``discharged``, ``case_id`` and the keys of the caps. They count in the order of their
-        discharge, then of their number. A case without points does not count.
+        discharge, then of their number. A case without points, one whose list failed (``list_status``) and, under a
+        whole policy, one that another region pays for (``cross_region``) do not count.
     caps
         A table with ``cap`` (a number of cases) and its key: one or more of ``hospital``, ``pool``, ``group`` and
         ``level``. Other cases have no cap.
@@ -55,7 +61,8 @@ def cap_volumes(cases: Any, caps: Any, policy: Policy | CapRules, *, columns: Ma
 
     Returns
     -------
-    The caller's table with ``over_volume`` (true or false), and less points in its own column of them.
+    Table: the caller's table with ``over_volume`` (true or false), ``volume_reason`` (a code with the factor), and less
+    points in its own column of them. Ledger: points left and points taken are those of the cases.
 
     Raises
     ------
@@ -72,20 +79,23 @@ def cap_volumes(cases: Any, caps: Any, policy: Policy | CapRules, *, columns: Ma
     --------
     >>> cases = [{"case_id": n, "group": "BR23", "points": 10.0, "discharged": f"2024-01-0{n}"} for n in (3, 1, 2)]
     >>> found = cap_volumes(cases, [{"group": "BR23", "cap": 2}], CapRules(volume_factor=Decimal("0.3")))
-    >>> [(row["case_id"], row["points"]) for row in found]
+    >>> [(row["case_id"], row["points"]) for row in found.table]
     [(3, 3.0), (1, 10.0), (2, 10.0)]
     """
-    factor = float(_rule(policy, "volume_factor"))
+    share = _rule(policy, "volume_factor")
+    factor = float(share)
     limits = Columns(caps, ["cap"], what="the table caps=")
     names = _names(limits)
     table = Columns(cases, [*names, "points", "discharged", "case_id"], columns=columns or {}, optional=NAMES)
-    cap = limits.numbers("cap")
+    cap = _numbers_of(limits)
     bad = np.flatnonzero(~((cap >= 0) & (cap == np.floor(cap))))
     if len(bad):
         raise PolicyError(f"caps= has the cap {cap[bad[0]]} in row {bad[0]}: give a whole number of at least 0")
     key = table.match(names, limits)
     points = table.numbers("points")
-    capped = (key >= 0) & ~np.isnan(points)
+    capped = (key >= 0) & ~np.isnan(points) & ~holds(table, "list_status", LIST_STATUSES[FAILED])
+    if isinstance(policy, Policy):
+        capped &= ~on_account(table, policy)
     dates = table.dates("discharged")
     undated = capped & np.asarray(dates.is_null())
     if undated.any():
@@ -99,8 +109,34 @@ def cap_volumes(cases: Any, caps: Any, policy: Policy | CapRules, *, columns: Ma
     place = np.arange(len(rows)) - np.searchsorted(key[rows], key[rows])
     over = np.zeros(table.rows, bool)
     over[rows] = place >= cap[key[rows]]
-    left = nullable(np.where(over, points * factor, points))
-    return add_columns(cases, {"over_volume": over, table.own_name("points"): left})
+    left = np.where(over, points * factor, points)
+    reasons = Reasons(table.rows)
+    reasons.note(over, f"over_volume:{share:f}")
+    added = {"over_volume": over, "volume_reason": reasons.column(), table.own_name("points"): nullable(left)}
+    return Step(add_columns(cases, added), _volume_ledger(points, left, over, factor, rounding_of(policy).points))
+
+
+def _volume_ledger(
+    points: NDArray[np.float64], left: NDArray[np.float64], over: NDArray[np.bool_], factor: float, digits: int
+) -> pa.Table:
+    """Check that the points left, and those taken of the cases above their caps, are the points of all."""
+    before, after = (scaled(np.nan_to_num(part), digits, "the points") for part in (points, left))
+    taken = scaled(np.where(over, np.nan_to_num(points) * (1 - factor), 0), digits, "the points")
+    # Points are binary numbers: each product may differ by the last step.
+    ledger = Ledger("cap volumes")
+    others = int(after[~over].sum()) - int(before[~over].sum())
+    ledger.check("points of cases within the caps stay", ["all"], others, 0, digits=digits, unit="points")
+    gap = abs(int(after.sum()) + int(taken.sum()) - int(before.sum()))
+    ledger.check(
+        "|points left + points taken - points| is at most a step a case above",
+        ["all"],
+        gap,
+        int(over.sum()),
+        relation="<=",
+        digits=digits,
+        unit="points",
+    )
+    return ledger.table()
 
 
 @exactly
@@ -139,6 +175,43 @@ def cap_money(cases: Any, caps: Any, policy: Policy | CapRules, *, columns: Mapp
     >>> [(row["hospital"], str(row["deductions"])) for row in found.table]
     [('H', '100.00'), ('K', '100.00')]
     """
+    found = find_excess(cases, caps, policy, columns)
+    ledger = Ledger("cap money")
+    both = int(found.taken.sum()) + int(found.kept.sum())
+    ledger.check("deductions + excess that is paid = excess", ["all"], both, int(found.excess.sum()))
+    parts = _split_over(found.excess, found.amount, found.limit)
+    table = _by_hospital(found.keys, found.place, found.amount, parts, found.taken)
+    return Step(to_kind(table, cases), ledger.table())
+
+
+class MoneyCap(NamedTuple):
+    """The hospitals under each cap: a slot is a cap and a hospital with its pool; money is in fen.
+
+    Attributes
+    ----------
+    keys
+        The hospitals and pools.
+    names
+        Each cap in words.
+    cap, excess, kept
+        Of each cap: its money, what is above it, and what of that is paid.
+    limit, place, amount, taken
+        Of each slot: its cap, its hospital and pool, the payable amount, and the deduction.
+    """
+
+    keys: Keys
+    names: list[str]
+    cap: Fen
+    excess: Fen
+    kept: Fen
+    limit: NDArray[np.integer]
+    place: NDArray[np.integer]
+    amount: Fen
+    taken: Fen
+
+
+def find_excess(cases: Any, caps: Any, policy: Policy | CapRules, columns: Mapping[str, str] | None) -> MoneyCap:
+    """Return what is above each cap of money, and what each hospital under it is not paid."""
     paid_share = _rule(policy, "total_share")
     limits = Columns(caps, ["cap"], what="the table caps=")
     names = _names(limits)
@@ -146,6 +219,9 @@ def cap_money(cases: Any, caps: Any, policy: Policy | CapRules, *, columns: Mapp
     cap, there = read_money(limits.column("cap"), "column 'cap' of the table caps=")
     if (~there | (cap < 0)).any():
         raise PolicyError(f"caps= has no cap of at least 0 in row {int(np.argmax(~there | (cap < 0)))}: give yuan")
+    of_caps = keys_of(limits, names)
+    if of_caps.size < limits.rows:
+        raise PolicyError(f"caps= has two caps of the same {', '.join(names)}: leave one of them")
     keys = keys_of(table, ["hospital", "pool"])
     fen, known = optional_money(table, "payable")
     key = np.where(known, table.match(names, limits), -1)
@@ -155,14 +231,10 @@ def cap_money(cases: Any, caps: Any, policy: Policy | CapRules, *, columns: Mapp
     slot = slot[slot >= 0]
     limit, place = slot // keys.size, slot % keys.size
     excess = np.maximum(add_up(limit, amount, limits.rows) - cap, 0)
-    parts = _split_over(excess, amount, limit)
     kept = round_over(excess, int(paid_share.scaleb(_DIGITS)), _ONE)
     taken = _split_over(excess - kept, amount, limit)
-    ledger = Ledger("cap money")
-    ledger.check(
-        "deductions + excess that is paid = excess", ["all"], int(taken.sum()) + int(kept.sum()), int(excess.sum())
-    )
-    return Step(to_kind(_by_hospital(keys, place, amount, parts, taken), cases), ledger.table())
+    words = places(of_caps)
+    return MoneyCap(keys, [words[code] for code in of_caps.codes], cap, excess, kept, limit, place, amount, taken)
 
 
 def _by_hospital(keys: Keys, place: NDArray[np.integer], amount: Fen, excess: Fen, taken: Fen) -> pa.Table:
@@ -183,7 +255,6 @@ def deduct_growth(
     last_year: Any,
     policy: Policy | CapRules,
     *,
-    amount: str = "total_cost",
     columns: Mapping[str, str] | None = None,
 ) -> Step:
     """Deduct the excess growth of each hospital's mean amount per discharge (次均费用增长).
@@ -191,14 +262,12 @@ def deduct_growth(
     Parameters
     ----------
     cases
-        The year's cases: ``hospital``, ``pool`` and the amount (yuan).
+        The year's cases: ``hospital``, ``pool`` and the amount (yuan) that ``caps.growth_of`` names.
     last_year
         A table with ``hospital``, ``pool``, ``cases`` (discharges) and the amount (yuan) of last year.
     policy
-        A policy with ``caps.highest_growth`` and ``caps.growth_share``, or that section: the highest growth as a share
-        of 1, and the share of the excess that is deducted.
-    amount
-        The column whose mean is compared, such as ``total_cost``, ``payable`` or ``patient_paid``.
+        A policy with ``caps.growth_of``, ``caps.highest_growth`` and ``caps.growth_share``, or that section: the column
+        whose mean is compared, the highest growth as a share of 1, and the share of the excess that is deducted.
     columns
         The cases' names of columns by the library's names, such as ``{"total_cost": "总费用"}``.
 
@@ -216,18 +285,19 @@ def deduct_growth(
     CaseError, UnknownNameError
         A column that is missing, or an amount that is.
     PolicyError
-        The policy lacks one of the two numbers.
+        The policy does not cap growth.
 
     Examples
     --------
     >>> cases = [{"hospital": "H", "pool": "p", "total_cost": 1100} for _ in range(10)]
     >>> last = [{"hospital": "H", "pool": "p", "cases": 8, "total_cost": 8000}]
-    >>> rules = CapRules(highest_growth=Decimal("0.05"), growth_share=Decimal("0.7"))
+    >>> rules = CapRules(growth_of="total_cost", highest_growth=Decimal("0.05"), growth_share=Decimal("0.7"))
     >>> row = deduct_growth(cases, last, rules).table[0]
     >>> round(row["growth"], 6), str(row["excess"]), str(row["deductions"])
     (0.1, '500.00', '350.00')
     """
     highest, share = _rule(policy, "highest_growth"), _rule(policy, "growth_share")
+    amount = str(section_of(policy, "caps", CapRules).growth_of)
     table = Columns(cases, ["hospital", "pool", amount], columns=columns or {}, optional=NAMES)
     keys = keys_of(table, ["hospital", "pool"])
     fen, known = optional_money(table, amount)
@@ -268,6 +338,14 @@ def deduct_growth(
         }
     )
     return Step(to_kind(result, cases), ledger.table())
+
+
+def _numbers_of(limits: Columns) -> NDArray[np.float64]:
+    """Return caps of volume as numbers; those of a file are texts, as money is."""
+    if not is_text(limits.column("cap").type):
+        return limits.numbers("cap")
+    hundredths, known = read_money(limits.column("cap"), "column 'cap' of the table caps=")
+    return np.where(known, hundredths / 100, np.nan)
 
 
 def _names(limits: Columns) -> list[str]:

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["RULES_WITH_EFFECT", "measure_effect"]
 
 #: The rules whose effect can be measured: sections that a policy can be without, and the points on top.
-RULES_WITH_EFFECT = ("tcm", "exclusion", "readmission", "review", "outliers", "institutions", "added_points")
+RULES_WITH_EFFECT = ("tcm", "exclusion", "readmission", "review", "outliers", "institutions", "caps", "added_points")
+# The inputs of `settle_year` that go with a rule alone.
+_INPUTS = {
+    "added_points": ("added_points",),
+    "exclusion": ("exclusion_means",),
+    "caps": ("volume_caps", "money_caps", "last_year"),
+}
 
 
 @exactly
@@ -76,10 +82,9 @@ def measure_effect(
     """
     if rule not in RULES_WITH_EFFECT:
         raise UnknownNameError("rule", rule, RULES_WITH_EFFECT)
-    without = dict(inputs)
+    without = {name: value for name, value in inputs.items() if name not in _INPUTS.get(rule, ())}
     if rule == "added_points":
-        there = bool(policy.points.added) or without.pop("added_points", None) is not None
-        without.pop("added_points", None)
+        there = bool(policy.points.added) or inputs.get("added_points") is not None
         bare = policy.replace(points=policy.points.model_dump(exclude_unset=True, exclude={"added"}))
     else:
         there = getattr(policy, rule) is not None

@@ -22,10 +22,14 @@ if TYPE_CHECKING:
 
     from drgdip.settle.policy import Policy
 
-__all__ = ["EXCLUDED_KINDS", "Exclusion", "list_exclusions", "pay_exclusions"]
+__all__ = ["EXCLUDED_COLUMNS", "EXCLUDED_KINDS", "Exclusion", "list_exclusions", "pay_exclusions"]
 
 #: The kinds of new item. Each is compared with the group's mean cost of its kind: ``mean_drug`` and so on.
 EXCLUDED_KINDS = ("drug", "consumable", "service")
+
+
+#: The columns that `pay_exclusions` adds.
+EXCLUDED_COLUMNS = ("excluded_ratio", "excluded_share", "excluded_amount", "exclusion_reason")
 
 
 class Exclusion(NamedTuple):

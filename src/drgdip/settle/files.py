@@ -28,6 +28,9 @@ _NUMBERS = (
     "points",
     "weight",
     "mean",
+    "mean_drug",
+    "mean_consumable",
+    "mean_service",
     "coefficient",
     "los",
     "cost_ratio",
@@ -40,7 +43,7 @@ _NUMBERS = (
     "multiple",
     "score",
 )
-_WHOLE = ("month", "discharge")
+_WHOLE = ("month", "discharge", "cases")
 _FLAGS = ("cross_region", "review_applied", "review_approved", "withdrawn", "working")
 _DATES = ("admitted", "discharged", "as_of", "date", "day")
 

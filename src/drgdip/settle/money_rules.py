@@ -81,13 +81,24 @@ class CapRules(Rules):
     """Caps (总量控制) on volume, money and growth.
 
     ``volume_factor`` is left of the points of cases above a cap of volume, ``total_share`` of the money above a cap is
-    paid. Of a growth per discharge above ``highest_growth`` the ``growth_share`` is deducted.
+    paid. Of a growth of the mean of ``growth_of`` per discharge above ``highest_growth`` the ``growth_share`` is
+    deducted. Each of the three caps stands by itself.
     """
 
     volume_factor: Share | None = None
     total_share: Share | None = None
+    growth_of: Literal["total_cost", "fund_booked", "patient_paid", "payable"] | None = None
     highest_growth: Number | None = None
     growth_share: Share | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        growth = {name: getattr(self, name) for name in ("growth_of", "highest_growth", "growth_share")}
+        if any(value is not None for value in growth.values()):
+            lacking = [name for name, value in growth.items() if value is None]
+            if lacking:
+                raise ValueError(f"{', '.join(lacking)}: a cap on growth needs growth_of, highest_growth, growth_share")
+        return self
 
 
 class ScoreBand(Rules):

@@ -196,8 +196,8 @@ def price_cases(
     paid = read_paid(table, policy.payers, lambda name: _amount(table, name, reasons))
     outside = _outside(table, policy)
     reasons.note(outside, "outside_policy_dates")
-    standard = _point_standards(table, policy, pools, rule, values, reasons)
-    standard = standard + _excluded(table, policy, rule, reasons)
+    on_top = _excluded(table, policy, rule, reasons)
+    standard = _point_standards(table, policy, pools, rule, values, reasons) + on_top
     standard = _other_standards(table, policy, pools, rule, standard, reasons)
     standard = np.where(rule == BY_ITEM, cost, standard)
     payable = _payable(table, policy, pools, rule, standard, paid, ratios, reasons)

@@ -185,6 +185,8 @@ def draft_policy(name: str, **given: Any) -> str:
     [month]
     # to fill in (待填): the share of a month that is paid at once (Zhejiang 2019: at least 0.85)
     ratio = "$month_ratio"
+    # to fill in (待填): suspend, suspend_hospital or pay: what a late list does; None where no list is late
+    late = "$month_late"
     """
     needs = _presets().needs(name)
     for key in given:

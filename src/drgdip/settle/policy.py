@@ -21,6 +21,7 @@ from drgdip.settle.money_rules import (  # noqa: TC001 - pydantic reads the anno
     PrepaymentRules,
 )
 from drgdip.settle.rules import (
+    LATE_WAYS,
     AppraisalRules,
     BudgetRules,
     CalendarRules,
@@ -206,8 +207,8 @@ class Policy(Rules):
 
     @property
     def defaulted(self) -> list[str]:
-        """The dotted paths of rules that act though nobody gave them: the library's defaults for lists and bands."""
-        acting = {"month": ("late",), "year": ("bands",), "readmission": ("reduced",), "cases": ("cross_region",)}
+        """The dotted paths of rules that act though nobody gave them: the library's defaults."""
+        acting = {"readmission": ("reduced",), "cases": ("cross_region",)}
         sections = ((name, getattr(self, name), fields) for name, fields in acting.items())
         return [
             f"{name}.{field}"
@@ -262,6 +263,8 @@ def _faults_of_form(policy: Policy) -> Iterator[str]:
         yield f"year.fund = standards pays fixed standards, and form = {form} has none"
     if (form == "elastic") != (elastic is not None):
         yield "elastic: the section and form = elastic belong together"
+    if policy.calendar.upload_days is not None and policy.month.late is None:
+        yield f"month.late: calendar.upload_days = {policy.calendar.upload_days} makes lists late: say {LATE_WAYS}"
     if policy.institutions is not None and policy.institutions.when == "before" and form != "fixed":
         yield f"institutions.when = before compares fixed standards, and form = {form} has none: say after"
     if elastic is None:

@@ -171,6 +171,7 @@ def _tables(year: Year, policy: Policy, language: str) -> dict[str, pa.Table]:
         "Statements": _statements(year, language),
         "Hospitals": clearing.table,
         "Pools": clearing.pools,
+        **({"Caps": _caps(clearing.caps, language)} if clearing.caps is not None else {}),
         "Months": year.months,
         **{title: measure_surplus(year.cases, by, columns=year.columns).table for title, by in layers.items()},
         **({"Special review": year.review.publication} if year.review else {}),
@@ -190,6 +191,12 @@ def _statements(year: Year, language: str) -> pa.Table:
     """Return the statements with the items in one language."""
     table = plain(to_arrow(make_statements(year.clearing, language=language)))
     return table.drop_columns(["item" if language == "zh" else "item_zh"])
+
+
+def _caps(caps: pa.Table, language: str) -> pa.Table:
+    """Return the deductions by caps with the items of the statement in words."""
+    items = [say(item, language) for item in caps["item"].to_pylist()]
+    return caps.set_column(caps.schema.get_field_index("item"), "item", pa.array(items, pa.string()))
 
 
 def _told(findings: pa.Table, language: str) -> pa.Table:

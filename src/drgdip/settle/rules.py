@@ -13,6 +13,7 @@ from drgdip.errors import DrgdipError, RuleError
 from drgdip.points import Expression, OutlierPolicy, load_outlier_policy
 
 __all__ = [
+    "LATE_WAYS",
     "AppraisalRules",
     "BudgetRules",
     "CalendarRules",
@@ -34,6 +35,10 @@ __all__ = [
     "YearRules",
     "check_bands",
 ]
+
+
+#: The ways of ``month.late``, for messages.
+LATE_WAYS = "suspend (the list waits), suspend_hospital (its hospital waits with the month) or pay"
 
 
 def _no_float(value: Any) -> Any:
@@ -214,13 +219,13 @@ class ReadmissionRules(Rules):
 class MonthRules(Rules):
     """The share of a month that is paid at once. The rest is the reserve that waits for the year's clearing.
 
-    ``late`` says what a late list does: it waits (``suspend``), is paid, or its hospital waits with the whole month
-    (``suspend_hospital``). ``value = budget`` divides the month's budget by the month's points; ``cap`` cuts what
-    the estimated values come to at the month's budget.
+    ``late`` says what a late list does: it waits (``suspend``), is paid (``pay``), or its hospital waits with the whole
+    month (``suspend_hospital``); a policy whose lists are never late needs none. ``value = budget`` divides the month's
+    budget by the month's points; ``cap`` cuts what the estimated values come to at the month's budget.
     """
 
     ratio: Ratio
-    late: Literal["suspend", "suspend_hospital", "pay"] = "suspend"
+    late: Literal["suspend", "suspend_hospital", "pay"] | None = None
     value: Literal["estimated", "budget"] = "estimated"
     cap: bool = False
 
@@ -238,14 +243,15 @@ class YearRules(Rules):
 
     ``fund = budget`` gives them all of the budget, ``standards`` the sum of the standards of their cases. ``shared``
     gives them the spending with their part of the surplus or overspend. Spending is the amount ``booked`` by item or
-    ``payable`` by the standards.
+    ``payable`` by the standards. With more than one band ``bands`` says whether each stretch has its own share
+    (``marginal``), or the band that is reached holds for all (``whole``).
     """
 
     fund: Literal["budget", "standards", "shared"]
     spending: Literal["booked", "payable"] | None = None
     surplus: tuple[ShareBand, ...] = ()
     overspend: tuple[ShareBand, ...] = ()
-    bands: Literal["marginal", "whole"] = "marginal"
+    bands: Literal["marginal", "whole"] | None = None
     preclearing_ratio: Ratio | None = None
 
     @model_validator(mode="after")
@@ -256,6 +262,11 @@ class YearRules(Rules):
             raise ValueError(f"surplus and overspend contradict fund = {self.fund}, under which nothing is shared")
         check_bands("surplus", self.surplus)
         check_bands("overspend", self.overspend)
+        if self.bands is None and max(len(self.surplus), len(self.overspend)) > 1:
+            raise ValueError(
+                "bands: there are several: say marginal (each stretch has its own share) or whole (the band that is "
+                "reached holds for all)"
+            )
         return self
 
 

@@ -14,7 +14,7 @@ from drgdip._exact import exactly
 from drgdip.errors import PolicyError
 from drgdip.points import add_points, case_points, combine_coefficients, downgrade_tcm, mark_readmissions
 from drgdip.points.addons import added_to
-from drgdip.settle._inputs import NAMES, money, names_after, texts
+from drgdip.settle._inputs import NAMES, names_after, optional_money, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
     from drgdip.settle.policy import Policy
 
-__all__ = ["PREPARED_COLUMNS", "SCORED_COLUMNS", "prepare_cases", "score_cases"]
+__all__ = ["PREPARED_COLUMNS", "SCORED_COLUMNS", "prepare_cases", "score_again", "score_cases"]
 
 #: The columns that a policy's rules on points add.
 PREPARED_COLUMNS = ("coefficient", "case_kind", "readmission_factor")
+# The columns that marking readmissions adds.
+_MARKS = ("readmission_days", "readmission_factor", "readmission_reason")
 #: The columns that scoring adds: those, those of `drgdip.points.case_points`, of Chinese medicine and of added points.
 SCORED_COLUMNS = (
     *PREPARED_COLUMNS,
@@ -94,13 +96,28 @@ def prepare_cases(
     >>> prepare_cases([{"group": "A", "level": "3"}], policy, coefficients={"level": level})[0]["coefficient"]
     1.1
     """
+    return _prepare(cases, policy, coefficients, columns, marked=False)
+
+
+def _prepare(
+    cases: Any,
+    policy: Policy,
+    coefficients: Mapping[str, Any] | None,
+    columns: Mapping[str, str] | None,
+    *,
+    marked: bool,
+) -> Any:
+    """Return cases with the columns that rules on points read; readmissions may be marked already."""
     rules, stays = policy.points, policy.readmission
     if rules.coefficients is None and coefficients is not None:
         raise PolicyError(f"policy {policy.id!r}: points.coefficients names no table, but coefficients= is given")
     cases = _with_coefficients(cases, policy, coefficients, columns)
     if policy.cases.incomplete_discharges:
         cases = add_columns(cases, {"case_kind": _kinds(cases, policy.cases.incomplete_discharges, columns)})
-    if stays is not None:
+    if stays is not None and marked:  # the marks stay, in the place where marking would put them
+        table = Columns(cases)
+        cases = add_columns(cases, {name: table.column(name) for name in _MARKS})
+    elif stays is not None:
         cases = mark_readmissions(
             cases,
             days=stays.days,
@@ -165,7 +182,7 @@ def score_cases(
         (`drgdip.points.TCM_PARTS`, yuan).
     policy
         The policy: ``points``, ``outliers``, ``readmission``, ``tcm``, and ``exclusion`` where points float. For the
-        last the cases have ``excluded_amount`` (yuan, `pay_exclusions`).
+        last the cases have ``excluded_amount`` (yuan, `pay_exclusions`); a case whose amount is null gets no points.
     weights, reference, mean_cost
         As for `drgdip.points.case_points`.
     coefficients
@@ -199,7 +216,23 @@ def score_cases(
     >>> row["own_points"], row["western_points"], row["points"], row["paid_group"]
     (92.0, 110.0, 110.0, 'IU23')
     """
-    prepared = prepare_cases(cases, policy, coefficients=coefficients, columns=columns)
+    return score_again(cases, policy, weights, coefficients, reference, mean_cost, added, columns, marked=False)
+
+
+def score_again(
+    cases: Any,
+    policy: Policy,
+    weights: Any,
+    coefficients: Mapping[str, Any] | None,
+    reference: Any,
+    mean_cost: Decimal | float | None,
+    added: Any,
+    columns: Mapping[str, str] | None,
+    *,
+    marked: bool = True,
+) -> Any:
+    """Return cases with their points, as `score_cases`; readmissions that are marked already stay so."""
+    prepared = _prepare(cases, policy, coefficients, columns, marked=marked)
     names = names_after(columns, prepared, PREPARED_COLUMNS)
 
     def score(table: Any) -> Any:
@@ -221,23 +254,39 @@ def score_cases(
         )
     after = names_after(names, scored, SCORED_COLUMNS)
     table = Columns(scored, columns=after, optional=NAMES)
+    unknown = np.zeros(table.rows, bool)
     more = [added_to(table, given) for given in (policy.points.added or None, added) if given is not None]
     if policy.exclusion is not None and policy.form != "fixed":
-        more.append(_excluded_points(table, policy, mean_cost))
+        worth, unknown = _excluded_points(table, policy, mean_cost)
+        more.append(worth)
     if more:
         scored = add_columns(scored, {"added_points": sum(more)})
         scored = add_points(scored, "added_points", columns=after)
-    return scored
+    return _without_points(scored, unknown, after) if unknown.any() else scored
 
 
-def _excluded_points(table: Columns, policy: Policy, mean_cost: Decimal | float | None) -> Any:
-    """Return the worth in points of what cases get for new items outside their group."""
+def _excluded_points(
+    table: Columns, policy: Policy, mean_cost: Decimal | float | None
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the worth in points of new items outside the groups of cases, and which cases have an unknown one."""
     table.require(["excluded_amount"])
     if mean_cost is None:
         raise PolicyError(
             "exclusion is paid in points under this form: give mean_cost= (yuan), which makes points of yuan"
         )
-    return money(table, "excluded_amount") / 100 / float(mean_cost) * float(policy.points.scale)
+    fen, known = optional_money(table, "excluded_amount")
+    unknown = ~(known & (fen >= 0))
+    return np.where(unknown, 0, fen / 100 / float(mean_cost) * float(policy.points.scale)), unknown
+
+
+def _without_points(scored: Any, rows: NDArray[np.bool_], columns: Mapping[str, str] | None) -> Any:
+    """Return scored cases of which some have no points, because the amount for their new items is unknown."""
+    table = Columns(scored, columns=columns, optional=NAMES)
+    points = nullable(np.where(rows, np.nan, table.numbers("points")))
+    reason = pc.if_else(pa.array(rows), "no_excluded_amount", texts(table, "points_reason"))
+    status = pc.if_else(pa.array(rows), "unpriced", texts(table, "points_status"))
+    changed = {"points": points, "points_status": status, "points_reason": reason}
+    return add_columns(scored, {table.own_name(name): column for name, column in changed.items()})
 
 
 def _with_western(

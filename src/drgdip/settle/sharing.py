@@ -54,7 +54,7 @@ def share_surplus(budget: Any, spent: Any, policy: Policy | YearRules) -> dict[s
     Notes
     -----
     With ``bands = marginal`` each stretch has its own share. With ``whole`` the band of the last fen decides for all.
-    Sources differ, and most do not say which holds.
+    Sources differ, and most do not say which holds: a policy with several bands must. One band is the same under both.
 
     Examples
     --------
@@ -133,7 +133,7 @@ def changes_of(left: Fen, standard: Fen, rules: InstitutionRules) -> Fen:
 
 def hospitals_part(left: int, budget: int, rules: YearRules) -> int:
     """Return the hospitals' part of a surplus (above 0) or an overspend (below 0), in fen."""
-    return _part(left, budget, rules.surplus if left >= 0 else rules.overspend, marginal=rules.bands == "marginal")
+    return _part(left, budget, rules.surplus if left >= 0 else rules.overspend, marginal=rules.bands != "whole")
 
 
 def _part(left: int, base: int, bands: Sequence[ShareBand], *, marginal: bool) -> int:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["SHEET", "make_case_sheets"]
 
 _PLACE = ("hospital", "pool", "month")
-_MONEY = ("standard", "total_cost", "fund_booked", "patient_paid", "payable", "profit")
+# The first two are read where they are there.
+_MONEY = ("excluded_amount", "patient_paid", "standard", "total_cost", "fund_booked", "payable", "profit")
 #: The columns of a case sheet (病例明细): place, number of cases of the row, case, group, money, reason, and what the
 #: hospital writes.
 SHEET = pa.schema(
@@ -39,6 +40,7 @@ SHEET = pa.schema(
         ("group", pa.string()),
         ("group_name", pa.string()),
         ("points", pa.float64()),
+        ("excluded_amount", YUAN),
         *((name, YUAN) for name in ("standard", "total_cost", "fund_booked", "patient_paid", "payable")),
         ("difference", YUAN),
         ("payment_rule", pa.string()),
@@ -67,7 +69,8 @@ def make_case_sheets(
     cases
         Cases as `price_cases` or `settle_year` gives them: ``case_id``, ``hospital``, ``pool``, ``month``, ``points``,
         ``payment_rule``, ``standard``, ``payable``, ``profit``, ``payment_reason``, ``total_cost``, ``fund_booked``;
-        ``group`` and ``patient_paid`` where they are.
+        ``group``, ``patient_paid``, ``excluded_amount`` (`pay_exclusions`) and ``volume_reason`` (`cap_volumes`) where
+        they are.
     names
         The name of each group, such as ``scheme.labels``; None leaves ``group_name`` empty.
     language
@@ -99,7 +102,7 @@ def make_case_sheets(
     """
     check_language(language)
     table = Columns(cases, columns=columns, optional=NAMES)
-    table.require(["case_id", *_PLACE, "points", "payment_rule", "payment_reason", *(set(_MONEY) - {"patient_paid"})])
+    table.require(["case_id", *_PLACE, "points", "payment_rule", "payment_reason", *_MONEY[2:]])
     if not pa.types.is_integer(table.column("month").type):
         raise CaseError(f"column 'month' of the cases holds {table.column('month').type}: give whole numbers")
     keys = keys_of(table, list(_PLACE))
@@ -119,6 +122,8 @@ def _rows(table: Columns, names: Mapping[str, str], language: str) -> pa.Table:
     """Return a row a case, in the order of the cases."""
     money = {name: to_yuan(*optional_money(table, name)) for name in _MONEY}
     groups = texts(table, "group")
+    told = ("payment_reason", "volume_reason", "exclusion_reason")
+    reasons = pc.coalesce(*(texts(table, name) for name in told))
     found = {
         "hospital": texts(table, "hospital"),
         "pool": texts(table, "pool"),
@@ -129,7 +134,7 @@ def _rows(table: Columns, names: Mapping[str, str], language: str) -> pa.Table:
         "group_name": _told(groups, names.get),
         "points": pa.array(table.numbers("points"), from_pandas=True),
         "payment_rule": _told(texts(table, "payment_rule"), lambda rule: _rule(rule, language)),
-        "reason": _told(texts(table, "payment_reason"), lambda reason: describe_reason(reason, language)),
+        "reason": _told(reasons, lambda reason: describe_reason(reason, language)),
         "difference": money.pop("profit"),
         **money,
     }

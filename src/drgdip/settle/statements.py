@@ -27,6 +27,8 @@ LINES = (
     ("retention", "+", "own surplus or overspend kept or borne", "本院结余留用或超支分担"),
     ("outside", "+", "cases paid otherwise than by points", "点数外支付"),
     ("appraisal_change", "+", "appraisal", "考核增减"),
+    ("over_cap", "-", "money above a cap", "总量控制扣减"),
+    ("over_growth", "-", "growth of the mean above the limit", "次均费用增长超限扣减"),
     ("deductions", "-", "audit deductions", "审核扣款"),
     ("deposit_kept", "-", "quality deposit that is not given back", "质量保证金扣留"),
     ("entitlement", "=", "entitlement of the year", "年度应付"),
@@ -65,8 +67,18 @@ _HOW = {
         "money x (coefficient - 1) + taken in the pool x money after appraisal / that of the pool",
         "应付额 ×（考核系数 - 1）+ 统筹区考核扣减额 × 本院考核后额 / 统筹区考核后额",
     ),
+    "over_cap": (
+        "(payable under the cap - cap) x (1 - share that is paid) x own payable / payable under the cap, for each cap",
+        "（控制范围内应付额 - 控制总量）×（1 - 超量支付比例）× 本院应付额 / 控制范围内应付额，逐项相加",
+    ),
+    "over_growth": (
+        "(amount - cases x last year's amount / cases x (1 + highest growth)) x share that is deducted",
+        "（本年金额 - 本年例数 × 上年金额 / 上年例数 ×（1 + 增幅上限））× 扣减比例",
+    ),
     "sum": ("sum of the lines above", "以上各行之和"),
 }
+# New items are part of the standards, or of the points.
+_EXCLUDED = ("; of it for new items outside the group: {} yuan", "；其中除外支付 {} 元")
 
 
 @exactly
@@ -85,8 +97,8 @@ def make_statements(clearing: Clearing, *, language: str = "en") -> Any:
     -------
     A table with, for each hospital and pool, a row a line: ``hospital, pool, line`` (from 1), ``sign`` (+ added, -
     taken off, = the sum so far), ``item``, ``item_zh``, ``amount`` (yuan). ``formula`` has every factor in full:
-    a calculator gives the amount up to the fen left over, which goes by largest remainder. ``how`` names the factors in
-    the same order. Both are empty where an amount was given.
+    a calculator gives the amount up to the fen left over, which goes by largest remainder; each cap leaves its own.
+    ``how`` names the factors in the same order. Both are empty where an amount was given.
 
     Raises
     ------
@@ -108,10 +120,11 @@ def make_statements(clearing: Clearing, *, language: str = "en") -> Any:
     check_language(language)
     accounts = to_arrow(clearing.table).to_pylist()
     pools = {row["pool"]: row | _sums_of(row["pool"], accounts) for row in to_arrow(clearing.pools).to_pylist()}
+    caps = _formulas_of(clearing.caps)
     rows = [
         {"hospital": account["hospital"], "pool": account["pool"], **line}
         for account in accounts
-        for line in _lines(account, pools[account["pool"]], LANGUAGES.index(language))
+        for line in _lines(account, pools[account["pool"]], caps, LANGUAGES.index(language))
     ]
     kinds = {"line": pa.int64(), "amount": YUAN}
     names = ("hospital", "pool", "line", "sign", "item", "item_zh", "amount", "formula", "how")
@@ -119,9 +132,23 @@ def make_statements(clearing: Clearing, *, language: str = "en") -> Any:
     return to_kind(table, clearing.table)
 
 
-def _lines(account: Mapping[str, Any], pool: Mapping[str, Any], language: int) -> Iterator[dict[str, Any]]:
+def _formulas_of(caps: Any) -> dict[tuple[str, str, str], str]:
+    """Return the formulas of what caps take, by hospital, pool and line."""
+    found: dict[tuple[str, str, str], str] = {}
+    for row in [] if caps is None else to_arrow(caps).to_pylist():
+        key = row["hospital"], row["pool"], row["item"]
+        found[key] = f"{found[key]} + {row['formula']}" if key in found else row["formula"]
+    return found
+
+
+def _lines(
+    account: Mapping[str, Any], pool: Mapping[str, Any], caps: Mapping[tuple[str, str, str], str], language: int
+) -> Iterator[dict[str, Any]]:
     """Yield the lines of the account of one hospital and pool."""
     hows = _hows(account, pool)
+    for name in ("over_cap", "over_growth"):
+        if (key := (account["hospital"], account["pool"], name)) in caps:
+            hows[name] = (caps[key], name)
     above = ""
     for number, (name, sign, item, chinese) in enumerate(LINES, start=1):
         amount = account[name]
@@ -129,7 +156,10 @@ def _lines(account: Mapping[str, Any], pool: Mapping[str, Any], language: int) -
         if sign != "=":
             above = f"{above} {sign} {_signed(amount)}" if above else _signed(amount)
         line = {"line": number, "sign": sign, "item": item, "item_zh": chinese, "amount": amount, "formula": formula}
-        yield {**line, "how": _HOW[how][language] if how else ""}
+        told = _HOW[how][language] if how else ""
+        if name == "base" and account["excluded"]:
+            told += _EXCLUDED[language].format(account["excluded"])
+        yield {**line, "how": told}
 
 
 def _hows(account: Mapping[str, Any], pool: Mapping[str, Any]) -> dict[str, tuple[str, str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime  # noqa: TC003 - the examples use it
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -15,18 +14,24 @@ from drgdip._columns import Columns, add_columns
 from drgdip._exact import exactly
 from drgdip._money import to_yuan
 from drgdip.errors import PolicyError
+from drgdip.settle._capped import check_caps, price_at_values
 from drgdip.settle._entering import Decided, as_paid, enter_cases, enter_priced, pay_by_item, rejoin
 from drgdip.settle._inputs import NAMES, holds, names_after, optional_money, texts
 from drgdip.settle.annual import Clearing, clear_year
+from drgdip.settle.caps import VOLUME_COLUMNS, cap_volumes
 from drgdip.settle.crossregion import settle_cross_region
+from drgdip.settle.exclusion import EXCLUDED_COLUMNS, pay_exclusions
+from drgdip.settle.ledger import Ledger
 from drgdip.settle.monthly import month
 from drgdip.settle.payment import on_account, price_cases, price_columns
 from drgdip.settle.payments import paid_on, read_payments
 from drgdip.settle.review import REVIEW_COLUMNS, Review, review_cases
-from drgdip.settle.scoring import SCORED_COLUMNS, score_cases
+from drgdip.settle.scoring import SCORED_COLUMNS, score_again
 from drgdip.settle.versions import has_versions, known_on, pick_versions
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from drgdip.settle._entering import Entered
     from drgdip.settle.ledger import Step
     from drgdip.settle.policy import Policy
@@ -94,6 +99,10 @@ def settle_year(
     points_change: Any = None,
     working_capital: Any = None,
     deposits_kept: Any = None,
+    exclusion_means: Any = None,
+    volume_caps: Any = None,
+    money_caps: Any = None,
+    last_year: Any = None,
     month_budget: Any = None,
     payments: Any = None,
     as_of: datetime.date | None = None,
@@ -103,8 +112,10 @@ def settle_year(
 ) -> Year:
     """Settle a year from grouped cases: points, special review, prices, months, pre-clearing, clearing.
 
-    The steps are functions of their own, called in order: `score_cases`, `review_cases` (where the policy has a review
-    and the cases have ``review_applied``), `price_cases`, `month`, `clear_year`.
+    The steps are functions of their own, called in order: `pay_exclusions`, `score_cases`, `review_cases`,
+    `cap_volumes`, `price_cases`, `month`, `clear_year`. Reviews need a policy with a review and cases with
+    ``review_applied``; caps of volume need ``caps.volume_factor``; new items need ``exclusion``. `clear_year` applies
+    the caps on money and growth.
 
     Parameters
     ----------
@@ -116,8 +127,13 @@ def settle_year(
         As for `drgdip.points.case_points`; without weights the cases have their ``points`` already.
     coefficients, added_points
         As for `score_cases`.
-    budget, appraisal, points_change, working_capital, deposits_kept
+    budget, appraisal, points_change, working_capital, deposits_kept, money_caps, last_year
         As for `clear_year`.
+    exclusion_means
+        As ``means`` of `pay_exclusions`, where the policy has ``exclusion`` and the cases have ``excluded_cost`` and
+        ``excluded_kind``. Without it the cases have their ``excluded_amount`` already.
+    volume_caps
+        As ``caps`` of `cap_volumes`, where the policy says ``caps.volume_factor``. Needs ``discharged``.
     values
         Estimated point values for the months, as for `price_cases`; None takes the policy's rates.
     deductions
@@ -164,13 +180,20 @@ def settle_year(
     (Decimal('6510.00'), Decimal('6314.70'), Decimal('195.30'))
     """
 
-    def score(cases: Any, columns: Names) -> tuple[Any, Names]:
-        options: dict[str, Any] = {"coefficients": coefficients, "reference": reference, "mean_cost": mean_cost}
-        scored = score_cases(cases, policy, weights, added=added_points, columns=columns, **options)
+    def score(cases: Any, columns: Names, *, marked: bool = False) -> tuple[Any, Names]:
+        rules = (coefficients, reference, mean_cost, added_points)
+        scored = score_again(cases, policy, weights, *rules, columns, marked=marked)
         return scored, names_after(columns, scored, SCORED_COLUMNS)
 
     def enter(cases: Any, accept: Any) -> _Priced:
-        return _enter(cases, policy, None if weights is None else score, values, columns, year, accept)
+        scoring = None if weights is None else score
+        tables = _Tables(exclusion_means, volume_caps)
+        return _enter(cases, policy, scoring, values, columns, year, accept, tables)
+
+    check_caps(policy, "volume_factor", "volume_caps", volume_caps)
+    _check_exclusion(cases, policy, exclusion_means, columns)
+    if exclusion_means is not None and policy.form != "fixed" and weights is None:
+        raise PolicyError(f"form = {policy.form} pays new items in points, which needs weights=: give them")
 
     cases, before = _versions(cases, payments, as_of, columns)
     now = enter(cases, accept)
@@ -182,8 +205,8 @@ def settle_year(
     account: dict[str, Any] = {"budget": budget, "appraisal": appraisal, "points_change": points_change}
     account |= {"deductions": _without_months(known_on(deductions, as_of)), "columns": after, "as_of": as_of}
     account |= {"working_capital": working_capital, "deposits_kept": deposits_kept, "payments": payments}
-    account["accept"] = done
-    ledgers = [decided.ledger, *([review.ledger] if review else []), priced.ledger, months.ledger]
+    account |= {"money_caps": money_caps, "last_year": last_year, "accept": done}
+    ledgers = [decided.ledger, *([review.ledger] if review else []), *now.more, priced.ledger, months.ledger]
     paid = None if payments is not None else _payments(months.table, "paid")
     pre = None
     if policy.year.preclearing_ratio is not None:
@@ -194,7 +217,7 @@ def settle_year(
     ledgers.append(clearing.ledger)
     table = now.table
     if policy.form != "fixed":
-        table = _at_value_of_the_year(now.scored, policy, clearing, now.names)
+        table = price_at_values(now.scored, policy, clearing.pools, now.names)
         table, _ = pay_by_item(table, decided.by_item, names_after(now.names, table, price_columns(policy)))
     away = _cross_region(table, policy, after)
     ledgers += [] if away is None else [away.ledger]
@@ -217,25 +240,76 @@ class _Priced(NamedTuple):
     decided: Entered
     table: Any
     after: Names
+    more: list[pa.Table]
+
+
+class _Tables(NamedTuple):
+    """The tables of rules that change points before cases are priced."""
+
+    exclusion_means: Any
+    volume_caps: Any
 
 
 def _enter(
-    cases: Any, policy: Policy, score: Any, values: Any, columns: Names, year: Any, accept: Mapping[str, str] | None
+    cases: Any,
+    policy: Policy,
+    score: Any,
+    values: Any,
+    columns: Names,
+    year: Any,
+    accept: Mapping[str, str] | None,
+    tables: _Tables,
 ) -> _Priced:
     """Return the cases that enter the year, with points, review and prices."""
     keys = ("hospital", "pool", "month")
     entered = enter_cases(cases, policy, accept, columns=columns, year=year, needs=keys, priced=False)
-    scored, names, review, priced = _price(entered.cases, policy, score, values, columns)
+    entering, more = entered.cases, []
+    if tables.exclusion_means is not None:
+        entering = pay_exclusions(entering, tables.exclusion_means, policy, columns=columns)
+        columns = names_after(columns, entering, EXCLUDED_COLUMNS)
+        more.append(_exclusion_ledger(entering, columns))
+    scored, names, review = _score(entering, policy, score, columns)
+    if tables.volume_caps is not None:
+        found = cap_volumes(scored, tables.volume_caps, policy, columns=names)
+        scored, names = found.table, names_after(names, found.table, VOLUME_COLUMNS)
+        more.append(found.ledger)
+    priced = price_cases(scored, policy, values=values, columns=names)
     after = names_after(names, priced.table, price_columns(policy))
     decided = enter_priced(priced.table, entered, accept, columns=after)
     table, after = pay_by_item(priced.table, decided.by_item, after)
-    return _Priced(scored, names, review, priced, decided, table, after)
+    return _Priced(scored, names, review, priced, decided, table, after, more)
 
 
-def _price(
-    cases: Any, policy: Policy, score: Any, values: Any, columns: Names
-) -> tuple[Any, Names, Review | None, Step]:
-    """Return the cases with points, special review and prices. Without `score` they have their points already."""
+def _check_exclusion(cases: Any, policy: Policy, means: Any, columns: Names) -> None:
+    """Raise PolicyError where the means of new items are missing, or given for cases whose amounts are known."""
+    table = Columns(cases, columns=columns, optional=NAMES)
+    if means is not None and policy.exclusion is None:
+        raise PolicyError(f"exclusion_means= is given, and policy {policy.id!r} has no new items: add [exclusion]")
+    if means is not None and "excluded_amount" in table:
+        raise PolicyError("the cases have excluded_amount already: leave it or exclusion_means= out")
+    if policy.exclusion is not None and means is None and "excluded_amount" not in table:
+        raise PolicyError(
+            f"exclusion of policy {policy.id!r} pays new items: give exclusion_means=, a table of the groups' means, "
+            "to cases with excluded_cost and excluded_kind, or their excluded_amount"
+        )
+
+
+def _exclusion_ledger(cases: Any, columns: Names) -> pa.Table:
+    """Check that every new item is paid on top, not eligible, or unknown, and that nothing else is paid."""
+    table = Columns(cases, columns=columns, optional=NAMES)
+    item, there = optional_money(table, "excluded_cost")
+    amount, known = optional_money(table, "excluded_amount")
+    new = there & (item != 0)
+    parts = (int(rows.sum()) for rows in (new & (amount > 0), new & known & (amount == 0), new & ~known))
+    ledger = Ledger("exclusions")
+    invariant = "paid on top + not paid + unknown = cases with new items"
+    ledger.check(invariant, ["all"], sum(parts), int(new.sum()), digits=0, unit="cases")
+    ledger.check("amounts of cases with new items = all amounts", ["all"], int(amount[new].sum()), int(amount.sum()))
+    return ledger.table()
+
+
+def _score(cases: Any, policy: Policy, score: Any, columns: Names) -> tuple[Any, Names, Review | None]:
+    """Return the cases with points and special review. Without `score` they have their points already."""
     scored, names = (cases, columns) if score is None else score(cases, columns)
     review = None
     if policy.review is not None and "review_applied" in Columns(scored, columns=names, optional=NAMES):
@@ -248,8 +322,8 @@ def _price(
                     "review_cases and points.case_points first, and leave review_applied out"
                 )
             scored = _as_reviewed(scored, names)
-            scored, names = score(scored, names_after(names, scored, ["case_kind"]))
-    return scored, names, review, price_cases(scored, policy, values=values, columns=names)
+            scored, names = score(scored, names_after(names, scored, ["case_kind"]), marked=True)
+    return scored, names, review
 
 
 def _versions(cases: Any, payments: Any, as_of: datetime.date | None, columns: Names) -> tuple[Any, Any]:
@@ -291,11 +365,3 @@ def _without_months(deductions: Any) -> Any:
         return None
     table = to_arrow(deductions)
     return table.select([name for name in ("audit_id", "hospital", "pool", "deductions") if name in table.column_names])
-
-
-def _at_value_of_the_year(scored: Any, policy: Policy, clearing: Clearing, columns: Names) -> Any:
-    """Return the cases priced at the point values of the clearing, and at its payment ratios where it has some."""
-    rows = to_arrow(clearing.pools).to_pylist()
-    values = {row["pool"]: row["point_value"] or Decimal(0) for row in rows}
-    ratios = {row["pool"]: row["fund_share"] for row in rows if row["fund_share"] is not None}
-    return price_cases(scored, policy, values=values, ratios=ratios or None, columns=columns).table
