@@ -1,0 +1,10 @@
+"""After the group: indicators, comparison with others, and what is odd, over any table of grouped cases.
+
+Functions are pure: tables in, tables out. A key is any column: hospital, department, doctor, panel, month.
+"""
+
+from __future__ import annotations
+
+from drgdip.monitor.indicators import Indicator, indicators, list_indicators
+
+__all__ = ["Indicator", "indicators", "list_indicators"]
