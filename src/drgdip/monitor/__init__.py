@@ -5,6 +5,20 @@ Functions are pure: tables in, tables out. A key is any column: hospital, depart
 
 from __future__ import annotations
 
+from drgdip.monitor.anonymise import Anonymous, anonymise
+from drgdip.monitor.comparison import Comparison
+from drgdip.monitor.differences import Difference, list_differences
 from drgdip.monitor.indicators import Indicator, indicators, list_indicators
+from drgdip.monitor.returned import compare_returned
 
-__all__ = ["Indicator", "indicators", "list_indicators"]
+__all__ = [
+    "Anonymous",
+    "Comparison",
+    "Difference",
+    "Indicator",
+    "anonymise",
+    "compare_returned",
+    "indicators",
+    "list_differences",
+    "list_indicators",
+]
