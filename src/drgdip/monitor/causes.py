@@ -48,7 +48,7 @@ class Trial(NamedTuple):
     owners
         The row of the differing cases that each altered case comes from, in order.
     labels
-        What was tried for each altered case, where it is not one thing.
+        The thing tried for each altered case, where it is not one for all.
     """
 
     cause: str
@@ -68,7 +68,7 @@ class Causes(NamedTuple):
     cause
         The first cause that explains each case, as its place in ``ids_of("cause")``; the last place for none.
     tried
-        What was tried there.
+        The thing that was tried there.
     also
         The other causes that explain it, joined by ``|``; null for none.
     trials

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["REPORT_FORMATS", "Comparison", "check_language", "word"]
+__all__ = ["REPORT_FORMATS", "Comparison", "check_language", "level_word", "word"]
 
 #: The endings of the files that a report is written to.
 REPORT_FORMATS = (".xlsx", ".html")
@@ -42,9 +42,9 @@ class Comparison:
     scheme
         The id of the scheme or catalogue.
     levels
-        What is compared: MDC and ADRG, or the kind of group under a catalogue, then group and status.
+        The levels of comparison: MDC and ADRG, or the kind of group under a catalogue, then group and status.
     counts
-        What became of all rows: ``measure, cases``. ``not_returned`` and ``compared`` add up to ``cases``,
+        All rows counted: ``measure, cases``. ``not_returned`` and ``compared`` add up to ``cases``,
         ``agreeing`` and ``differing`` to ``compared``. ``without_period`` counts rows without a readable date, and
         ``status_unread`` those whose returned status is none.
     overall, periods, mdcs, adrgs, kinds, hospitals
@@ -56,7 +56,7 @@ class Comparison:
         ``earlier`` (all earlier periods together), ``fall_before, fall_earlier`` and ``alarm`` (null without a
         threshold). None without periods.
     trials
-        What was tried: ``cause, tried, altered`` (cases), ``explains`` (cases) and ``alone`` (no other trial does).
+        The trials: ``cause, tried, altered`` (cases), ``explains`` (cases) and ``alone`` (no other trial does).
     examples
         The smallest set of cases that shows each class and cause, with ``like_it``, the number of such cases.
     cases
@@ -173,7 +173,7 @@ class Comparison:
         check_language(language)
         number, overall = self.number, self.overall.to_pylist()
         shares = [
-            f"{_level(level, language)} {overall[0][f'{level}_share']:.2%}"
+            f"{level_word(level, language)} {overall[0][f'{level}_share']:.2%}"
             for level in self.levels
             if overall and overall[0][f"{level}_share"] is not None
         ]
@@ -229,7 +229,7 @@ def _difference(name: str, language: str) -> str:
     return row.chinese if language == "zh" else row.english
 
 
-def _level(name: str, language: str) -> str:
+def level_word(name: str, language: str) -> str:
     """Return what is compared: the words of a level, or of a column where they are the same."""
     return word(f"level_{name}" if name in {"group", "status"} else name, language)
 
@@ -246,5 +246,5 @@ _TEXTS: dict[str, Callable[[str, str], str]] = {
     "returned_status": _status,
     "reason": describe_reason,
     "measure": word,
-    "level": _level,
+    "level": level_word,
 }
