@@ -81,7 +81,7 @@ def test_the_table_of_differences_equals_the_data(page):
     assert rows == [(row.id, row.kind, row.english, row.chinese) for row in list_differences()]
 
 
-@pytest.mark.parametrize("page", ["returned"])
+@pytest.mark.parametrize("page", ["returned", "evaluation"])
 def test_pages_of_both_languages_have_the_same_snippets(page):
     pages = [(ROOT / "docs" / "monitor" / f"{page}{end}").read_text(encoding="utf-8") for end in (".md", ".zh-CN.md")]
     blocks = [re.findall(r"^```.*?^```$", text, flags=re.MULTILINE | re.DOTALL) for text in pages]

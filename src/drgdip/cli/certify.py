@@ -72,7 +72,7 @@ def add(commands: Commands) -> None:
 def _run(options: argparse.Namespace) -> None:
     from drgdip.cases.readers import read_cases, skipped_rows, understood_columns, unreadable_lines
     from drgdip.monitor import compare_returned
-    from drgdip.monitor.comparison import REPORT_FORMATS
+    from drgdip.monitor.reports import REPORT_FORMATS
 
     if options.output is not None:
         if options.output.suffix.lower() not in REPORT_FORMATS:

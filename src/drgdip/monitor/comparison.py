@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from drgdip._arrow import from_list, from_numpy
-from drgdip._books import html_table, write_page, write_workbook
-from drgdip._once import once
-from drgdip.data import rows_of
-from drgdip.errors import DrgdipError, UnknownNameError
+from drgdip._books import html_table
 from drgdip.grouper.result import STATUSES
 from drgdip.monitor.differences import ids_of, list_differences
-from drgdip.reasons import LANGUAGES, describe_reason
+from drgdip.monitor.reports import check_language, word, write_tables
+from drgdip.reasons import describe_reason
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
-__all__ = ["REPORT_FORMATS", "Comparison", "check_language", "level_word", "word"]
+__all__ = ["Comparison", "level_word"]
 
-#: The endings of the files that a report is written to.
-REPORT_FORMATS = (".xlsx", ".html")
 _TABLES = (
     *("counts", "overall", "periods", "falls", "mdcs", "adrgs", "kinds", "hospitals"),
     *("classes", "causes", "evidence", "trials", "examples"),
@@ -155,18 +150,11 @@ class Comparison:
             Another ending, a path that cannot be written, or the extra is not installed.
         """
         check_language(language)
-        path = Path(path)
-        if path.suffix.lower() not in REPORT_FORMATS:
-            raise DrgdipError(f"{path}: a report is written as {' or '.join(REPORT_FORMATS)}")
         title = f"{word('title', language)}: {self.scheme}"
         tables = {
             word(name, language): self._shown(name, language) for name in _TABLES if getattr(self, name) is not None
         }
-        if path.suffix.lower() == ".xlsx":
-            write_workbook(path, tables, title=title)
-        else:
-            write_page(path, tables, title=title, picture=f"<p>{html.escape(self.summary(language))}</p>")
-        return path
+        return write_tables(path, tables, title=title, summary=self.summary(language))
 
     def summary(self, language: str = "en") -> str:
         """Return the result in one line, in English (``en``) or Chinese (``zh``)."""
@@ -205,23 +193,6 @@ class Comparison:
                 values = from_numpy(values.to_numpy() + 1)
             shown[word(column, language)] = values
         return pa.table(shown)
-
-
-@once
-def _words() -> Mapping[str, Mapping[str, str]]:
-    return {row["name"]: row for row in rows_of("monitor/returned_words.csv")}
-
-
-def word(name: str, language: str) -> str:
-    """Return a heading or a word of the tables in a language; a name that is no word of ours as it is."""
-    found = _words().get(name)
-    return name if found is None else found["chinese" if language == "zh" else "english"]
-
-
-def check_language(language: str) -> None:
-    """Raise UnknownNameError where a language is none of ours."""
-    if language not in LANGUAGES:
-        raise UnknownNameError("language", language, LANGUAGES, hint=f"The languages are {', '.join(LANGUAGES)}.")
 
 
 def _difference(name: str, language: str) -> str:
