@@ -12,7 +12,7 @@ import pytest
 from evaluation_twin import evaluate_slowly
 
 from drgdip import CaseError, PolicyError
-from drgdip.monitor import EvaluationScheme, evaluate, read_evaluation
+from drgdip.monitor import EvaluationScheme, evaluate, indicators, read_evaluation
 from drgdip.settle import appraise_hospitals, read_settlement
 from drgdip.settle.rules import AppraisalRules
 
@@ -323,3 +323,23 @@ def test_files_and_tables_that_cannot_be_used_are_said(tmp_path):
         evaluate(nameless, EXAMPLE)
     renamed = table.rename_columns({"cmi": "病例组合指数"})
     assert evaluate(renamed, EXAMPLE, columns={"cmi": "病例组合指数"}).scores.equals(evaluate(table, EXAMPLE).scores)
+
+
+def test_the_table_of_indicators_is_evaluated_as_it_is():
+    rows = [
+        {"hospital": h, "group": "A", "total_cost": c, "weight": w} for h, c, w in (("H1", 900, 1.2), ("H2", 1100, 0.9))
+    ]
+    curve = {"kind": "linear", "points": [[Decimal("0.8"), 0], [Decimal("1.2"), 100]]}
+    part = {"id": "cmi", "name": "CMI", "dimension": "d", "weight": 1, "direction": "higher", "curve": curve}
+    head = {
+        "id": "x",
+        "title": "x",
+        "full": 100,
+        "missing": "open",
+        "dimensions": [{"id": "d", "name": "D", "weight": 1}],
+    }
+    found = evaluate(indicators(rows, which=["cmi", "mean_cost"]), EvaluationScheme.of(head | {"indicators": [part]}))
+    assert found.scores.to_pylist() == [
+        {"hospital": "H1", "d": 100.0, "total": 100.0},
+        {"hospital": "H2", "d": 25.0, "total": 25.0},
+    ]

@@ -423,3 +423,69 @@ def test_no_cases_give_empty_tables():
     assert found.number["cases"] == 0
     assert len(found.classes) == len(found.examples) == len(found.falls) == 0
     assert repr(found) == "<Comparison chs-drg-2.0: 0 cases, 0 compared, 0 differ>"
+
+
+# The trials against a slow twin
+
+
+def exchanged(codes, place):
+    return [codes[place], *codes[1:place], codes[0], *codes[place + 1 :]]
+
+
+def altered_cases(case):
+    """Every alteration of a case by its cause, one after the other."""
+    for name in ("age", "age_days", "sex"):
+        if case[name] is not None:
+            yield "value_missing", case | {name: None}
+    if any(case[name] is not None for name in ("newborn_weight", "birth_weight", "admission_weight")):
+        yield "value_missing", case | dict.fromkeys(("newborn_weight", "birth_weight", "admission_weight"))
+    if case["admission_weight"] is not None:
+        yield "other_weight", case | {"newborn_weight": case["admission_weight"]}
+    for cause, name in (("age_days", "age_days"), ("age_years", "age")):
+        for step in (1, -1):
+            if case[name] is not None and case[name] + step >= 0:
+                yield cause, case | {name: case[name] + step}
+    yield from altered_codes(case)
+
+
+def altered_codes(case):
+    dx, procs = case["dx"], case["procs"]
+    yield "only_principal", case | {"dx": dx[:1]}
+    yield "no_procedures", case | {"procs": []}
+    for place in range(1, len(dx)):
+        yield "other_principal", case | {"dx": exchanged(dx, place)}
+        yield "code_unknown", case | {"dx": dx[:place] + dx[place + 1 :]}
+    yield "code_unknown", case | {"dx": ["Q99.999x999", *dx[1:]]}  # no code of any table
+    for place in range(len(procs)):
+        if place:
+            yield "other_procedure", case | {"procs": exchanged(procs, place)}
+        yield "code_unknown", case | {"procs": procs[:place] + procs[place + 1 :]}
+
+
+def test_causes_equal_a_slow_twin():
+    """Case by case and trial by trial: the same causes, the first of them in the order of the table."""
+    rng = random.Random(9)
+    names = ["sex", "age", "age_days", "newborn_weight", "birth_weight", "admission_weight", "dx", "procs"]
+    pool = sample_cases(20000, SCHEME, seed=3).select(names).to_pylist()
+    young = [case for case in pool if case["age_days"] is not None][:60]
+    many = [case for case in pool if len(case["procs"]) > 1 and len(case["dx"]) > 2][:90]
+    order = [row.id for row in list_differences() if row.kind == "cause"]
+    rows, expected = [], []
+    for case in young + many:
+        own = group_one(case, SCHEME)
+        answers = [(cause, group_one(altered, SCHEME)) for cause, altered in altered_cases(case)]
+        others = sorted({answer.group for _, answer in answers if answer.group not in {None, own.group}}) or ["BR23"]
+        returned = rng.choice([*others, "0000"])
+        if returned == own.group:
+            continue
+        rows.append(case | {"returned_group": returned})
+        found = {cause for cause, answer in answers if answer.group == returned}
+        expected.append(sorted(found, key=order.index) or ["unexplained"])
+    found = compare_returned(rows, SCHEME, by=None, schemes=[], editions=[])
+    assert found.cases["row"].to_pylist() == list(range(len(rows)))
+    for row, causes in zip(found.cases.to_pylist(), expected, strict=True):
+        assert row["cause"] == causes[0]
+        assert sorted([row["cause"], *(row["also"] or "").split("|")]) == sorted(
+            [*causes, *([] if row["also"] else [""])]
+        )
+    assert len({cause for causes in expected for cause in causes}) > 7

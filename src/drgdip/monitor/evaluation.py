@@ -166,8 +166,8 @@ def evaluate(
     score times weight; sum of the dimension; times the weight of the dimension; total. Each is rounded to six digits
     (四舍五入); a sum is rounded once, and not for each of its parts.
 
-    A value that is missing or cannot be read is a finding, and never a score of 0. The scheme says whether it leaves
-    the total open or the other weights are raised.
+    A value that is missing or cannot be read is a finding, and never a score of 0. The scheme decides: either it leaves
+    the total open, or the other weights are raised.
 
     Jinhua evaluates in six dimensions (金华市 DRG 付费国家试点工作方案); its indicators and numbers are not published.
 
