@@ -112,7 +112,13 @@ def _case_column(table: pa.Table, resolved: Resolved, column: str) -> tuple[pa.A
         return read_code_lists(given)
     if column in READERS:
         return _read_column(given, column)
-    return (texts_of_mixed(given) if given.type == MIXED else given), np.zeros(len(given), dtype=bool)
+    plain = texts_of_mixed(given) if given.type == MIXED else _takeable(given)
+    return plain, np.zeros(len(given), dtype=bool)
+
+
+def _takeable(column: pa.Array) -> pa.Array:
+    """Return views of texts, as Polars has them, as texts: Arrow takes no rows of views."""
+    return plain_texts(column) if pa.types.is_string_view(column.type) else without_views(column)
 
 
 def case_columns(

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrays import plain_texts, read_days
+from drgdip._arrays import read_days
 from drgdip._arrow import from_list, from_numpy, one_chunk, read_once
 from drgdip._columns import Columns, as_list, labels
 from drgdip._text import fold_width, is_missing
@@ -135,7 +135,7 @@ def compare_returned(
     keys = [] if by is None else as_list(by)
     own = [returned, *([] if returned_status is None else [returned_status]), *keys]
     table = alike_records(read_once(cases), _case_names(columns, own))
-    known = _without_views(to_cases(table, _case_names(columns, own)))
+    known = to_cases(table, _case_names(columns, own))
     tried = _schemes(loaded, schemes)
     levels = (*loaded.levels, "group", "status")
     words = {name: Words(list(STATUSES) if name == "status" else ()) for name in levels}
@@ -199,11 +199,6 @@ def _case_names(columns: ColumnNames | None, own: Sequence[str]) -> dict[str, An
 def _own_names(columns: ColumnNames | None, own: Sequence[str]) -> dict[str, str]:
     """Return of `columns` what is said of the columns that are read here."""
     return {name: str(theirs) for name, theirs in (columns or {}).items() if name in own and name not in CASE_COLUMNS}
-
-
-def _without_views(cases: pa.Table) -> pa.Table:
-    """Return cases whose texts are plain: Arrow takes no rows of views, as Polars has them."""
-    return pa.table({name: plain_texts(one_chunk(cases[name])) for name in cases.column_names})
 
 
 def _schemes(scheme: SchemeLike, given: Sequence[Any] | None) -> list[SchemeLike]:
