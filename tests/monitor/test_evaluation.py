@@ -147,6 +147,21 @@ def test_the_example_is_marked_and_scores_as_worked_by_hand():
     ]
 
 
+def test_the_largest_numbers_that_a_scheme_may_have_are_exact():
+    curve = {"kind": "linear", "points": [[-(10**12), 0], [10**12, 10**6]]}
+    part = {"id": "i", "name": "I", "dimension": "d", "weight": 1, "direction": "higher", "curve": curve}
+    head = {
+        "id": "x",
+        "title": "x",
+        "full": 10**6,
+        "missing": "open",
+        "dimensions": [{"id": "d", "name": "D", "weight": 1}],
+    }
+    scheme = EvaluationScheme.of(head | {"indicators": [part]})
+    found = evaluate([{"hospital": "A", "i": 10**12}, {"hospital": "B", "i": 3 * 10**11}], scheme)
+    assert found.scores["total"].to_pylist() == [1e6, 650000.0]
+
+
 def test_full_scores_give_a_full_total_whatever_the_weights():
     curve = {"kind": "linear", "points": [[0, 0], [1, 100]]}
     third = Decimal("0.333333")
@@ -284,6 +299,7 @@ def test_all_faults_are_told_at_once():
         ({"weight": Decimal("0.9")}, "add up to 0.9"),
         ({"dimension": "e"}, "dimensions.d: has no indicators"),
         ({"id": ""}, "id: "),
+        ({"curve": {"kind": "linear", "points": [[0, 0], [10**13, 5]]}}, "less than or equal to 1000000000000"),
     ],
 )
 def test_each_fault_is_told(change, told):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,28 +16,25 @@ from drgdip._columns import Columns, as_list, nullable
 from drgdip._exact import exactly
 from drgdip._money import round_over, scaled
 from drgdip.errors import CaseError
-from drgdip.monitor.evaluation_rules import BandCurve, EvaluationScheme, LinearCurve, read_evaluation
+from drgdip.monitor.curves import DIGITS, ONE, curve_texts, score_measures
+from drgdip.monitor.evaluation_rules import EvaluationScheme, read_evaluation
 from drgdip.monitor.reports import check_language, word, write_tables
 from drgdip.reasons import describe_reason
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-    from decimal import Decimal
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from drgdip._money import Fen
-    from drgdip.monitor.evaluation_rules import Curve, ScoredIndicator
+    from drgdip.monitor.evaluation_rules import ScoredIndicator
 
     Flags = NDArray[np.bool_]
 
 __all__ = ["Evaluation", "evaluate"]
 
-# Values, scores and weights are whole multiples of 10 ** -6; each product is rounded to one (四舍五入).
-_DIGITS = 6
-_ONE = 10**_DIGITS
 _TABLES = ("scores", "dimensions", "steps", "findings")
 
 
@@ -212,7 +208,7 @@ def evaluate(
         for one in rules.dimensions
     ]
     whole = [
-        _Part(total.score, total.known, int(one.weight.scaleb(_DIGITS)))
+        _Part(total.score, total.known, int(one.weight.scaleb(DIGITS)))
         for total, one in zip(sums, rules.dimensions, strict=True)
     ]
     total = _weighted(whole, rules)
@@ -284,19 +280,19 @@ def _step(rules: ScoredIndicator, table: Columns, order: NDArray[np.int64]) -> _
     elif rules.target_column is not None:
         target = read_numbers(one_chunk(table.column(rules.target_column)))[0][order]
     needs = rules.measure != "value"
-    untargeted = needs & (np.isnan(target) | ((rules.measure == "ratio") & ~(scaled(target, _DIGITS, rules.id) > 0)))
+    untargeted = needs & (np.isnan(target) | ((rules.measure == "ratio") & ~(scaled(target, DIGITS, rules.id) > 0)))
     reasons = [("unreadable_value", failed), ("missing_value", np.isnan(value)), ("missing_target", untargeted)]
     reason = np.full(len(value), None, object)
     for code, holds in reversed(reasons):
         reason[np.asarray(holds, bool)] = code
     known = np.array([code is None for code in reason], bool)
-    measured = _measured(rules, scaled(value, _DIGITS, rules.id), scaled(target, _DIGITS, rules.id), known)
-    score, part = _scored(rules.curve, measured)
-    texts = _texts(rules.curve)
+    measured = _measured(rules, scaled(value, DIGITS, rules.id), scaled(target, DIGITS, rules.id), known)
+    score, part = score_measures(rules.curve, measured)
+    texts = curve_texts(rules.curve)
     return _Step(
         np.where(known, score, 0),
         known,
-        int(rules.weight.scaleb(_DIGITS)),
+        int(rules.weight.scaleb(DIGITS)),
         value,
         target,
         measured,
@@ -307,49 +303,8 @@ def _step(rules: ScoredIndicator, table: Columns, order: NDArray[np.int64]) -> _
 
 def _measured(rules: ScoredIndicator, value: Fen, target: Fen, known: Flags) -> Fen:
     if rules.measure == "ratio":
-        return round_over(np.where(known, value, 0), _ONE, np.where(known, target, 1))
+        return round_over(np.where(known, value, 0), ONE, np.where(known, target, 1))
     return value - target if rules.measure == "difference" else value
-
-
-def _millionths(number: Decimal) -> int:
-    return int(number.scaleb(_DIGITS))
-
-
-def _scored(curve: Curve, measured: Fen) -> tuple[Fen, NDArray[np.int64]]:
-    """Return the score of each measure, and the part of the curve that gives it, as its place in `_texts`."""
-    if isinstance(curve, LinearCurve):
-        at = np.array([_millionths(x) for x, _ in curve.points], np.int64)
-        scores = np.array([_millionths(y) for _, y in curve.points], np.int64)
-        part = np.searchsorted(at, measured, side="right")  # 0 is before the first point, the last behind the last
-        left, right = np.maximum(part - 1, 0), np.minimum(part, len(at) - 1)
-        inside = left < right
-        run = np.where(inside, at[right] - at[left], 1)
-        rise = scores[right] - scores[left]
-        climbed = round_over(np.where(inside, measured - at[left], 0), np.abs(rise), run)
-        return scores[left] + np.sign(rise) * climbed, part
-    if isinstance(curve, BandCurve):
-        starts = np.array([_millionths(band.at_least) for band in curve.bands], np.int64)
-        ends = np.array([_millionths(band.below) for band in curve.bands], np.int64)
-        part = np.searchsorted(starts, measured, side="right")
-        part = np.where((part > 0) & (measured < ends[np.maximum(part - 1, 0)]), part, 0)
-        held = [curve.otherwise, *(band.score for band in curve.bands)]
-    else:
-        part = np.searchsorted([_millionths(step.at_least) for step in curve.steps], measured, side="right")
-        held = [curve.otherwise, *(step.score for step in curve.steps)]
-    return np.array([_millionths(score) for score in held], np.int64)[part], part
-
-
-def _texts(curve: Curve) -> list[str]:
-    """Return the parts of a curve as texts, from which a reader can redo a score."""
-    if isinstance(curve, LinearCurve):
-        points = [(f"{x:f}", f"{y:f}") for x, y in curve.points]
-        (first, low), (last, high) = points[0], points[-1]
-        between = [f"{x} → {y}, {then} → {score}" for (x, y), (then, score) in itertools.pairwise(points)]
-        return [f"< {first} → {low}", *between, f"≥ {last} → {high}"]
-    otherwise = f"otherwise → {curve.otherwise:f}"
-    if isinstance(curve, BandCurve):
-        return [otherwise, *(f"{band.at_least:f} ≤ x < {band.below:f} → {band.score:f}" for band in curve.bands)]
-    return [otherwise, *(f"≥ {step.at_least:f} → {step.score:f}" for step in curve.steps)]
 
 
 def _weighted(parts: Sequence[_Part | _Step], rules: EvaluationScheme) -> _Sum:
@@ -361,12 +316,12 @@ def _weighted(parts: Sequence[_Part | _Step], rules: EvaluationScheme) -> _Sum:
     weights = np.array([part.weight for part in parts], np.int64)[:, None] * there
     reweight = rules.missing == "reweight"
     known = np.asarray(there.any(axis=0) if reweight else there.all(axis=0))
-    whole = np.maximum(weights.sum(axis=0), 1) if reweight else np.full(there.shape[1], _ONE, np.int64)
+    whole = np.maximum(weights.sum(axis=0), 1) if reweight else np.full(there.shape[1], ONE, np.int64)
     products = np.array([part.score for part in parts], np.int64) * weights
     return _Sum(
         round_over(products.sum(axis=0), 1, whole),
         known,
-        [round_over(row, _ONE, whole) for row in weights],
+        [round_over(row, ONE, whole) for row in weights],
         [round_over(row, 1, whole) for row in products],
     )
 
@@ -375,7 +330,7 @@ def _weighted(parts: Sequence[_Part | _Step], rules: EvaluationScheme) -> _Sum:
 
 
 def _shown(millionths: Fen, known: Flags) -> pa.Array:
-    return nullable(np.where(known, millionths / _ONE, np.nan))
+    return nullable(np.where(known, millionths / ONE, np.nan))
 
 
 def _interleaved(columns: Sequence[pa.Array]) -> pa.Array:

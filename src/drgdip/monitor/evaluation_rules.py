@@ -34,8 +34,9 @@ __all__ = [
 #: Names of columns of results that no dimension may have.
 _TAKEN = frozenset({"total", "hospital", "pool"})
 
-_Signed = Annotated[Decimal, BeforeValidator(no_float), Field(allow_inf_nan=False, decimal_places=6)]
-_Score = Annotated[Number, Field(decimal_places=6)]
+# In millionths these fit 64 bits, products of scores and weights included.
+_Signed = Annotated[Decimal, BeforeValidator(no_float), Field(ge=-(10**12), le=10**12, decimal_places=6)]
+_Score = Annotated[Number, Field(le=10**6, decimal_places=6)]
 _Weight = Annotated[Decimal, BeforeValidator(no_float), Field(gt=0, le=1, decimal_places=6)]
 
 
@@ -192,7 +193,7 @@ class _Head(Rules):
     source: str = ""
     note: str = ""
     example: bool = False
-    full: Above
+    full: Annotated[Above, Field(le=10**6)]
     missing: Literal["open", "reweight"]
 
 
