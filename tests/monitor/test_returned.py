@@ -377,6 +377,22 @@ def test_anonymous_examples_show_no_one(cases):
         compare_returned(table, SCHEME, anonymise=True)
 
 
+def test_anonymous_examples_show_the_cause_again():
+    """Ages keep the edges of the schemes tried: 3.0 asks for 70 years where 2.0 asks for none."""
+    table = sample_cases(30000, SCHEME, seed=5)
+    other = group(table, "chs-drg-3.0")["group"].cast(pa.string())
+    asked = {"anonymise": True, "salt": "a salt of sixteen", "examples": 400}
+    found = compare_returned(table.append_column("returned_group", other), SCHEME, schemes=["chs-drg-3.0"], **asked)
+    names = ("sex", "age", "age_days", "newborn_weight", "birth_weight", "admission_weight")
+    ages = set()
+    for row in found.examples.to_pylist():
+        case = {name: row[name] for name in names} | {"dx": row["dx"].split("|"), "procs": row["procs"].split("|")}
+        if row["cause"] == "other_scheme":
+            ages.add(row["age"])
+            assert group_one(case, "chs-drg-3.0").group == row["returned"]
+    assert 70 in ages
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("form", ["html", "xlsx"])
 def test_reports_hold_classes_causes_and_examples(cases, tmp_path, language, form):

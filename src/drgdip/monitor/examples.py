@@ -11,9 +11,12 @@ import pyarrow.compute as pc
 from drgdip._arrow import from_list, from_numpy, one_chunk
 from drgdip.cases.fields import READERS
 from drgdip.grouper.flows import texts_of
+from drgdip.grouper.group import name_required
 from drgdip.monitor.anonymise import anonymise, only_code
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from drgdip.grouper.family import SchemeLike
     from drgdip.monitor.differences import Numbers
 
@@ -21,7 +24,13 @@ __all__ = ["pick_examples"]
 
 
 def pick_examples(
-    differing: pa.Table, cases: pa.Table, scheme: SchemeLike, *, number: int, salt: str | bytes | None
+    differing: pa.Table,
+    cases: pa.Table,
+    schemes: Sequence[SchemeLike],
+    *,
+    number: int,
+    salt: str | bytes | None,
+    codes: str | None,
 ) -> pa.Table:
     """Return so many cases for each class and cause: those with fewest codes, and of these the first by content.
 
@@ -31,12 +40,14 @@ def pick_examples(
         The differing cases with class and cause.
     cases
         The same cases under canonical names.
-    scheme
-        The scheme, whose edges anonymous ages keep.
+    schemes
+        The scheme and those that were tried, whose edges anonymous ages keep: so the cause can be seen again.
     number
         How many cases a class and cause.
     salt
         The salt of `anonymise`; None leaves the cases as they are.
+    codes
+        The edition of the codes.
     """
     pairs, order = _ordered(differing, cases)
     place = np.arange(len(order)) - np.searchsorted(pairs[order], pairs[order])
@@ -46,12 +57,13 @@ def pick_examples(
     picked, shown = differing.take(rows), cases.take(rows)
     kept = [name for name in ("case_id", *READERS, "admitted", "discharged") if name in shown.column_names]
     if salt is not None:
-        shown = anonymise(shown, scheme, salt=salt).cases
+        usable = [one for one in schemes if all(column in cases.column_names for column in name_required(one))]
+        shown = anonymise(shown, usable, salt=salt, codes=codes).cases
         kept = shown.column_names
     tried = picked["tried"].to_pylist()
     if salt is not None:
         of_code = [cause in _OF_CODES for cause in picked["cause"].to_pylist()]
-        named = scheme.named_codes
+        named = schemes[0].named_codes
         tried = [only_code(text or "", named) if code else text for text, code in zip(tried, of_code, strict=True)]
     columns: dict[str, Any] = {name: picked[name] for name in ("class", "cause")}
     columns["tried"] = from_list(tried, pa.string())

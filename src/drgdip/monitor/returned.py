@@ -169,7 +169,9 @@ def compare_returned(
         hospitals=shares.get("hospital"),
         falls=None if by_period is None else falls(by_period, keys, levels, threshold),
         trials=pa.Table.from_pylist(causes.trials, pa.schema(_TRIALS)),
-        examples=pick_examples(differing, some, loaded, number=examples, salt=salt if anonymise else None),
+        examples=pick_examples(
+            differing, some, (loaded, *tried), number=examples, salt=salt if anonymise else None, codes=codes
+        ),
         cases=differing,
     )
 
