@@ -124,8 +124,8 @@ def anonymise(
     Ages in years and days become the least value of their band, beside which the band stands as a text (``age_band``:
     ``7-69``); so do weights and stays that rules read. The bands are cut where a rule of the scheme compares, so that
     no comparison changes. Ids become their HMAC-SHA256 under the salt, cut to 128 bits. Dates keep stays and the days
-    between the stays of a patient; without ``patient`` and ``case_id`` they are dropped. The day of birth is dropped: the
-    age has been made of it. Unknown columns are dropped, and told.
+    between the stays of a patient; without ``patient`` and ``case_id`` they are dropped. The day of birth is dropped:
+    it has become the age. Unknown columns are dropped, and told.
 
     Codes stay. A rare disease may tell who a patient is: look at the examples before you send them.
 
