@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Flow", "draw_flows"]
+__all__ = ["COLOURS", "Flow", "draw_flows"]
 
 _WIDTH, _MARGIN, _NODE, _GAP, _LINE = 900, 300, 12, 6, 16
 #: Colours of kinds, in their order: told apart by readers who do not see red and green as two.
-_COLOURS = (
+COLOURS = (
     "#0072b2",
     "#e69f00",
     "#009e73",
@@ -57,7 +57,7 @@ def draw_flows(flows: Sequence[Flow], kinds: Mapping[str, str], *, title: str) -
     places = [_places(column, scale, top) for column in (lefts, rights)]
     bottom = max([top, *(end for column in places for _, end in column.values())])
     shown = [kind for kind in kinds if any(flow.kind == kind for flow in flows)]
-    colour = {kind: _COLOURS[list(kinds).index(kind) % len(_COLOURS)] for kind in shown}
+    colour = {kind: COLOURS[list(kinds).index(kind) % len(COLOURS)] for kind in shown}
     height = bottom + 16 + _LINE * len(shown) + 8
     parts = [
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {_WIDTH} {height:.0f}' width='{_WIDTH}'",
