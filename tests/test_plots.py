@@ -63,7 +63,7 @@ def test_without_such_a_font_one_warning_says_what_to_install(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         points.plot_weights(BEFORE, BEFORE, language="en")  # no Chinese character, no warning
-    families = {name for text in figure.axes[0].texts + [figure.axes[0].xaxis.label] for name in text.get_fontfamily()}
+    families = {name for text in [*figure.axes[0].texts, figure.axes[0].xaxis.label] for name in text.get_fontfamily()}
     assert _plots._BOXES in families
 
 

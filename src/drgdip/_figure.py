@@ -10,7 +10,7 @@ __all__ = ["Picture"]
 
 
 class Picture(Figure):
-    """A figure without pyplot: it touches nothing global, needs no screen, and can be pickled.
+    """A figure without pyplot: it touches nothing global and needs no screen.
 
     A notebook knows how to show the figures of pyplot, and others only once pyplot is imported. It shows this one by
     its own method.

@@ -5,6 +5,7 @@ Nothing global is read or changed: no pyplot, no settings of matplotlib. `finish
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,7 +22,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
-__all__ = ["BLUE", "COLOURS", "GREY", "NOTE_SIZE", "VERMILION", "Label", "finish_axes", "make_axes", "say"]
+__all__ = [
+    "BLUE",
+    "COLOURS",
+    "GREY",
+    "NOTE_SIZE",
+    "VERMILION",
+    "Label",
+    "add_legend",
+    "finish_axes",
+    "make_axes",
+    "say",
+]
 
 #: Blue and vermilion are told apart by readers who do not see red and green as two.
 BLUE, VERMILION, GREY = COLOURS[0], COLOURS[4], "#767676"
@@ -53,6 +65,8 @@ _BOXES = "Last Resort High-Efficiency"
 #: Where a label may stand beside its point: the shares of its width and height, and the direction of the gap.
 _SIDES = ((0, -0.5, 1, 0), (-1, -0.5, -1, 0), (-0.5, 0, 0, 1), (-0.5, -1, 0, -1))
 _CORNERS = ((0, 0, 0.7, 0.7), (-1, 0, -0.7, 0.7), (0, -1, 0.7, -0.7), (-1, -1, -0.7, -0.7))
+#: How far off a label may stand, in points.
+_FAR = (0.0, 12.0, 26.0)
 
 
 class Label(NamedTuple):
@@ -86,15 +100,18 @@ def _words() -> Mapping[str, tuple[str, str]]:
     return {row["name"]: (row["english"], row["chinese"]) for row in rows_of("plots.csv")}
 
 
-def say(name: str, language: str, **values: Any) -> str:
+def say(name: str, language: str, /, **values: Any) -> str:
     """Return a text of pictures in a language, with values in their places."""
     check_language(language)
     return _words()[name][LANGUAGES.index(language)].format(**values)
 
 
-def finish_axes(axes: Any, *, title: str, notes: Iterable[str] = (), labels: Sequence[Label] = ()) -> Figure:
+def finish_axes(
+    axes: Any, *, title: str, notes: Iterable[str] = (), labels: Sequence[Label] = (), beside: Iterable[Any] = ()
+) -> Figure:
     """Write title, notes and labels of a picture in a font that has their characters; return the figure.
 
+    ``beside`` are axes that belong to the picture too: a second scale, a bar of colours.
     A label that finds no place beside its point, those before it having theirs, is left out.
     """
     noted = [note for note in notes if note]
@@ -106,18 +123,33 @@ def finish_axes(axes: Any, *, title: str, notes: Iterable[str] = (), labels: Seq
         axes.spines[spine].set_visible(False)
     written = [axes.text(label.x, label.y, label.text, fontsize=NOTE_SIZE, in_layout=False) for label in labels]
     figure: Figure = axes.get_figure(root=True) if hasattr(axes.get_figure(), "subfigs") else axes.get_figure()
-    _set_fonts(axes)
+    _set_fonts([axes, *beside])
     if labels:
         figure.draw_without_rendering()
         _place(axes, labels, written)
     return figure
 
 
-def _set_fonts(axes: Any) -> None:
+def add_legend(axes: Any, *, below: float = 40.0) -> None:
+    """Write the legend under the axes, so many points below them, where it covers nothing that is drawn."""
+    from matplotlib.transforms import ScaledTranslation
+
+    handles, texts = axes.get_legend_handles_labels()
+    if not handles:
+        return
+    under = axes.transAxes + ScaledTranslation(0, -below / 72, axes.get_figure().dpi_scale_trans)
+    place = {"loc": "upper left", "bbox_to_anchor": (0, 0), "bbox_transform": under, "borderaxespad": 0.0}
+    legend = axes.legend(handles, texts, ncols=min(len(handles), 3), fontsize=NOTE_SIZE, frameon=False, **place)
+    for handle in legend.legend_handles:
+        if hasattr(handle, "set_sizes"):  # bubbles of all sizes are of one in the legend
+            handle.set_sizes([36.0])
+
+
+def _set_fonts(every: Iterable[Any]) -> None:
     """Give all texts of axes a font with Chinese characters, where one of them has such; warn where there is none."""
     from matplotlib.text import Text
 
-    texts: list[Text] = axes.findobj(Text)
+    texts: list[Text] = [text for axes in every for text in axes.findobj(Text)]
     if not any(unicodedata.east_asian_width(character) in "WF" for text in texts for character in text.get_text()):
         return
     font = _chinese_font()
@@ -160,25 +192,31 @@ def _first_of(manager: Any) -> str | None:
 
 
 def _place(axes: Any, labels: Sequence[Label], written: Sequence[Any]) -> None:
-    """Move each label beside its point, where it covers no other label and no point, or take it away."""
+    """Move each label beside its point, where it covers no other label and no point, or take it away.
+
+    A label that stands farther off has a line to its point.
+    """
     scale = axes.get_figure().dpi / 72
     room = axes.get_window_extent()
     points = [axes.transData.transform((label.x, label.y)) for label in labels]
-    taken = [
-        (x - label.radius * scale, y - label.radius * scale, x + label.radius * scale, y + label.radius * scale)
-        for (x, y), label in zip(points, labels, strict=True)
-    ]
+    # A label may touch the square around a round mark: seven tenths of the radius are the square within.
+    reach = [0.7 * label.radius * scale for label in labels]
+    taken = [(x - far, y - far, x + far, y + far) for (x, y), far in zip(points, reach, strict=True)]
     for (x, y), label, text in zip(points, labels, written, strict=True):
         box = text.get_window_extent()
-        gap = (label.radius + 2) * scale
-        for across, up, right, above in (*_SIDES, *_CORNERS):
+        for far, (across, up, right, above) in itertools.product(_FAR, (*_SIDES, *_CORNERS)):
+            gap = (label.radius + 2 + far) * scale
             left, low = x + across * box.width + right * gap, y + up * box.height + above * gap
             place = (left, low, left + box.width, low + box.height)
             inside = left >= room.x0 and low >= room.y0 and place[2] <= room.x1 and place[3] <= room.y1
             if inside and not any(_overlap(place, other) for other in taken):
                 taken.append(place)
-                text.set_position(axes.transData.inverted().transform((left, low)))
+                back = axes.transData.inverted()
+                text.set_position(back.transform((left, low)))
                 text.set_verticalalignment("bottom")
+                if far:
+                    end = back.transform((left - across * box.width, low - up * box.height))
+                    axes.plot([label.x, end[0]], [label.y, end[1]], color=GREY, linewidth=0.5, in_layout=False)
                 break
         else:
             text.remove()
