@@ -5,6 +5,20 @@ Functions are pure: tables in, tables out. A key is any column: hospital, depart
 
 from __future__ import annotations
 
-from drgdip.monitor.indicators import Indicator, indicators, list_indicators
+from drgdip.monitor.indicators import (
+    Indicator,
+    IndicatorState,
+    describe_indicators,
+    indicators,
+    list_indicators,
+    translate_indicators,
+)
 
-__all__ = ["Indicator", "indicators", "list_indicators"]
+__all__ = [
+    "Indicator",
+    "IndicatorState",
+    "describe_indicators",
+    "indicators",
+    "list_indicators",
+    "translate_indicators",
+]
