@@ -96,7 +96,7 @@ def plain(result):
     if isinstance(result, pa.Table):
         return result.to_pylist()
     return [
-        {name: None if value is None or value != value else value for name, value in row.items()}  # noqa: PLR0124
+        {name: None if value is None or value != value else value for name, value in row.items()}
         for row in result.to_dict("records")
     ]
 

@@ -13,12 +13,18 @@ from drgdip.monitor.indicators import (
     list_indicators,
     translate_indicators,
 )
+from drgdip.monitor.mortality import RISK_BANDS, WITHOUT_DEATHS, RiskGroups, low_risk_mortality, risk_groups
 
 __all__ = [
+    "RISK_BANDS",
+    "WITHOUT_DEATHS",
     "Indicator",
     "IndicatorState",
+    "RiskGroups",
     "describe_indicators",
     "indicators",
     "list_indicators",
+    "low_risk_mortality",
+    "risk_groups",
     "translate_indicators",
 ]

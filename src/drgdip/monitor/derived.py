@@ -69,8 +69,11 @@ class _Found(NamedTuple):
 @once
 def case_columns() -> Mapping[str, Column]:
     """Return the columns that indicators read, by name (``data/monitor/columns.csv``)."""
-    rows = rows_of("monitor/columns.csv")
-    return {row["column"]: Column(**{**row, "values": tuple(filter(None, row["values"].split("|")))}) for row in rows}
+    found = {}
+    for row in rows_of("monitor/columns.csv"):
+        values = tuple(filter(None, row["values"].split("|")))
+        found[row["column"]] = Column(row["column"], row["kind"], values, row["needs"], row["english"], row["chinese"])
+    return found
 
 
 #: Columns that derived ones are made of, beside those of `case_columns`.
