@@ -5,6 +5,7 @@ Functions are pure: tables in, tables out. A key is any column: hospital, depart
 
 from __future__ import annotations
 
+from drgdip.monitor.flow import flows
 from drgdip.monitor.indicators import (
     Indicator,
     IndicatorState,
@@ -22,6 +23,7 @@ __all__ = [
     "IndicatorState",
     "RiskGroups",
     "describe_indicators",
+    "flows",
     "indicators",
     "list_indicators",
     "low_risk_mortality",

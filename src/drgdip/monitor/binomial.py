@@ -80,7 +80,8 @@ def _halve(goes_up: Any, like: Floats) -> Floats:
 def _quantile(share: Any, cases: Any, probability: float) -> Floats:
     """Return the fewest hits of which P(X <= hits) is at least the probability."""
     share, cases = (np.asarray(value, np.float64) for value in np.broadcast_arrays(share, cases))
-    low, high = np.full(len(cases), -1.0), cases.copy()
+    low: Floats = np.full(len(cases), -1.0)
+    high: Floats = cases.copy()
     while (high - low > 1).any():
         middle = np.where(high - low > 1, np.floor((low + high) / 2), high)
         enough = tail_below(middle, cases, share) >= probability

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.bool_]
 
-__all__ = ["Column", "Facts", "Flag", "case_columns", "keys_of"]
+__all__ = ["Column", "Facts", "Flag", "case_columns", "keys_of", "rows_of_keys"]
 
 
 class Column(NamedTuple):
@@ -303,3 +303,9 @@ def keys_of(facts: Facts, by: Sequence[str]) -> Keys:
         facts.columns.add(names[-1], codes, values)
     keys = facts.columns.keys(names)
     return Keys(keys.codes, dict(zip(by, keys.table.values(), strict=True)), keys.size)
+
+
+def rows_of_keys(keys: Keys) -> list[tuple[Any, ...]]:
+    """Return the keys as rows; without columns there is one, without parts."""
+    columns = [values.to_pylist() for values in keys.table.values()]
+    return list(zip(*columns, strict=True)) if columns else [()]

@@ -13,7 +13,7 @@ from drgdip._listing import Listing
 from drgdip._once import once
 from drgdip.data import rows_of
 from drgdip.errors import CaseError, UnknownNameError
-from drgdip.monitor.derived import Facts, case_columns, keys_of
+from drgdip.monitor.derived import Facts, case_columns, keys_of, rows_of_keys
 from drgdip.monitor.quantities import Sums, quantities, quotient
 from drgdip.reasons import LANGUAGES
 
@@ -246,13 +246,8 @@ class Period:
 
     def places(self, other: Period) -> Any:
         """Return for each key the place of the same key in another period, its size where there is none."""
-        found = {key: place for place, key in enumerate(_rows(other.keys))}
-        return np.array([found.get(key, other.keys.size) for key in _rows(self.keys)], np.int64)
-
-
-def _rows(keys: Keys) -> list[tuple[Any, ...]]:
-    columns = [values.to_pylist() for values in keys.table.values()]
-    return list(zip(*columns, strict=True)) if columns else [()]
+        found = {key: place for place, key in enumerate(rows_of_keys(other.keys))}
+        return np.array([found.get(key, other.keys.size) for key in rows_of_keys(self.keys)], np.int64)
 
 
 def _columns_of(
