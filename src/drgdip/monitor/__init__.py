@@ -15,6 +15,7 @@ from drgdip.monitor.indicators import (
     translate_indicators,
 )
 from drgdip.monitor.mortality import RISK_BANDS, WITHOUT_DEATHS, RiskGroups, low_risk_mortality, risk_groups
+from drgdip.monitor.peers import compare_peers
 
 __all__ = [
     "RISK_BANDS",
@@ -22,6 +23,7 @@ __all__ = [
     "Indicator",
     "IndicatorState",
     "RiskGroups",
+    "compare_peers",
     "describe_indicators",
     "flows",
     "indicators",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.bool_]
 
-__all__ = ["Column", "Facts", "Flag", "case_columns", "keys_of", "rows_of_keys"]
+__all__ = ["Column", "Facts", "Flag", "case_columns", "keys_of", "needs_of", "rows_of_keys"]
 
 
 class Column(NamedTuple):
@@ -74,6 +74,11 @@ def case_columns() -> Mapping[str, Column]:
         values = tuple(filter(None, row["values"].split("|")))
         found[row["column"]] = Column(row["column"], row["kind"], values, row["needs"], row["english"], row["chinese"])
     return found
+
+
+def needs_of(names: Iterable[str]) -> str:
+    """Return in words what gives some columns."""
+    return "; ".join(dict.fromkeys(case_columns()[name].needs for name in names))
 
 
 #: Columns that derived ones are made of, beside those of `case_columns`.
@@ -294,9 +299,11 @@ def keys_of(facts: Facts, by: Sequence[str]) -> Keys:
     """Return the keys of the cases, in order; a missing part of a key is a value of its own, null, after the others."""
     names = []
     for name in by:
+        names.append(f"key {name}")
+        if names[-1] in facts.columns:
+            continue
         codes, values = facts.columns.codes(name)
         missing = codes < 0
-        names.append(f"key {name}")
         if missing.any():
             values = pa.concat_arrays([values, pa.nulls(1, values.type)])
             codes = np.where(missing, np.int32(len(values) - 1), codes)

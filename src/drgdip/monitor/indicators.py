@@ -13,7 +13,7 @@ from drgdip._listing import Listing
 from drgdip._once import once
 from drgdip.data import rows_of
 from drgdip.errors import CaseError, UnknownNameError
-from drgdip.monitor.derived import Facts, case_columns, keys_of, rows_of_keys
+from drgdip.monitor.derived import Facts, keys_of, needs_of, rows_of_keys
 from drgdip.monitor.quantities import Sums, quantities, quotient
 from drgdip.reasons import LANGUAGES
 
@@ -283,13 +283,9 @@ def _chosen(sums: Sums, which: Iterable[str] | None) -> list[Indicator]:
         row = _listed().row(name)
         lacking = sums.lacks([row.numerator, row.denominator])
         if lacking:
-            raise CaseError(f"indicator {name!r} needs {_needs(lacking)}")
+            raise CaseError(f"indicator {name!r} needs {needs_of(lacking)}")
         chosen.append(row)
     return chosen
-
-
-def _needs(lacking: Iterable[str]) -> str:
-    return "; ".join(dict.fromkeys(case_columns()[name].needs for name in lacking))
 
 
 class IndicatorState(NamedTuple):
@@ -351,7 +347,7 @@ def describe_indicators(
         names = [name for name in (row.numerator, row.denominator) if name]
         lacking = period.sums.lacks(names)
         number = None if lacking else int(period.sums.of(*names, "discharges")[-1].values[0])
-        rows.append(IndicatorState(row.id, row.english, row.chinese, not lacking, number, _needs(lacking)))
+        rows.append(IndicatorState(row.id, row.english, row.chinese, not lacking, number, needs_of(lacking)))
     return Listing(rows, IndicatorState._fields)
 
 

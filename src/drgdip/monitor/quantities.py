@@ -123,7 +123,6 @@ class Sums:
         self.facts = facts
         self._keys = keys
         self._found: dict[tuple[str, tuple[str, ...]], Total] = {}
-        self._cells: tuple[Codes, NDArray[np.int64]] | None = None
 
     def lacks(self, names: Iterable[str]) -> list[str]:
         """Return the columns of quantities that are not there."""
@@ -132,16 +131,35 @@ class Sums:
 
     def of(self, *names: str) -> list[Total]:
         """Return the sums of quantities by key, over the cases that have the columns of all of them."""
-        read = sorted({column for name in names for column in quantities()[name].columns if column != "group"})
-        partly = tuple(column for column in read if self.facts.known(column) is not None)
+        partly = self._partly(names)
         todo = [name for name in names if (name, partly) not in self._found]
         if todo:
-            codes = self._codes(partly)
+            codes = self._known(partly)
             for name in todo:
                 self._found[name, partly] = self._total(quantities()[name], codes)
         return [self._found[name, partly] for name in names]
 
-    def _codes(self, partly: Iterable[str]) -> Codes:
+    def codes(self, *names: str) -> Codes:
+        """Return the key of each case, -1 where it lacks a column of one of some quantities."""
+        return self._known(self._partly(names))
+
+    def counted(self, quantity: Quantity, codes: Codes) -> Codes:
+        """Return the key of each case, -1 where it does not count for a quantity."""
+        if quantity.where:
+            codes = np.where(self.facts.flag(quantity.where).holds, codes, -1)
+        if quantity.only:
+            return np.where(self.facts.among(quantity.column, quantity.only), codes, -1)
+        if quantity.column:
+            numbers, _, unit = self.facts.amounts(quantity.column)
+            return np.where(numbers >= (quantity.minimum or 0) * unit, codes, -1)
+        return codes
+
+    def _partly(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the columns of quantities that some cases lack."""
+        read = sorted({column for name in names for column in quantities()[name].columns if column != "group"})
+        return tuple(column for column in read if self.facts.known(column) is not None)
+
+    def _known(self, partly: Iterable[str]) -> Codes:
         """Return the key of each case, -1 where one of some columns is not known."""
         known = None
         for column in partly:
@@ -150,13 +168,7 @@ class Sums:
         return self._keys.codes if known is None else np.where(known, self._keys.codes, -1)
 
     def _total(self, quantity: Quantity, codes: Codes) -> Total:
-        if quantity.where:
-            codes = np.where(self.facts.flag(quantity.where).holds, codes, -1)
-        if quantity.only:
-            codes = np.where(self.facts.among(quantity.column, quantity.only), codes, -1)
-        elif quantity.column:
-            numbers, _, unit = self.facts.amounts(quantity.column)
-            codes = np.where(numbers >= (quantity.minimum or 0) * unit, codes, -1)
+        codes = self.counted(quantity, codes)
         if quantity.how == "count":
             return Total(counts(codes, self._keys.size), fen=False)
         if quantity.how == "groups":
