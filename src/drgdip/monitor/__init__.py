@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from drgdip.monitor.flow import flows
 from drgdip.monitor.indicators import (
-    Indicator,
     IndicatorState,
     describe_indicators,
     indicators,
-    list_indicators,
     translate_indicators,
 )
 from drgdip.monitor.mortality import RISK_BANDS, WITHOUT_DEATHS, RiskGroups, low_risk_mortality, risk_groups
 from drgdip.monitor.peers import compare_peers
+from drgdip.monitor.period import Indicator, list_indicators
 
 __all__ = [
     "RISK_BANDS",

@@ -4,31 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-import pyarrow as pa
-
 from drgdip._arrow import names_of, read_once, to_arrow, to_kind
-from drgdip._columns import as_list, nullable
+from drgdip._columns import as_list
 from drgdip._listing import Listing
-from drgdip._once import once
-from drgdip.data import rows_of
-from drgdip.errors import CaseError, UnknownNameError
-from drgdip.monitor.derived import Facts, keys_of, needs_of, rows_of_keys
-from drgdip.monitor.quantities import Sums, quantities, quotient
+from drgdip.errors import UnknownNameError
+from drgdip.monitor.derived import Facts, needs_of
+from drgdip.monitor.period import Period, choose, list_indicators
 from drgdip.reasons import LANGUAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from drgdip._columns import Floats, Keys
+    from collections.abc import Mapping, Sequence
 
 __all__ = [
-    "Indicator",
     "IndicatorState",
-    "Period",
     "describe_indicators",
     "indicators",
-    "list_indicators",
     "translate_indicators",
 ]
 
@@ -41,56 +31,6 @@ _BESIDE = {
     "change": ("change", "同比"),
 }
 _SMALL = {"small": ("small numbers", "样本量过小")}
-
-
-class Indicator(NamedTuple):
-    """An indicator: a quotient of two quantities, or a sum of one.
-
-    Attributes
-    ----------
-    id, english, chinese
-        The name of its column, and its names in the field.
-    numerator, denominator
-        Quantities (``data/monitor/quantities.csv``); without a denominator the numerator is the indicator.
-    formula, unit
-        In words; count, ratio, index, weight, points, days or yuan.
-    direction
-        ``higher`` or ``lower`` where the field calls that better, else ``none``.
-    source, grade
-        Where the formula is read, and the grade of the evidence: A a primary document, B an official draft, C a
-        third party, R practice without a document.
-    """
-
-    id: str
-    english: str
-    chinese: str
-    numerator: str
-    denominator: str
-    formula: str
-    unit: str
-    direction: str
-    source: str
-    grade: str
-
-
-@once
-def _listed() -> Listing[Indicator]:
-    return Listing([Indicator(**row) for row in rows_of("monitor/indicators.csv")], Indicator._fields)
-
-
-def list_indicators() -> Listing[Indicator]:
-    """List the indicators.
-
-    Returns
-    -------
-    A row an `Indicator`.
-
-    Examples
-    --------
-    >>> list_indicators().row("cmi").chinese, list_indicators().row("cmi").formula
-    ('CMI', 'Σ weight / n grouped with a weight')
-    """
-    return _listed()
 
 
 def indicators(
@@ -183,22 +123,14 @@ def indicators(
     options = _options(weights, low_risk, basic, readmission_days, columns)
     region = None if reference is None else Facts(read_once(reference), what="the reference", **options)
     mine = Period(Facts(read_once(cases), names, region=region, **options), names)
-    chosen = _chosen(mine.sums, which)
     yardstick = mine.facts if region is None else region
     before = None
     if previous is not None:
         facts = Facts(read_once(previous), names, region=yardstick, what="the previous cases", **options)
         before = Period(facts, names)
     whole = None if region is None else Period(region, [])
-    result: dict[str, Any] = dict(mine.keys.table)
-    few: list[tuple[str, Any]] = []
-    for row in chosen:
-        result |= _columns_of(row, mine, whole, before, parts=parts)
-        few.append((row.id, mine.cases(row) < (small or 0)))
-    if small is not None:
-        marks = zip(*([name if is_few else "" for is_few in marked] for name, marked in few), strict=True)
-        result["small"] = pa.array(["|".join(filter(None, mark)) or None for mark in marks], pa.string())
-    return to_kind(pa.table(result), cases)
+    chosen = choose(mine.sums, which)
+    return to_kind(mine.table(chosen, whole=whole, before=before, parts=parts, small=small), cases)
 
 
 def _options(weights: Any, low_risk: Any, basic: Any, readmission_days: Any, columns: Any) -> dict[str, Any]:
@@ -210,82 +142,6 @@ def _options(weights: Any, low_risk: Any, basic: Any, readmission_days: Any, col
         "readmission_days": readmission_days,
         "columns": columns,
     }
-
-
-class Period:
-    """The cases of a table by key, of which indicators are computed.
-
-    Parameters
-    ----------
-    facts
-        The cases.
-    by
-        The columns of the key.
-    """
-
-    def __init__(self, facts: Facts, by: Sequence[str]) -> None:
-        self.facts = facts
-        self.keys: Keys = keys_of(facts, by)
-        self.sums = Sums(facts, self.keys)
-        self._rows: dict[Any, int] | None = None
-
-    def values(self, row: Indicator) -> Floats:
-        """Return an indicator by key, NaN where the denominator is 0 or its columns are missing."""
-        if self.sums.lacks([row.numerator, row.denominator]):
-            return np.full(self.keys.size, np.nan)
-        if not row.denominator:
-            return self.sums.of(row.numerator)[0].numbers
-        return quotient(*self.sums.of(row.numerator, row.denominator))
-
-    def cases(self, row: Indicator) -> Any:
-        """Return how many cases an indicator rests on: its denominator, where that counts cases."""
-        below = quantities().get(row.denominator)
-        if below is not None and below.how == "count":
-            return self.sums.of(row.numerator, row.denominator)[1].values
-        return self.sums.of(*filter(None, (row.numerator, row.denominator)), "discharges")[-1].values
-
-    def places(self, other: Period) -> Any:
-        """Return for each key the place of the same key in another period, its size where there is none."""
-        found = {key: place for place, key in enumerate(rows_of_keys(other.keys))}
-        return np.array([found.get(key, other.keys.size) for key in rows_of_keys(self.keys)], np.int64)
-
-
-def _columns_of(
-    row: Indicator, mine: Period, whole: Period | None, before: Period | None, *, parts: bool
-) -> dict[str, Any]:
-    """Return the column of an indicator and those beside it."""
-    found: dict[str, Any] = {}
-    sums = mine.sums.of(*filter(None, (row.numerator, row.denominator)))
-    values = mine.values(row)
-    found[row.id] = nullable(values) if row.denominator else sums[0].column()
-    if parts:
-        found[f"{row.id}_numerator"] = sums[0].column()
-        found[f"{row.id}_denominator"] = sums[1].column() if row.denominator else np.ones(mine.keys.size, np.int64)
-    if whole is not None:
-        found[f"{row.id}_reference"] = nullable(np.repeat(whole.values(row), mine.keys.size))
-    if before is not None:
-        then = np.append(before.values(row), np.nan)[mine.places(before)]
-        found[f"{row.id}_previous"] = nullable(then)
-        change = np.full(len(then), np.nan)
-        np.divide(values - then, then, out=change, where=then > 0)
-        found[f"{row.id}_change"] = nullable(change)
-    return found
-
-
-def _chosen(sums: Sums, which: Iterable[str] | None) -> list[Indicator]:
-    """Return the indicators asked for, or all whose columns are there."""
-    if which is None:
-        return [row for row in _listed() if not sums.lacks([row.numerator, row.denominator])]
-    chosen = []
-    for name in as_list(which if isinstance(which, str) else list(which)):
-        if name not in _listed()["id"]:
-            raise UnknownNameError("indicator", name, _listed()["id"], hint="See list_indicators().")
-        row = _listed().row(name)
-        lacking = sums.lacks([row.numerator, row.denominator])
-        if lacking:
-            raise CaseError(f"indicator {name!r} needs {needs_of(lacking)}")
-        chosen.append(row)
-    return chosen
 
 
 class IndicatorState(NamedTuple):
@@ -343,7 +199,7 @@ def describe_indicators(
     region = None if reference is None else Facts(read_once(reference), what="the reference", **options)
     period = Period(Facts(read_once(cases), region=region, **options), [])
     rows = []
-    for row in _listed():
+    for row in list_indicators():
         names = [name for name in (row.numerator, row.denominator) if name]
         lacking = period.sums.lacks(names)
         number = None if lacking else int(period.sums.of(*names, "discharges")[-1].values[0])
@@ -379,7 +235,7 @@ def translate_indicators(table: Any, language: str) -> Any:
         raise UnknownNameError("language", language, LANGUAGES)
     number = LANGUAGES.index(language)
     headings = {name: words[number] for name, words in _SMALL.items()}
-    for row in _listed():
+    for row in list_indicators():
         name = (row.english, row.chinese)[number]
         headings[row.id] = name
         for beside, words in _BESIDE.items():

@@ -14,7 +14,7 @@ from drgdip._sums import counts, sums
 from drgdip.errors import CaseError
 from drgdip.monitor.binomial import check_confidence, likely_counts, share_limits
 from drgdip.monitor.derived import Facts, keys_of, needs_of, rows_of_keys
-from drgdip.monitor.indicators import list_indicators
+from drgdip.monitor.period import list_indicators
 from drgdip.monitor.quantities import Sums, quantities
 
 if TYPE_CHECKING:
