@@ -131,6 +131,11 @@ class Columns:
     def __contains__(self, name: str) -> bool:
         return name in self.names
 
+    def add(self, name: str, codes: Codes, values: pa.Array) -> None:
+        """Add a column that is derived from others, as codes (-1 for null) and its values in order."""
+        self._codes[name] = codes, values
+        self.names.append(name)
+
     def numbers(self, name: str) -> Floats:
         """Return a column as float64, NaN where it is null."""
         column = self.column(name)

@@ -15,7 +15,8 @@ import pytest
 
 from drgdip import CaseError, DrgdipError, UnknownNameError, monitor
 from drgdip._plots import _chinese_font
-from drgdip.monitor.limits import range_limits, share_limits
+from drgdip.monitor.binomial import likely_counts
+from drgdip.monitor.funnels import _range_limits
 
 pytest.importorskip("matplotlib")
 
@@ -51,20 +52,26 @@ CELLS = [
     {"hospital": "H2", "mdc": "MDCB", "cost_index": 0.9},
 ]
 INTERVALS = [
-    {"hospital": name, "mortality": value, "low": low, "high": high}
+    {"hospital": name, "value": value, "lower": low, "upper": high}
     for name, value, low, high in (("H1", 0.02, 0.015, 0.03), ("H2", 0.01, 0.005, 0.02), ("H3", 0.001, 0.0, 0.002))
 ]
 PICTURES = {
     "quadrants": (monitor.plot_quadrants, HOSPITALS, {}),
     "bubbles": (monitor.plot_bubbles, GROUPS, {}),
     "funnel": (monitor.plot_funnel, DEATHS, {}),
-    "intervals": (monitor.plot_intervals, INTERVALS, {"value": "mortality", "centre": 0.01}),
+    "intervals": (monitor.plot_intervals, INTERVALS, {"indicator": "mortality", "centre": 0.01}),
     "pareto": (monitor.plot_pareto, GROUPS, {}),
     "control": (monitor.plot_control, MONTHS, {}),
     "flows": (monitor.plot_flows, FLOWS, {"start": "from", "end": "to"}),
     "heat_map": (monitor.plot_heat_map, CELLS, {}),
 }
 KINDS = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "lazy": pl.LazyFrame, "arrow": pa.Table.from_pylist}
+
+
+def modes_of(row):
+    """The modes of discharge of a hospital's cases."""
+    deaths, number = int(row["mortality_numerator"]), int(row["mortality_denominator"])
+    return [5] * deaths + [1] * (number - deaths)
 
 
 def points_of(axes):
@@ -171,7 +178,7 @@ def test_bubbles_tell_gains_from_losses():
     assert losses.get_sizes()[0] / gains.get_sizes()[0] == pytest.approx(4.0)
     assert tuple(gains.get_facecolor()[0]) != tuple(losses.get_facecolor()[0])
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "linear")
-    assert notes_of(axes)[:2] == ["4 of 5 drawn; without a value: D", "1 rows without a name are not drawn"]
+    assert notes_of(axes)[:2] == ["4 of 5 drawn; without a value: D", "rows without a name, not drawn: 1"]
 
 
 # --- chance and more ---------------------------------------------------------------------------------------------
@@ -183,12 +190,14 @@ def test_a_funnel_names_those_outside():
     overall = 74 / 4100
     assert axes.lines[4].get_ydata()[0] == pytest.approx(overall)
     named = {text.get_text() for text in axes.texts if text.get_text().startswith("H")}
-    assert named == {"H2", "H5"}
+    cases = [{"hospital": row["hospital"], "discharge": mode} for row in DEATHS for mode in modes_of(row)]
+    peers = monitor.compare_peers(cases, "mortality", confidence=0.95)
+    assert named == {row["hospital"] for row in peers if row["outside"]} == {"H2", "H5"}
     assert notes_of(axes) == ["5 of 6 drawn; without a value: H4"]
     (axes,) = monitor.plot_funnel(DEATHS, centre=0.05).axes
     assert {text.get_text() for text in axes.texts if text.get_text().startswith("H")} == {"H0", "H1", "H5"}
     ends, limits = axes.lines[0].get_xdata(), axes.lines[0].get_ydata()
-    assert limits == pytest.approx(share_limits(ends, 0.05, 0.95)[0])
+    assert limits == pytest.approx(likely_counts(0.05, ends, 0.95)[0] / ends)
 
 
 def test_a_funnel_refuses_what_is_no_share_of_cases():
@@ -199,30 +208,8 @@ def test_a_funnel_refuses_what_is_no_share_of_cases():
         monitor.plot_funnel(DEATHS, levels=(0.99, 0.95))
 
 
-@pytest.mark.parametrize(
-    ("number", "share", "level"), [*itertools.product((1, 7, 60, 900), (0.002, 0.1, 0.6), (0.95, 0.998))]
-)
-def test_limits_of_shares_equal_sums_of_chances(number, share, level):
-    """The slow twin: chances by whole numbers, added up until the tail is reached, and interpolated there."""
-    low, high = share_limits(np.array([number]), share, level)
-    for found, tail in ((low[0], (1 - level) / 2), (high[0], 1 - (1 - level) / 2)):
-        below = 0.0
-        for events in range(number + 1):
-            chance = math.comb(number, events) * share**events * (1 - share) ** (number - events)
-            if below + chance >= tail:
-                break
-            below += chance
-        expected = events - (below + chance - tail) / chance
-        assert found == pytest.approx(min(max(expected / number, 0.0), 1.0), rel=1e-6, abs=1e-9)
-
-
-def test_limits_of_many_cases_are_those_of_the_normal_curve():
-    low, high = share_limits(np.array([1_000_000]), 0.3, 0.95)
-    assert [low[0], high[0]] == pytest.approx([0.3 - 0.000898, 0.3 + 0.000898], abs=3e-6)
-
-
 def test_intervals_stand_in_order_with_their_doubt():
-    (axes,) = monitor.plot_intervals(INTERVALS, value="mortality", centre=0.01).axes
+    (axes,) = monitor.plot_intervals(INTERVALS, indicator="mortality", centre=0.01).axes
     assert [text.get_text() for text in axes.get_yticklabels()] == ["H3", "H2", "H1"]
     segments = sorted(part.tolist() for found in axes.collections for part in found.get_segments())
     assert segments == [[[0.0, 0.0], [0.002, 0.0]], [[0.005, 1.0], [0.02, 1.0]], [[0.015, 2.0], [0.03, 2.0]]]
@@ -230,7 +217,9 @@ def test_intervals_stand_in_order_with_their_doubt():
     assert classes["interval above the centre"] == [[0.02, 2.0]]
     assert classes["interval below the centre"] == [[0.001, 0.0]]
     assert classes["interval across the centre"] == [[0.01, 1.0]]
-    assert monitor.plot_intervals(INTERVALS, value="mortality").axes[0].get_legend() is None
+    assert monitor.plot_intervals(INTERVALS).axes[0].get_legend() is None
+    rows = [row | {"target": 0.01} for row in INTERVALS]
+    assert monitor.plot_intervals(rows).axes[0].lines[-1].get_xdata()[0] == 0.01
 
 
 def test_a_control_chart_marks_the_month_beyond_its_limits():
@@ -252,8 +241,8 @@ def test_a_control_chart_marks_the_month_beyond_its_limits():
 
 
 def test_limits_of_a_series():
-    assert range_limits(np.array([1.0, 3.0, np.nan, 2.0])) == pytest.approx((2.0, 2.0 - 5.32, 2.0 + 5.32))
-    assert all(map(math.isnan, range_limits(np.array([np.nan]))))
+    assert _range_limits(np.array([1.0, 3.0, np.nan, 2.0])) == pytest.approx((2.0, 2.0 - 5.32, 2.0 + 5.32))
+    assert all(map(math.isnan, _range_limits(np.array([np.nan]))))
 
 
 # --- sums and pairs ----------------------------------------------------------------------------------------------
@@ -266,9 +255,9 @@ def test_a_pareto_chart_adds_up():
     assert shares.lines[0].get_ydata().tolist() == [0.5, 0.8]
     assert notes_of(bars) == [
         "4 of 5 drawn; without a value: D",
-        "1 rows without a name are not drawn",
-        "the 1 others together: 200 yuan (20.0%)",
-        "1 below 0 are not drawn, together -50 yuan",
+        "rows without a name, not drawn: 1",
+        "others (1) together: 200 yuan (20.0%)",
+        "below 0, not drawn: 1, together -50 yuan",
     ]
     with pytest.raises(CaseError, match="at least one bar"):
         monitor.plot_pareto(GROUPS, top=0)
@@ -291,7 +280,7 @@ def test_flows_keep_their_cases():
     widths = [band.get_paths()[0].vertices for band in axes.collections]
     thick = [float(np.ptp(found[np.isclose(found[:, 0], 0.0), 1])) for found in widths]
     assert thick == pytest.approx([70 / 1.2, 30 / 1.2, 20 / 1.2])
-    assert notes_of(axes) == ["3 drawn", "1 rows without a name are not drawn"]
+    assert notes_of(axes) == ["3 drawn", "rows without a name, not drawn: 1"]
     (axes,) = monitor.plot_flows(FLOWS, start="from", end="to", top=1).axes
     assert [text.get_text() for text in axes.texts][:2] == ["level 3 (70)", "others (50)"]
     with pytest.raises(CaseError, match="cases are counted from 0"):

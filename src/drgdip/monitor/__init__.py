@@ -6,14 +6,31 @@ Functions are pure: tables in, tables out. A key is any column: hospital, depart
 from __future__ import annotations
 
 from drgdip.monitor.charts import plot_flows, plot_heat_map, plot_pareto
+from drgdip.monitor.flow import flows
 from drgdip.monitor.funnels import plot_control, plot_funnel, plot_intervals
-from drgdip.monitor.indicators import Indicator, indicators, list_indicators
+from drgdip.monitor.indicators import (
+    IndicatorState,
+    describe_indicators,
+    indicators,
+    translate_indicators,
+)
+from drgdip.monitor.mortality import RISK_BANDS, WITHOUT_DEATHS, RiskGroups, low_risk_mortality, risk_groups
+from drgdip.monitor.peers import compare_peers
+from drgdip.monitor.period import Indicator, list_indicators
 from drgdip.monitor.plotting import plot_bubbles, plot_quadrants
 
 __all__ = [
+    "RISK_BANDS",
+    "WITHOUT_DEATHS",
     "Indicator",
+    "IndicatorState",
+    "RiskGroups",
+    "compare_peers",
+    "describe_indicators",
+    "flows",
     "indicators",
     "list_indicators",
+    "low_risk_mortality",
     "plot_bubbles",
     "plot_control",
     "plot_flows",
@@ -22,4 +39,6 @@ __all__ = [
     "plot_intervals",
     "plot_pareto",
     "plot_quadrants",
+    "risk_groups",
+    "translate_indicators",
 ]

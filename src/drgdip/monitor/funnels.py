@@ -9,8 +9,7 @@ import numpy as np
 from drgdip._arrow import reads_once
 from drgdip._plots import BLUE, COLOURS, GREY, NOTE_SIZE, VERMILION, add_legend, finish_axes, make_axes
 from drgdip.errors import CaseError
-from drgdip.monitor.headings import unit_of
-from drgdip.monitor.limits import range_limits, share_limits
+from drgdip.monitor.binomial import likely_counts
 from drgdip.monitor.pictured import Pictured, labels_of
 
 if TYPE_CHECKING:
@@ -65,8 +64,8 @@ def plot_funnel(
 
     Returns
     -------
-    The matplotlib figure, which a notebook shows. Rows outside the inner limits are named. The limits are binomial,
-    exact but for the interpolation between numbers of cases.
+    The matplotlib figure, which a notebook shows. Rows outside the inner limits are named. The limits are those of
+    `compare_peers`, quantiles of the binomial distribution.
 
     Raises
     ------
@@ -96,11 +95,11 @@ def plot_funnel(
     ends = np.unique(np.round(np.geomspace(1, max(float(number[drawn].max(initial=1)) * 1.1, 2), 120)))
     far = np.zeros(data.rows, int)  # how many of the limits a row lies outside of
     for level, style in zip(levels, ("--", "-"), strict=True):
-        lower, upper = share_limits(ends, middle, level)
-        axes.plot(ends, lower, style, color=GREY, linewidth=0.9, label=data.say("limit_band", share=level * 100))
-        axes.plot(ends, upper, style, color=GREY, linewidth=0.9)
-        lower, upper = share_limits(number[drawn], middle, level)
-        far[drawn] += (share[drawn] < lower) | (share[drawn] > upper)
+        lower, upper = likely_counts(middle, ends, level)
+        axes.plot(ends, lower / ends, style, color=GREY, linewidth=0.9, label=data.say("limit_band", share=level * 100))
+        axes.plot(ends, upper / ends, style, color=GREY, linewidth=0.9)
+        lower, upper = likely_counts(middle, number[drawn], level)
+        far[drawn] += (events[drawn] < lower) | (events[drawn] > upper)
     axes.axhline(middle, color=BLUE, linewidth=0.9, label=data.say("overall", value=data.written(value, middle)))
     for times, (word, colour, mark) in enumerate(
         (("inside", COLOURS[5], "o"), ("between", COLOURS[1], "s"), ("outside", VERMILION, "D"))
@@ -123,9 +122,10 @@ def plot_funnel(
 def plot_intervals(
     table: Any,
     *,
-    value: str,
-    low: str = "low",
-    high: str = "high",
+    value: str = "value",
+    low: str = "lower",
+    high: str = "upper",
+    indicator: str | None = None,
     label: str | Sequence[str] = "hospital",
     centre: float | None = None,
     language: str = "en",
@@ -137,13 +137,16 @@ def plot_intervals(
     Parameters
     ----------
     table
-        A row a hospital, with a number and the two ends of its interval.
+        A row a hospital, with a number and the two ends of its interval, as `compare_peers` and `low_risk_mortality`
+        return it.
     value, low, high
         Their columns.
+    indicator
+        The id of the indicator that the number is, for its name and unit. None goes by the name of the column.
     label
         The column that names a row, or several.
     centre
-        The number to compare with. None takes ``{value}_reference``, else 1 of an index; without them no line is drawn.
+        The number to compare with. None takes the column ``target``, if it is one for all rows; else no line is drawn.
     language
         The language of the words, ``en`` or ``zh``.
     columns
@@ -165,19 +168,20 @@ def plot_intervals(
 
     Examples
     --------
-    >>> rows = [{"hospital": "H1", "mortality": 0.02, "low": 0.01, "high": 0.04}]
-    >>> plot_intervals(rows, value="mortality").axes[0].get_yticklabels()[0].get_text()
+    >>> rows = [{"hospital": "H1", "value": 0.02, "lower": 0.01, "upper": 0.04}]
+    >>> plot_intervals(rows, indicator="mortality").axes[0].get_yticklabels()[0].get_text()
     'H1'
     """
     data = Pictured(table, [value, low, high], label=label, language=language, columns=columns)
+    named = value if indicator is None else indicator
     values, names = data.numbers(value), data.names()
     ends = data.numbers(low), data.numbers(high)
     drawn = ~np.isnan(values) & ~np.isnan(ends[0]) & ~np.isnan(ends[1])
     drawn &= np.array([name is not None for name in names], bool)
     order = np.flatnonzero(drawn)[np.argsort(values[drawn], kind="stable")]
     axes = make_axes(axes, size=(7.2, 1.6 + 0.22 * min(max(len(order), 4), _NAMED)))
-    known = centre is not None or f"{value}_reference" in data.columns or unit_of(value) == "index"
-    middle = data.centre(value, centre) if known else np.nan
+    middle = data.target() if centre is None else float(centre)
+    known = not np.isnan(middle)
     lows, highs = ends[0][order], ends[1][order]
     classes = [
         ("interval_above", lows > middle, VERMILION, "D"),
@@ -204,8 +208,8 @@ def plot_intervals(
         axes.set_yticks([])
         axes.set_ylabel(data.heading(data.label[0]))
     axes.set_ylim(-0.7, len(order) - 0.3)
-    data.set_axis(axes.xaxis, value)
-    title = data.say("intervals", value=data.heading(value, unit=False))
+    data.set_axis(axes.xaxis, named)
+    title = data.say("intervals", value=data.heading(named, unit=False))
     return finish_axes(axes, title=title, notes=data.notes(drawn))
 
 
@@ -270,7 +274,7 @@ def plot_control(
     series, places = values[order], np.arange(len(order))
     axes = make_axes(axes)
     axes.plot(places, series, "o-", color=BLUE, markersize=4.5, linewidth=1.2)
-    mean, low, high = range_limits(series)
+    mean, low, high = _range_limits(series)
     low = max(low, 0.0) if (series[~np.isnan(series)] >= 0).all() else low  # no cost is below 0
     axes.axhline(mean, color="black", linewidth=0.8, label=data.say("mean_line", value=data.written(value, mean)))
     axes.axhline(low, color=GREY, linewidth=0.9, linestyle="--", label=data.say("control_limits"))
@@ -311,3 +315,17 @@ def _check_events(events: Floats, number: Floats, value: str) -> None:
             f"{value!r} is no share of cases: {events[row]:g} of {number[row]:g}. A funnel needs whole numbers "
             "of cases, as those of mortality or of a rate of readmission"
         )
+
+
+def _range_limits(series: Floats) -> tuple[float, float, float]:
+    """Return the mean of a series, and the lower and the upper limit of a chart of individual values.
+
+    2.66 is 3 / 1.128: three standard deviations, of which 1.128 are the mean range of two numbers (Shewhart). A range
+    over a missing number does not count. Without any number or range all three, or the limits, are NaN.
+    """
+    known = series[~np.isnan(series)]
+    ranges = np.abs(np.diff(series))
+    ranges = ranges[~np.isnan(ranges)]
+    mean = float(known.mean()) if len(known) else float("nan")
+    reach = 2.66 * float(ranges.mean()) if len(ranges) else float("nan")
+    return mean, mean - reach, mean + reach

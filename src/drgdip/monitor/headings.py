@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from drgdip._once import once
 from drgdip.data import rows_of
-from drgdip.monitor.indicators import Indicator, list_indicators
+from drgdip.monitor.indicators import translate_indicators
+from drgdip.monitor.period import Indicator, list_indicators
 from drgdip.reasons import LANGUAGES, check_language
 
 if TYPE_CHECKING:
@@ -48,10 +51,9 @@ def heading(name: str, language: str = "en", *, unit: bool = False) -> str:
     """Return the heading of a column in a language, with its unit on demand; a name without one stands for itself."""
     check_language(language)
     place = LANGUAGES.index(language)
-    indicator, ending = indicator_of(name)
+    indicator, _ = indicator_of(name)
     if indicator is None:
         return _words().get(name, (name, name))[place]
-    text = indicator.chinese if language == "zh" else indicator.english
-    for part in (f"of_{ending}" if ending else "", f"unit_{unit_of(name)}" if unit else ""):
-        text = _words().get(part, ("{}", "{}"))[place].format(text)
-    return text
+    (text,) = translate_indicators(pa.table({name: pa.nulls(0)}), language).column_names
+    known = f"unit_{unit_of(name)}" if unit else ""
+    return _words().get(known, ("{}", "{}"))[place].format(text)

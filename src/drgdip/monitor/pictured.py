@@ -58,7 +58,7 @@ class Pictured:
     ) -> None:
         self.label = as_list(label)
         self.language = language
-        optional = [f"{needed[0]}_reference", "discharges", "grouped"] if needed else []
+        optional = [f"{needed[0]}_reference", "discharges", "grouped", "target"]
         self.columns = Columns(
             table, [*self.label, *needed], what="the table", columns=columns or {}, optional=optional
         )
@@ -126,6 +126,12 @@ class Pictured:
         if unit_of(name) == "index":
             return 1.0
         raise CaseError(f"nothing says which {name!r} to compare with: give centre=, or a column {reference!r}")
+
+    def target(self) -> float:
+        """Return the column ``target``, where it is one number for all rows, else NaN."""
+        found = np.unique(self.numbers("target")) if "target" in self.columns else np.zeros(0)
+        found = found[~np.isnan(found)]
+        return float(found[0]) if len(found) == 1 else float("nan")
 
     def notes(self, drawn: Any, *, names: Sequence[str | None] | None = None) -> list[str]:
         """Return which rows are drawn and which are not, and how many discharges are in no group."""
