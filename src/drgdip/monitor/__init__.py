@@ -6,5 +6,7 @@ Functions are pure: tables in, tables out. A key is any column: hospital, depart
 from __future__ import annotations
 
 from drgdip.monitor.indicators import Indicator, indicators, list_indicators
+from drgdip.monitor.signal_rules import Signal, list_signals
+from drgdip.monitor.signals import plan_signals, signals
 
-__all__ = ["Indicator", "indicators", "list_indicators"]
+__all__ = ["Indicator", "Signal", "indicators", "list_indicators", "list_signals", "plan_signals", "signals"]
