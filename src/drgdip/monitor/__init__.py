@@ -18,6 +18,8 @@ from drgdip.monitor.mortality import RISK_BANDS, WITHOUT_DEATHS, RiskGroups, low
 from drgdip.monitor.peers import compare_peers
 from drgdip.monitor.period import Indicator, list_indicators
 from drgdip.monitor.plotting import plot_bubbles, plot_quadrants
+from drgdip.monitor.signal_rules import Signal, list_signals
+from drgdip.monitor.signals import plan_signals, signals
 
 __all__ = [
     "RISK_BANDS",
@@ -25,12 +27,15 @@ __all__ = [
     "Indicator",
     "IndicatorState",
     "RiskGroups",
+    "Signal",
     "compare_peers",
     "describe_indicators",
     "flows",
     "indicators",
     "list_indicators",
+    "list_signals",
     "low_risk_mortality",
+    "plan_signals",
     "plot_bubbles",
     "plot_control",
     "plot_flows",
@@ -40,5 +45,6 @@ __all__ = [
     "plot_pareto",
     "plot_quadrants",
     "risk_groups",
+    "signals",
     "translate_indicators",
 ]
