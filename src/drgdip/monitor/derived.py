@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.bool_]
 
-__all__ = ["Column", "Facts", "Flag", "case_columns", "keys_of", "needs_of", "rows_of_keys"]
+__all__ = ["Column", "Facts", "Flag", "case_columns", "grouped_of", "keys_of", "needs_of", "rows_of_keys"]
 
 
 class Column(NamedTuple):
@@ -208,13 +208,10 @@ class Facts:
             self._flags["readmitted"] = self._readmitted(readmission_days)
 
     def _grouped(self) -> Flag:
-        holds, known = np.ones(self.rows, bool), None
+        known = None
         if "status" in self.columns:
-            holds = self.among("status", ["grouped"])
             known = _all_or(self.among("status", ["grouped", "ambiguous", "ungrouped", "invalid"]))
-        if "group" in self.columns:
-            holds = holds & (self.columns.codes("group")[0] >= 0)
-        return Flag(holds, known)
+        return Flag(grouped_of(self.columns), known)
 
     def _readmitted(self, days: int) -> Flag:
         self.columns.require(["patient", "admitted", "discharged"])
@@ -262,6 +259,17 @@ class Facts:
             mean = np.append(total / (number * unit), np.nan)
         place = pc.fill_null(pc.index_in(groups, value_set=values), -1).to_numpy(zero_copy_only=False)
         return cast("Floats", np.where(mean > 0, mean, np.nan)[place])
+
+
+def grouped_of(columns: Columns) -> Rows:
+    """Return which cases are grouped: those of that status or, without the column ``status``, those with a group."""
+    grouped = np.ones(columns.rows, bool)
+    if "status" in columns:
+        codes, values = columns.codes("status")
+        grouped = _of(codes, pc.equal(values, "grouped"))
+    if "group" in columns:
+        grouped = grouped & (columns.codes("group")[0] >= 0)
+    return grouped
 
 
 def _of(codes: Codes, held: Any) -> Rows:
