@@ -218,7 +218,10 @@ def test_what_cannot_be_used_is_said(run, tmp_path, arguments, said):
     low.write_text("name\nBR23\n", encoding="utf-8")
     other = tmp_path / "other.csv"
     other.write_bytes(SETTLEMENT.read_bytes())
-    words = [word.replace("{low}", str(low)).replace("{other}", str(other)).replace("{file}", str(path)) for word in arguments]
+    words = [
+        word.replace("{low}", str(low)).replace("{other}", str(other)).replace("{file}", str(path))
+        for word in arguments
+    ]
     code, out, notes = run("indicators", path, *words)
     assert (code, out) == (1, "")
     assert said in notes

@@ -208,9 +208,10 @@ def _place(axes: Any, labels: Sequence[Label], written: Sequence[Any]) -> None:
             gap = (label.radius + 2 + far) * scale
             left, low = x + across * box.width + right * gap, y + up * box.height + above * gap
             place = (left, low, left + box.width, low + box.height)
+            around = (left - 2 * scale, low, place[2] + 2 * scale, place[3])
             inside = left >= room.x0 and low >= room.y0 and place[2] <= room.x1 and place[3] <= room.y1
-            if inside and not any(_overlap(place, other) for other in taken):
-                taken.append(place)
+            if inside and not any(_overlap(around, other) for other in taken):
+                taken.append(around)
                 back = axes.transData.inverted()
                 text.set_position(back.transform((left, low)))
                 text.set_verticalalignment("bottom")

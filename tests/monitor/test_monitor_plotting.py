@@ -16,7 +16,7 @@ import pytest
 from drgdip import CaseError, DrgdipError, UnknownNameError, monitor
 from drgdip._plots import _chinese_font
 from drgdip.monitor.binomial import likely_counts
-from drgdip.monitor.funnels import _range_limits
+from drgdip.monitor.funnels import _curves, _range_limits
 
 pytest.importorskip("matplotlib")
 
@@ -197,7 +197,20 @@ def test_a_funnel_names_those_outside():
     (axes,) = monitor.plot_funnel(DEATHS, centre=0.05).axes
     assert {text.get_text() for text in axes.texts if text.get_text().startswith("H")} == {"H0", "H1", "H5"}
     ends, limits = axes.lines[0].get_xdata(), axes.lines[0].get_ydata()
-    assert limits == pytest.approx(likely_counts(0.05, ends, 0.95)[0] / ends)
+    assert limits == pytest.approx(_curves(0.05, ends, 0.95)[0])
+
+
+def test_the_curves_of_a_funnel_part_what_is_likely_from_what_is_not():
+    cases = np.array([1.0, 7.0, 60.0, 900.0])
+    for share, level in itertools.product((0.002, 0.1, 0.6), (0.95, 0.998)):
+        low, high = _curves(share, cases, level)
+        fewest, most = likely_counts(share, cases, level)
+        assert (low * cases <= fewest + 1e-9).all()
+        assert (low * cases > fewest - 1).all()
+        assert (high * cases >= most - 1e-9).all()
+        assert ((high * cases < most + 1) | (most == cases)).all()
+    low, high = _curves(0.3, np.array([1_000_000.0]), 0.95)
+    assert [low[0], high[0]] == pytest.approx([0.3 - 0.000898, 0.3 + 0.000898], abs=3e-6)
 
 
 def test_a_funnel_refuses_what_is_no_share_of_cases():
@@ -259,6 +272,10 @@ def test_a_pareto_chart_adds_up():
         "others (1) together: 200 yuan (20.0%)",
         "below 0, not drawn: 1, together -50 yuan",
     ]
+    bars, shares = monitor.plot_pareto(GROUPS, value="profit", losses=True).axes
+    assert [bar.get_height() for bar in bars.patches] == [3200.0]
+    assert bars.get_ylabel() == "profit or loss (yuan) below 0"
+    assert notes_of(bars)[-1] == "above 0, not drawn: 3, together 806 yuan"
     with pytest.raises(CaseError, match="at least one bar"):
         monitor.plot_pareto(GROUPS, top=0)
 

@@ -44,8 +44,8 @@ def add_table_output(parser: argparse.ArgumentParser, what: str) -> None:
 def table_lines(table: pa.Table, heads: Sequence[str], *, keys: int, limit: int) -> Iterator[str]:
     """Yield the first rows of a table in aligned columns.
 
-    A table that is wider than the terminal is cut into blocks of columns, each behind the columns of the key, which
-    are the first ones.
+    A table that is wider than the terminal is cut into blocks of columns. The columns of the key, which are the first
+    ones, stand before each block.
     """
     rows = table.slice(0, max(limit, 0))
     columns = [

@@ -35,6 +35,7 @@ def plot_pareto(
     value: str = "total_cost",
     label: str | Sequence[str] = "group",
     top: int = 20,
+    losses: bool = False,
     language: str = "en",
     columns: Mapping[str, str] | None = None,
     axes: Any = None,
@@ -46,11 +47,13 @@ def plot_pareto(
     table
         A row a group, department or hospital, as `indicators` returns it.
     value
-        A column that adds up: cost, discharges, a loss as a number above 0.
+        A column that adds up, such as cost, discharges or profit.
     label
         The column that names a row, or several.
     top
         So many bars are drawn; a note sums up the others.
+    losses
+        Whether the numbers below 0 are drawn, as amounts, in place of those above.
     language
         The language of the words, ``en`` or ``zh``.
     columns
@@ -60,8 +63,8 @@ def plot_pareto(
 
     Returns
     -------
-    The matplotlib figure, which a notebook shows. The shares are of all numbers above 0, drawn or not; the notes sum up
-    those below 0, and name the rows without a number.
+    The matplotlib figure, which a notebook shows. The shares are of all numbers on that side of 0, drawn or
+    not; the notes sum up the other side, and name the rows without a number.
 
     Raises
     ------
@@ -81,7 +84,7 @@ def plot_pareto(
     if top < 1:
         raise CaseError(f"top={top}: at least one bar is drawn")
     data = Pictured(table, [value], label=label, language=language, columns=columns)
-    values, names = data.numbers(value), data.names()
+    values, names = data.numbers(value) * (-1 if losses else 1), data.names()
     named = np.array([name is not None for name in names], bool)
     drawn = named & (values > 0)
     order = np.flatnonzero(drawn)[np.argsort(-values[drawn], kind="stable")]
@@ -92,6 +95,8 @@ def plot_pareto(
     axes.set_xticks(range(len(heights)), texts, rotation=45, ha="right", rotation_mode="anchor", fontsize=NOTE_SIZE)
     axes.set_xlim(-0.6, max(len(heights), 1) - 0.4)
     data.set_axis(axes.yaxis, value)
+    if losses:
+        axes.set_ylabel(data.say("loss", name=axes.get_ylabel()))
     shares = axes.twinx()
     shares.plot(range(len(heights)), np.cumsum(heights) / (whole or 1), "o-", color=VERMILION, markersize=3.5)
     shares.set_ylim(0, 1.05)
@@ -104,8 +109,11 @@ def plot_pareto(
         left = float(values[rest].sum())
         notes.append(data.say("others", number=len(rest), value=data.written(value, left), share=left / whole))
     if len(below):
-        notes.append(data.say("negative", number=len(below), value=data.written(value, float(below.sum()))))
-    title = data.say("pareto", value=data.heading(value, unit=False), label=data.heading(data.label[0], unit=False))
+        left = float(below.sum()) * (-1 if losses else 1)
+        notes.append(data.say("positive" if losses else "negative", number=len(below), value=data.written(value, left)))
+    what = data.heading(value, unit=False)
+    what = data.say("loss", name=what) if losses else what
+    title = data.say("pareto", value=what, label=data.heading(data.label[0], unit=False))
     return finish_axes(axes, title=title, notes=notes, beside=[shares])
 
 
@@ -269,7 +277,7 @@ def plot_heat_map(
     cells = np.full((len(rows), len(heads)), np.nan)
     named = keys.codes >= 0
     cells[lines[named], places[named]] = values[named]
-    axes = make_axes(axes, size=(min(3.0 + 0.5 * len(heads), 16), min(2.0 + 0.3 * len(rows), 16)))
+    axes = make_axes(axes, size=(min(3.0 + 0.38 * len(heads), 16), min(2.0 + 0.3 * len(rows), 16)))
     known = centre is not None or f"{value}_reference" in data.columns or unit_of(value) == "index"
     middle = data.centre(value, centre) if known else np.nan
     reach = float(np.nanmax(np.abs(cells - middle), initial=0.0)) or 1.0

@@ -9,7 +9,7 @@ import numpy as np
 from drgdip._arrow import reads_once
 from drgdip._plots import BLUE, COLOURS, GREY, NOTE_SIZE, VERMILION, add_legend, finish_axes, make_axes
 from drgdip.errors import CaseError
-from drgdip.monitor.binomial import likely_counts
+from drgdip.monitor.binomial import likely_counts, tail_below
 from drgdip.monitor.pictured import Pictured, labels_of
 
 if TYPE_CHECKING:
@@ -64,8 +64,9 @@ def plot_funnel(
 
     Returns
     -------
-    The matplotlib figure, which a notebook shows. Rows outside the inner limits are named. The limits are those of
-    `compare_peers`, quantiles of the binomial distribution.
+    The matplotlib figure, which a notebook shows. Rows outside the inner limits are named. The limits of a
+    row are those of `compare_peers`, quantiles of the binomial distribution; the curves run smoothly between whole
+    numbers of cases.
 
     Raises
     ------
@@ -95,9 +96,9 @@ def plot_funnel(
     ends = np.unique(np.round(np.geomspace(1, max(float(number[drawn].max(initial=1)) * 1.1, 2), 120)))
     far = np.zeros(data.rows, int)  # how many of the limits a row lies outside of
     for level, style in zip(levels, ("--", "-"), strict=True):
-        lower, upper = likely_counts(middle, ends, level)
-        axes.plot(ends, lower / ends, style, color=GREY, linewidth=0.9, label=data.say("limit_band", share=level * 100))
-        axes.plot(ends, upper / ends, style, color=GREY, linewidth=0.9)
+        lower, upper = _curves(middle, ends, level)
+        axes.plot(ends, lower, style, color=GREY, linewidth=0.9, label=data.say("limit_band", share=level * 100))
+        axes.plot(ends, upper, style, color=GREY, linewidth=0.9)
         lower, upper = likely_counts(middle, number[drawn], level)
         far[drawn] += (events[drawn] < lower) | (events[drawn] > upper)
     axes.axhline(middle, color=BLUE, linewidth=0.9, label=data.say("overall", value=data.written(value, middle)))
@@ -298,6 +299,24 @@ def plot_control(
 def _in_order(name: str) -> tuple[int, int, str]:
     """Return what months are sorted by: whole numbers by their size, texts as they are."""
     return (0, int(name), "") if name.isdecimal() else (1, 0, name)
+
+
+def _curves(share: float, cases: Floats, level: float) -> tuple[Floats, Floats]:
+    """Return the limits of a share as curves: quantiles interpolated between whole numbers (Spiegelhalter, 2005).
+
+    Numbers of cases that `likely_counts` calls likely lie between them, all others do not: the upper curve is the lower
+    one of the opposite events.
+    """
+    return _lower(share, cases, level), 1 - _lower(1 - share, cases, level)
+
+
+def _lower(share: float, cases: Floats, level: float) -> Floats:
+    hits, _ = likely_counts(share, cases, level)
+    reached = tail_below(hits, cases, share)
+    chance = reached - tail_below(hits - 1, cases, share)
+    over = np.divide(reached - (1 - level) / 2, chance, out=np.zeros(len(cases)), where=chance > 0)
+    found: Floats = np.clip((hits - over) / cases, 0.0, 1.0)
+    return found
 
 
 def _share_of(data: Pictured, value: str, centre: float | None, events: Floats, number: Floats) -> float:

@@ -89,7 +89,7 @@ class Pictured:
     def written(self, name: str, value: float, *, unit: bool = True) -> str:
         """Return a number of a column as readers see it, with its unit."""
         known = unit_of(name)
-        text = _FORMATS.get(known, "{:,.4g}").format(value)
+        text = _FORMATS.get(known, "{:,.0f}" if abs(value) >= 1000 else "{:.4g}").format(value)
         return self.say(f"with_{known}", value=text) if unit and known in _NAMED_UNITS else text
 
     def set_axis(self, axis: Any, name: str) -> None:
@@ -103,8 +103,8 @@ class Pictured:
             axis.set_major_formatter(PercentFormatter(1.0))
         elif many:
             axis.set_major_formatter(partial(_scaled, 1e-4 if self.language == "zh" else 1e-6))
-        elif unit in _TICKS:
-            axis.set_major_formatter(_TICKS[unit])
+        else:
+            axis.set_major_formatter(_TICKS.get(unit, "{x:,g}"))
 
     def centre(self, name: str, given: float | None) -> float:
         """Return the number that a column is compared with: that given, that of the reference, or 1 of an index.
