@@ -13,21 +13,28 @@ from drgdip.monitor.indicators import (
     translate_indicators,
 )
 from drgdip.monitor.mortality import RISK_BANDS, WITHOUT_DEATHS, RiskGroups, low_risk_mortality, risk_groups
+from drgdip.monitor.pages import KEY_FIGURES, write_feedback
+from drgdip.monitor.panels import DISPUTES, Feedback, feedback
 from drgdip.monitor.peers import compare_peers
 from drgdip.monitor.period import Indicator, list_indicators
 
 __all__ = [
+    "DISPUTES",
+    "KEY_FIGURES",
     "RISK_BANDS",
     "WITHOUT_DEATHS",
+    "Feedback",
     "Indicator",
     "IndicatorState",
     "RiskGroups",
     "compare_peers",
     "describe_indicators",
+    "feedback",
     "flows",
     "indicators",
     "list_indicators",
     "low_risk_mortality",
     "risk_groups",
     "translate_indicators",
+    "write_feedback",
 ]
