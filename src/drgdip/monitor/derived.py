@@ -126,6 +126,7 @@ class Facts:
         self._money: dict[str, tuple[Fen, Rows | None]] = {}
         self._numbers: dict[str, tuple[Any, Rows | None]] = {}
         self._flags: dict[str, Flag] = {}
+        self._known: dict[str, Rows | None] = {}
         self._add_flags(low_risk, basic, readmission_days)
         self._add_numbers(weights)
 
@@ -169,15 +170,18 @@ class Facts:
 
     def known(self, name: str) -> Rows | None:
         """Return which cases have a value that can count in a column, None for all."""
-        kind = case_columns()[name].kind
-        if kind == "flag":
-            return self.flag(name).known
-        if kind == "money":
-            return self.money(name)[1]
-        if kind == "number":
-            return self.numbers(name)[1]
-        domain = case_columns()[name].values
-        return _all_or(self.among(name, domain) if domain else self.columns.codes(name)[0] >= 0)
+        if name not in self._known:
+            kind, domain = case_columns()[name].kind, case_columns()[name].values
+            if kind == "flag":
+                self._known[name] = self.flag(name).known
+            elif kind == "money":
+                self._known[name] = self.money(name)[1]
+            elif kind == "number":
+                self._known[name] = self.numbers(name)[1]
+            else:
+                codes = self.columns.codes(name)[0]
+                self._known[name] = _all_or(self.among(name, domain) if domain else codes >= 0)
+        return self._known[name]
 
     def _refuse(self, name: str, failed: Rows, wanted: str) -> None:
         if failed.any():

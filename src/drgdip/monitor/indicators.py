@@ -88,8 +88,8 @@ def indicators(
     A table with a row a key, in order: the columns of ``by``, then a column an indicator by its id. Counts are whole
     numbers, sums of money decimals of yuan, others floats; null where the denominator is 0. With ``parts``,
     ``{id}_numerator`` and ``{id}_denominator`` follow. With a reference, ``{id}_reference`` is the indicator of all its
-    cases. With ``previous``, ``{id}_previous`` is that of the same key, and ``{id}_change`` the change as a share of it
-    (同比), null where it is not above 0. With ``small``, the column ``small`` names the ids of the marked indicators,
+    cases. With ``previous``, ``{id}_previous`` is that of the same key. ``{id}_change`` is the change as a share of it
+    (同比); null where it is not above 0. With ``small``, the column ``small`` names the ids of the marked indicators,
     joined by ``|``; null for none. A case with a part of its key missing has that part null.
 
     Raises
@@ -219,7 +219,7 @@ def translate_indicators(table: Any, language: str) -> Any:
 
     Returns
     -------
-    The same table. What stands beside an indicator says so: 次均费用（同比）.
+    The same table. A column beside an indicator says so: 次均费用（同比）.
 
     Raises
     ------

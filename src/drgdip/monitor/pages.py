@@ -67,7 +67,7 @@ def write_feedback(
     names
         The names of hospitals by their code. A hospital without one goes by its code.
     figures
-        The ids of the indicators to show. Those that the feedback does not have are left out.
+        The ids of the indicators to show, where the feedback has them.
     language
         ``"en"`` or ``"zh"``.
 
