@@ -13,14 +13,14 @@ from drgdip._arrow import one_chunk
 from drgdip._columns import Columns, Keys
 from drgdip._money import add_up, read_amounts
 from drgdip._once import once
-from drgdip._sums import counts, sums
+from drgdip._sums import blocks, counts, sums
 from drgdip._values import Unreadable, read_flag
 from drgdip.data import rows_of
 from drgdip.errors import CaseError
 from drgdip.points import mark_readmissions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -137,9 +137,15 @@ class Facts:
     def money(self, name: str) -> tuple[Fen, Rows | None]:
         """Return a column of yuan as fen, and which rows have an amount (None: all)."""
         if name not in self._money:
-            fen, known, failed = read_amounts(one_chunk(self.columns.column(name)))
-            self._refuse(name, failed, "yuan")
-            self._money[name] = fen, None if known.all() else known
+            column = one_chunk(self.columns.column(name))
+            fen, known = np.empty(len(column), np.int64), np.empty(len(column), bool)
+            # Texts are told apart once, so that they are read in one piece.
+            plain = pa.types.is_decimal128(column.type)
+            for part in blocks(len(column)) if plain else [slice(0, len(column))]:
+                piece = column.slice(part.start, part.stop - part.start)
+                fen[part], known[part], failed = read_amounts(piece)
+                self._refuse(name, failed, "yuan", part.start)
+            self._money[name] = fen, _all_or(known)
         return self._money[name]
 
     def numbers(self, name: str) -> tuple[Any, Rows | None]:
@@ -165,8 +171,13 @@ class Facts:
 
     def among(self, name: str, values: Sequence[str]) -> Rows:
         """Return which cases hold one of some texts."""
+        return self.holding(name, values)(slice(None))
+
+    def holding(self, name: str, values: Sequence[str]) -> Callable[[slice], Rows]:
+        """Return a function that says of a block of rows which of them hold one of some texts."""
         codes, held = self.columns.codes(name)
-        return _of(codes, pc.is_in(held, value_set=pa.array(list(values), pa.string())))
+        table = np.append(np.asarray(pc.is_in(held, value_set=pa.array(list(values), pa.string()))), False)
+        return lambda part: table[codes[part]]
 
     def known(self, name: str) -> Rows | None:
         """Return which cases have a value that can count in a column, None for all."""
@@ -183,9 +194,9 @@ class Facts:
                 self._known[name] = _all_or(self.among(name, domain) if domain else codes >= 0)
         return self._known[name]
 
-    def _refuse(self, name: str, failed: Rows, wanted: str) -> None:
+    def _refuse(self, name: str, failed: Rows, wanted: str, first: int = 0) -> None:
         if failed.any():
-            row = int(np.flatnonzero(failed)[0])
+            row = first + int(np.flatnonzero(failed)[0])
             held = self.columns.column(name)[row].as_py()
             raise CaseError(f"column {name!r} of {self.columns.what} holds {held!r} in row {row}: give {wanted}")
 
