@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from drgdip._arrays import read_numbers
 from drgdip._arrow import one_chunk
-from drgdip._columns import Columns, Keys
+from drgdip._columns import Columns, Keys, as_list
 from drgdip._money import add_up, read_amounts
 from drgdip._once import once
 from drgdip._sums import blocks, counts, sums
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.bool_]
 
-__all__ = ["Column", "Facts", "Flag", "case_columns", "keys_of", "needs_of", "rows_of_keys"]
+__all__ = ["Column", "Facts", "Flag", "case_columns", "grouped_of", "keys_of", "needs_of", "rows_of_keys"]
 
 
 class Column(NamedTuple):
@@ -209,7 +209,7 @@ class Facts:
             if groups is not None:
                 there.require(["group"])
                 grouped = self._flags["is_grouped"].holds
-                self._flags[name] = Flag(grouped & self.among("group", [str(group) for group in groups]), grouped)
+                self._flags[name] = Flag(grouped & self.among("group", list(map(str, as_list(groups)))), grouped)
         if basic is None and "basic" not in there and "primary_care" in there:
             grouped = self._flags["is_grouped"].holds if "is_grouped" in self._flags else np.ones(self.rows, bool)
             care = self.flag("primary_care")
@@ -223,13 +223,10 @@ class Facts:
             self._flags["readmitted"] = self._readmitted(readmission_days)
 
     def _grouped(self) -> Flag:
-        holds, known = np.ones(self.rows, bool), None
+        known = None
         if "status" in self.columns:
-            holds = self.among("status", ["grouped"])
             known = _all_or(self.among("status", ["grouped", "ambiguous", "ungrouped", "invalid"]))
-        if "group" in self.columns:
-            holds = holds & (self.columns.codes("group")[0] >= 0)
-        return Flag(holds, known)
+        return Flag(grouped_of(self.columns), known)
 
     def _readmitted(self, days: int) -> Flag:
         self.columns.require(["patient", "admitted", "discharged"])
@@ -277,6 +274,17 @@ class Facts:
             mean = np.append(total / (number * unit), np.nan)
         place = pc.fill_null(pc.index_in(groups, value_set=values), -1).to_numpy(zero_copy_only=False)
         return cast("Floats", np.where(mean > 0, mean, np.nan)[place])
+
+
+def grouped_of(columns: Columns) -> Rows:
+    """Return which cases are grouped: those of that status, and with a group; what a table lacks is not asked."""
+    grouped = np.ones(columns.rows, bool)
+    if "status" in columns:
+        codes, values = columns.codes("status")
+        grouped = _of(codes, pc.equal(values, "grouped"))
+    if "group" in columns:
+        grouped = grouped & (columns.codes("group")[0] >= 0)
+    return grouped
 
 
 def _of(codes: Codes, held: Any) -> Rows:

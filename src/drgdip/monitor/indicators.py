@@ -62,7 +62,8 @@ def indicators(
         The cases of the region to compare with, under the same names. They give the mean cost and stay of each group
         for ``cost_index`` and ``time_index``, and a row of indicators. None takes the cases themselves.
     previous
-        The cases of an earlier period, under the same names.
+        The cases of an earlier period, under the same names. Keys are those of the cases: for year on year by month,
+        give a column ``month`` without the year.
     weights
         A table of ``group`` and ``weight``. None reads the column ``weight`` of the cases.
     which
