@@ -1,5 +1,6 @@
 """Indicators against their definitions computed case by case, for any container, order and chunking."""
 
+import datetime
 import random
 from decimal import Decimal
 
@@ -201,7 +202,7 @@ def test_dip_cases_have_their_basic_diseases_and_their_surgery():
     cases = [
         {"hospital": "H", "status": "grouped", "group": "A", "primary_care": True, "treatment": "surgery"},
         {"hospital": "H", "status": "grouped", "group": "B", "primary_care": False, "treatment": "conservative"},
-        {"hospital": "H", "status": "ungrouped", "group": None, "primary_care": None, "treatment": None},
+        {"hospital": "H", "status": "ungrouped", "group": None, "primary_care": True, "treatment": None},
     ]
     row = indicators(cases)[0]
     assert (row["basic_share"], row["surgical_share"], row["grouping_rate"]) == (0.5, 0.5, pytest.approx(2 / 3))
@@ -270,3 +271,26 @@ def test_texts_numbers_and_dictionaries_are_read_alike():
         place = table.schema.get_field_index(name)
         table = table.set_column(place, name, table[name].dictionary_encode())
     assert indicators(table, **OPTIONS).to_pylist() == wanted
+
+
+def test_two_stays_of_a_day_follow_each_other_in_any_order():
+    day, later = datetime.date(2024, 5, 1), datetime.date(2024, 5, 20)
+    stays = [("H1", "P", day, day), ("H2", "P", day, day), ("H3", "Q", day, day), ("H4", None, day, day)]
+    stays += [("H5", "R", day, later), ("H6", "R", later, later)]
+    names = ("hospital", "patient", "admitted", "discharged")
+    cases = [dict(zip(names, stay, strict=True)) for stay in stays]
+    for order in (cases, cases[::-1]):
+        rows = indicators(order, which=["readmission_rate"], readmission_days=0)
+        assert [row["readmission_rate"] for row in rows] == [1, 1, 0, None, 1, 0]
+
+
+def test_neither_gain_nor_loss_is_no_loss():
+    cases = [{"hospital": "H", "group": group, "profit": profit} for group, profit in (("A", 5), ("A", -5), ("B", 0))]
+    row = indicators([*cases, {"hospital": "H", "group": "C", "profit": -1}])[0]
+    assert (row["gain_share"], row["surplus_group_share"]) == (0.5, pytest.approx(2 / 3))
+
+
+def test_a_group_without_costs_gives_no_index():
+    cases = [{"hospital": "H", "group": group, "total_cost": cost} for group, cost in (("A", 0), ("B", 4), ("B", 6))]
+    row = indicators(cases, which=["cost_index"], parts=True)[0]
+    assert (row["cost_index"], row["cost_index_denominator"]) == (1, 2)

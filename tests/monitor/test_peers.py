@@ -155,3 +155,11 @@ def test_what_cannot_be_compared_is_refused():
         compare_peers(cases, "mean_stay", confidence=1)
     with pytest.raises(TypeError):
         compare_peers(cases, "mean_stay")
+
+
+def test_limits_that_touch_overlap():
+    cases = [{"hospital": hospital, "los": 2} for hospital in ("H1", "H1", "H2", "H2")]
+    rows = compare_peers(cases, "mean_stay", confidence=0.95)
+    assert [(row["lower"], row["upper"], row["rank"], row["rank_best"], row["rank_worst"]) for row in rows] == [
+        (2, 2, 1, 1, 2)
+    ] * 2

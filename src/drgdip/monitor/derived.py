@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._arrays import read_numbers
-from drgdip._arrow import one_chunk
+from drgdip._arrow import filled, one_chunk
 from drgdip._columns import Columns, Keys, as_list
 from drgdip._money import add_up, read_amounts
 from drgdip._once import once
@@ -230,10 +230,14 @@ class Facts:
 
     def _readmitted(self, days: int) -> Flag:
         self.columns.require(["patient", "admitted", "discharged"])
-        table = pa.table({name: self.columns.column(name) for name in ("patient", "admitted", "discharged")})
-        marked = mark_readmissions(table, days=days, factor=0, same=[])
+        patient = self.columns.alike(["patient"])
+        begin, end = (self.columns.dates(name) for name in ("admitted", "discharged"))
+        table = {"patient": pa.array(patient, mask=patient < 0), "admitted": begin, "discharged": end}
+        marked = mark_readmissions(pa.table(table), days=days, factor=0, same=[])
         unknown = np.asarray(pc.fill_null(pc.equal(marked["readmission_reason"], "unknown_stay"), fill_value=False))
-        return Flag(np.asarray(marked["readmission_factor"]) == 0, _all_or(~unknown))
+        follows = np.asarray(marked["readmission_factor"]) == 0
+        follows[_twins(patient, begin, end)] = True
+        return Flag(follows, _all_or(~unknown))
 
     def _add_numbers(self, weights: Any) -> None:
         """Derive the weights of grouped cases, and costs and stays over the region's mean of the group."""
@@ -274,6 +278,15 @@ class Facts:
             mean = np.append(total / (number * unit), np.nan)
         place = pc.fill_null(pc.index_in(groups, value_set=values), -1).to_numpy(zero_copy_only=False)
         return cast("Floats", np.where(mean > 0, mean, np.nan)[place])
+
+
+def _twins(patient: Codes, begin: pa.Array, end: pa.Array) -> Any:
+    """Return the rows of stays without a night that the patient has several of on one day: each follows the other."""
+    first, last = (filled(days.cast(pa.int32()), -1) for days in (begin, end))
+    rows = np.flatnonzero((first == last) & (first >= 0) & (patient >= 0))
+    stays = patient[rows].astype(np.int64) << 32 | first[rows].astype(np.int64)
+    _, place, number = np.unique(stays, return_inverse=True, return_counts=True)
+    return rows[number[place] > 1]
 
 
 def grouped_of(columns: Columns) -> Rows:

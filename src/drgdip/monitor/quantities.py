@@ -99,12 +99,11 @@ def quantities() -> Mapping[str, Quantity]:
 
 
 def quotient(above: Total, below: Total) -> Floats:
-    """Return one quantity over another, NaN where that is 0. Money is in yuan."""
+    """Return one quantity over another, NaN where that is 0. Money over another kind is in yuan."""
     known = (below.values != 0) & ~np.isnan(below.values)
     unit = 100.0 if above.fen and not below.fen else 1.0
-    scale = 100.0 if below.fen and not above.fen else 1.0
     found: Floats = np.full(len(above.values), np.nan)
-    np.divide(above.values * scale, below.values * unit, out=found, where=known)
+    np.divide(above.values, below.values * unit, out=found, where=known)
     return found
 
 
