@@ -1,5 +1,6 @@
 """Indicators against their definitions computed case by case, for any container, order and chunking."""
 
+import datetime
 import random
 from decimal import Decimal
 
@@ -201,7 +202,7 @@ def test_dip_cases_have_their_basic_diseases_and_their_surgery():
     cases = [
         {"hospital": "H", "status": "grouped", "group": "A", "primary_care": True, "treatment": "surgery"},
         {"hospital": "H", "status": "grouped", "group": "B", "primary_care": False, "treatment": "conservative"},
-        {"hospital": "H", "status": "ungrouped", "group": None, "primary_care": None, "treatment": None},
+        {"hospital": "H", "status": "ungrouped", "group": None, "primary_care": True, "treatment": None},
     ]
     row = indicators(cases)[0]
     assert (row["basic_share"], row["surgical_share"], row["grouping_rate"]) == (0.5, 0.5, pytest.approx(2 / 3))
@@ -220,3 +221,76 @@ def test_headings_of_both_languages_name_every_column_once():
     assert "次均费用（同比）" in names
     with pytest.raises(UnknownNameError):
         translate_indicators(table, "fr")
+
+
+def test_blocks_and_places_do_not_matter(monkeypatch):
+    """Rows are added by blocks, and pairs of key and group are counted in two ways."""
+    cases = make_cases(11, 300)
+    wanted = indicators(cases, ["hospital", "month"], parts=True, **OPTIONS)
+    monkeypatch.setattr("drgdip._sums.BLOCK", 7)
+    assert indicators(pa.Table.from_pylist(cases), ["hospital", "month"], parts=True, **OPTIONS).to_pylist() == wanted
+    monkeypatch.setattr("drgdip.monitor.quantities._DENSE", 1)
+    assert indicators(cases, ["hospital", "month"], parts=True, **OPTIONS) == wanted
+
+
+def test_an_amount_beyond_all_money_is_said_with_its_row(monkeypatch):
+    monkeypatch.setattr("drgdip._sums.BLOCK", 2)
+    costs = pa.array([Decimal(1), Decimal(2), Decimal(3), Decimal(10**15)], pa.decimal128(20, 2))
+    with pytest.raises(CaseError, match="total_cost.*in row 3: give yuan"):
+        indicators(pa.table({"hospital": ["H"] * 4, "total_cost": costs}))
+
+
+def test_a_table_without_rows():
+    table = pa.Table.from_pylist(make_cases(1)).slice(0, 0)
+    assert indicators(table, previous=make_cases(2), small=3, **OPTIONS).num_rows == 0
+    row = indicators(table, None, **OPTIONS).to_pylist()[0]
+    assert (row["discharges"], row["total_cost"], row["cmi"], row["groups"]) == (0, Decimal(0), None, 0)
+
+
+def test_a_change_needs_an_earlier_value_above_nothing():
+    now, then = ([{"hospital": "H", "profit": profit}] for profit in (50, -100))
+    row = indicators(now, previous=then)[0]
+    assert (row["profit_previous"], row["profit_change"]) == (-100.0, None)
+
+
+def test_one_group_may_be_given_alone():
+    cases = [{"hospital": "H", "group": group} for group in ("G01", "G", "1")]
+    assert indicators(cases, which=["basic_share"], basic="G01")[0]["basic_share"] == pytest.approx(1 / 3)
+
+
+def test_texts_numbers_and_dictionaries_are_read_alike():
+    cases = make_cases(12, 200, gaps=False)
+    wanted = indicators(cases, **OPTIONS)
+    texts = [
+        {name: value if name in ("admitted", "discharged") else str(value) for name, value in c.items()} for c in cases
+    ]
+    texts = [case | {"group": case["group"] if case["group"] != "None" else None} for case in texts]
+    assert indicators(texts, **OPTIONS) == wanted
+    table = pa.Table.from_pylist(cases)
+    for name in ("hospital", "group", "status", "outlier", "discharge"):
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, table[name].dictionary_encode())
+    assert indicators(table, **OPTIONS).to_pylist() == wanted
+
+
+def test_two_stays_of_a_day_follow_each_other_in_any_order():
+    day, later = datetime.date(2024, 5, 1), datetime.date(2024, 5, 20)
+    stays = [("H1", "P", day, day), ("H2", "P", day, day), ("H3", "Q", day, day), ("H4", None, day, day)]
+    stays += [("H5", "R", day, later), ("H6", "R", later, later)]
+    names = ("hospital", "patient", "admitted", "discharged")
+    cases = [dict(zip(names, stay, strict=True)) for stay in stays]
+    for order in (cases, cases[::-1]):
+        rows = indicators(order, which=["readmission_rate"], readmission_days=0)
+        assert [row["readmission_rate"] for row in rows] == [1, 1, 0, None, 1, 0]
+
+
+def test_neither_gain_nor_loss_is_no_loss():
+    cases = [{"hospital": "H", "group": group, "profit": profit} for group, profit in (("A", 5), ("A", -5), ("B", 0))]
+    row = indicators([*cases, {"hospital": "H", "group": "C", "profit": -1}])[0]
+    assert (row["gain_share"], row["surplus_group_share"]) == (0.5, pytest.approx(2 / 3))
+
+
+def test_a_group_without_costs_gives_no_index():
+    cases = [{"hospital": "H", "group": group, "total_cost": cost} for group, cost in (("A", 0), ("B", 4), ("B", 6))]
+    row = indicators(cases, which=["cost_index"], parts=True)[0]
+    assert (row["cost_index"], row["cost_index_denominator"]) == (1, 2)

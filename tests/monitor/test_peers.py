@@ -19,6 +19,7 @@ WIDTH = statistics.NormalDist().inv_cdf(0.975)
 PARTS = {
     "mean_cost": lambda case: (case["total_cost"], 1),
     "mean_stay": lambda case: (case["los"], 1),
+    "fund_per_discharge": lambda case: (case["fund_booked"], 1),
     "drug_share": lambda case: (case["drug_cost"], case["total_cost"]),
     "cmi": lambda case: (weight_of(case), 1),
     "cost_per_weight": lambda case: (case["total_cost"], weight_of(case)),
@@ -90,7 +91,7 @@ def test_limits_of_means_and_ratios(name, apart):
         assert row["outside"] == outside
     for level in {row["level"] for row in found}:
         rows = [row for row in found if row["level"] == level]
-        wanted_ranks = list(ranges(rows, higher=name == "cmi"))
+        wanted_ranks = list(ranges(rows, higher=name in ("cmi", "fund_per_discharge")))
         assert [(row["rank"], row["rank_best"], row["rank_worst"]) for row in rows] == wanted_ranks
         assert {row["peers"] for row in rows} == {len(rows)}
 
@@ -155,3 +156,11 @@ def test_what_cannot_be_compared_is_refused():
         compare_peers(cases, "mean_stay", confidence=1)
     with pytest.raises(TypeError):
         compare_peers(cases, "mean_stay")
+
+
+def test_limits_that_touch_overlap():
+    cases = [{"hospital": hospital, "los": 2} for hospital in ("H1", "H1", "H2", "H2")]
+    rows = compare_peers(cases, "mean_stay", confidence=0.95)
+    assert [(row["lower"], row["upper"], row["rank"], row["rank_best"], row["rank_worst"]) for row in rows] == [
+        (2, 2, 1, 1, 2)
+    ] * 2

@@ -15,6 +15,8 @@ from drgdip.monitor.indicators import (
     translate_indicators,
 )
 from drgdip.monitor.mortality import RISK_BANDS, WITHOUT_DEATHS, RiskGroups, low_risk_mortality, risk_groups
+from drgdip.monitor.pages import KEY_FIGURES, write_feedback
+from drgdip.monitor.panels import DISPUTES, Feedback, feedback
 from drgdip.monitor.peers import compare_peers
 from drgdip.monitor.period import Indicator, list_indicators
 from drgdip.monitor.plotting import plot_bubbles, plot_quadrants
@@ -22,14 +24,18 @@ from drgdip.monitor.signal_rules import Signal, list_signals
 from drgdip.monitor.signals import plan_signals, signals
 
 __all__ = [
+    "DISPUTES",
+    "KEY_FIGURES",
     "RISK_BANDS",
     "WITHOUT_DEATHS",
+    "Feedback",
     "Indicator",
     "IndicatorState",
     "RiskGroups",
     "Signal",
     "compare_peers",
     "describe_indicators",
+    "feedback",
     "flows",
     "indicators",
     "list_indicators",
@@ -47,4 +53,5 @@ __all__ = [
     "risk_groups",
     "signals",
     "translate_indicators",
+    "write_feedback",
 ]

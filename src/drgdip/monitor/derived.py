@@ -9,18 +9,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._arrays import read_numbers
-from drgdip._arrow import one_chunk
-from drgdip._columns import Columns, Keys
+from drgdip._arrow import filled, one_chunk
+from drgdip._columns import Columns, Keys, as_list
 from drgdip._money import add_up, read_amounts
 from drgdip._once import once
-from drgdip._sums import counts, sums
+from drgdip._sums import blocks, counts, sums
 from drgdip._values import Unreadable, read_flag
 from drgdip.data import rows_of
 from drgdip.errors import CaseError
 from drgdip.points import mark_readmissions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -126,6 +126,7 @@ class Facts:
         self._money: dict[str, tuple[Fen, Rows | None]] = {}
         self._numbers: dict[str, tuple[Any, Rows | None]] = {}
         self._flags: dict[str, Flag] = {}
+        self._known: dict[str, Rows | None] = {}
         self._add_flags(low_risk, basic, readmission_days)
         self._add_numbers(weights)
 
@@ -136,9 +137,15 @@ class Facts:
     def money(self, name: str) -> tuple[Fen, Rows | None]:
         """Return a column of yuan as fen, and which rows have an amount (None: all)."""
         if name not in self._money:
-            fen, known, failed = read_amounts(one_chunk(self.columns.column(name)))
-            self._refuse(name, failed, "yuan")
-            self._money[name] = fen, None if known.all() else known
+            column = one_chunk(self.columns.column(name))
+            fen, known = np.empty(len(column), np.int64), np.empty(len(column), bool)
+            # Texts are told apart once, so that they are read in one piece.
+            plain = pa.types.is_decimal128(column.type)
+            for part in blocks(len(column)) if plain else [slice(0, len(column))]:
+                piece = column.slice(part.start, part.stop - part.start)
+                fen[part], known[part], failed = read_amounts(piece)
+                self._refuse(name, failed, "yuan", part.start)
+            self._money[name] = fen, _all_or(known)
         return self._money[name]
 
     def numbers(self, name: str) -> tuple[Any, Rows | None]:
@@ -164,24 +171,32 @@ class Facts:
 
     def among(self, name: str, values: Sequence[str]) -> Rows:
         """Return which cases hold one of some texts."""
+        return self.holding(name, values)(slice(None))
+
+    def holding(self, name: str, values: Sequence[str]) -> Callable[[slice], Rows]:
+        """Return a function that says of a block of rows which of them hold one of some texts."""
         codes, held = self.columns.codes(name)
-        return _of(codes, pc.is_in(held, value_set=pa.array(list(values), pa.string())))
+        table = np.append(np.asarray(pc.is_in(held, value_set=pa.array(list(values), pa.string()))), False)
+        return lambda part: table[codes[part]]
 
     def known(self, name: str) -> Rows | None:
         """Return which cases have a value that can count in a column, None for all."""
-        kind = case_columns()[name].kind
-        if kind == "flag":
-            return self.flag(name).known
-        if kind == "money":
-            return self.money(name)[1]
-        if kind == "number":
-            return self.numbers(name)[1]
-        domain = case_columns()[name].values
-        return _all_or(self.among(name, domain) if domain else self.columns.codes(name)[0] >= 0)
+        if name not in self._known:
+            kind, domain = case_columns()[name].kind, case_columns()[name].values
+            if kind == "flag":
+                self._known[name] = self.flag(name).known
+            elif kind == "money":
+                self._known[name] = self.money(name)[1]
+            elif kind == "number":
+                self._known[name] = self.numbers(name)[1]
+            else:
+                codes = self.columns.codes(name)[0]
+                self._known[name] = _all_or(self.among(name, domain) if domain else codes >= 0)
+        return self._known[name]
 
-    def _refuse(self, name: str, failed: Rows, wanted: str) -> None:
+    def _refuse(self, name: str, failed: Rows, wanted: str, first: int = 0) -> None:
         if failed.any():
-            row = int(np.flatnonzero(failed)[0])
+            row = first + int(np.flatnonzero(failed)[0])
             held = self.columns.column(name)[row].as_py()
             raise CaseError(f"column {name!r} of {self.columns.what} holds {held!r} in row {row}: give {wanted}")
 
@@ -194,7 +209,7 @@ class Facts:
             if groups is not None:
                 there.require(["group"])
                 grouped = self._flags["is_grouped"].holds
-                self._flags[name] = Flag(grouped & self.among("group", [str(group) for group in groups]), grouped)
+                self._flags[name] = Flag(grouped & self.among("group", list(map(str, as_list(groups)))), grouped)
         if basic is None and "basic" not in there and "primary_care" in there:
             grouped = self._flags["is_grouped"].holds if "is_grouped" in self._flags else np.ones(self.rows, bool)
             care = self.flag("primary_care")
@@ -215,10 +230,14 @@ class Facts:
 
     def _readmitted(self, days: int) -> Flag:
         self.columns.require(["patient", "admitted", "discharged"])
-        table = pa.table({name: self.columns.column(name) for name in ("patient", "admitted", "discharged")})
-        marked = mark_readmissions(table, days=days, factor=0, same=[])
+        patient = self.columns.alike(["patient"])
+        begin, end = (self.columns.dates(name) for name in ("admitted", "discharged"))
+        table = {"patient": pa.array(patient, mask=patient < 0), "admitted": begin, "discharged": end}
+        marked = mark_readmissions(pa.table(table), days=days, factor=0, same=[])
         unknown = np.asarray(pc.fill_null(pc.equal(marked["readmission_reason"], "unknown_stay"), fill_value=False))
-        return Flag(np.asarray(marked["readmission_factor"]) == 0, _all_or(~unknown))
+        follows = np.asarray(marked["readmission_factor"]) == 0
+        follows[_twins(patient, begin, end)] = True
+        return Flag(follows, _all_or(~unknown))
 
     def _add_numbers(self, weights: Any) -> None:
         """Derive the weights of grouped cases, and costs and stays over the region's mean of the group."""
@@ -261,8 +280,17 @@ class Facts:
         return cast("Floats", np.where(mean > 0, mean, np.nan)[place])
 
 
+def _twins(patient: Codes, begin: pa.Array, end: pa.Array) -> Any:
+    """Return the rows of stays without a night that the patient has several of on one day: each follows the other."""
+    first, last = (filled(days.cast(pa.int32()), -1) for days in (begin, end))
+    rows = np.flatnonzero((first == last) & (first >= 0) & (patient >= 0))
+    stays = patient[rows].astype(np.int64) << 32 | first[rows].astype(np.int64)
+    _, place, number = np.unique(stays, return_inverse=True, return_counts=True)
+    return rows[number[place] > 1]
+
+
 def grouped_of(columns: Columns) -> Rows:
-    """Return which cases are grouped: those of that status or, without the column ``status``, those with a group."""
+    """Return which cases are grouped: those of that status, and with a group; what a table lacks is not asked."""
     grouped = np.ones(columns.rows, bool)
     if "status" in columns:
         codes, values = columns.codes("status")

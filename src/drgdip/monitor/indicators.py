@@ -62,7 +62,8 @@ def indicators(
         The cases of the region to compare with, under the same names. They give the mean cost and stay of each group
         for ``cost_index`` and ``time_index``, and a row of indicators. None takes the cases themselves.
     previous
-        The cases of an earlier period, under the same names.
+        The cases of an earlier period, under the same names. Keys are those of the cases: for year on year by month,
+        give a column ``month`` without the year.
     weights
         A table of ``group`` and ``weight``. None reads the column ``weight`` of the cases.
     which
@@ -88,8 +89,8 @@ def indicators(
     A table with a row a key, in order: the columns of ``by``, then a column an indicator by its id. Counts are whole
     numbers, sums of money decimals of yuan, others floats; null where the denominator is 0. With ``parts``,
     ``{id}_numerator`` and ``{id}_denominator`` follow. With a reference, ``{id}_reference`` is the indicator of all its
-    cases. With ``previous``, ``{id}_previous`` is that of the same key, and ``{id}_change`` the change as a share of it
-    (同比), null where it is not above 0. With ``small``, the column ``small`` names the ids of the marked indicators,
+    cases. With ``previous``, ``{id}_previous`` is that of the same key. ``{id}_change`` is the change as a share of it
+    (同比); null where it is not above 0. With ``small``, the column ``small`` names the ids of the marked indicators,
     joined by ``|``; null for none. A case with a part of its key missing has that part null.
 
     Raises
@@ -219,7 +220,7 @@ def translate_indicators(table: Any, language: str) -> Any:
 
     Returns
     -------
-    The same table. What stands beside an indicator says so: 次均费用（同比）.
+    The same table. A column beside an indicator says so: 次均费用（同比）.
 
     Raises
     ------

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from drgdip._columns import Codes, Floats, Keys
-    from drgdip.monitor.quantities import Quantity
+    from drgdip.monitor.quantities import Chosen, Quantity
 
 __all__ = ["compare_peers"]
 
@@ -165,21 +165,22 @@ def _parts(facts: Facts, names: Sequence[str], above: Quantity, below: Quantity)
     lacking = found.lacks([above.quantity, below.quantity])
     if lacking:
         raise CaseError(f"the indicator needs {needs_of(lacking)}, which {facts.columns.what} do not have")
-    codes = found.codes(above.quantity, below.quantity)
-    codes = found.counted(below, codes) if below.how == "count" else codes
-    first, second = (_of_cases(facts, found, quantity, codes) for quantity in (above, below))
+    chosen = found.chosen(above.quantity, below.quantity)
+    chosen = found.counted(below, chosen) if below.how == "count" else chosen
+    first, second = (_of_cases(facts, found, quantity, chosen) for quantity in (above, below))
+    codes = chosen[:]
     sum_above, sum_below = (sums(codes, part, keys.size) for part in (first, second))
     return keys, _Parts(codes, first, second, counts(codes, keys.size), sum_above, sum_below)
 
 
-def _of_cases(facts: Facts, found: Sums, quantity: Quantity, codes: Codes) -> Floats:
+def _of_cases(facts: Facts, found: Sums, quantity: Quantity, chosen: Chosen) -> Floats:
     """Return a quantity of each case, 0 where it does not count."""
-    counted = found.counted(quantity, codes) >= 0
-    if quantity.how == "count":
-        return counted.astype(np.float64)
-    numbers, _, unit = facts.amounts(quantity.value)
-    values: Floats = np.where(counted, numbers[slice(None)] / unit, 0.0)
-    return values
+    counted = found.counted(quantity, chosen)[:] >= 0
+    values: Floats = np.ones(len(counted))
+    if quantity.how == "sum":
+        numbers, _, unit = facts.amounts(quantity.value)
+        values = numbers[:] / unit
+    return np.where(counted, values, 0.0)
 
 
 def _shares(mine: _Parts, theirs: _Parts, place: Any, confidence: float) -> _Spread:

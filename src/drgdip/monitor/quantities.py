@@ -5,19 +5,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
 from drgdip._columns import nullable
 from drgdip._money import add_up, to_yuan
 from drgdip._once import once
-from drgdip._sums import counts, sums
+from drgdip._sums import blocks, counts, sums
 from drgdip.data import rows_of
 from drgdip.monitor.derived import case_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from drgdip._columns import Codes, Floats, Keys
     from drgdip.monitor.derived import Facts
 
-__all__ = ["Quantity", "Sums", "Total", "quantities", "quotient"]
+__all__ = ["Chosen", "Quantity", "Sums", "Total", "quantities", "quotient"]
 
 # Up to this many pairs of key and group each has its place; above, those that occur are sorted.
 _DENSE = 1 << 24
@@ -99,12 +99,11 @@ def quantities() -> Mapping[str, Quantity]:
 
 
 def quotient(above: Total, below: Total) -> Floats:
-    """Return one quantity over another, NaN where that is 0. Money is in yuan."""
+    """Return one quantity over another, NaN where that is 0. Money over another kind is in yuan."""
     known = (below.values != 0) & ~np.isnan(below.values)
     unit = 100.0 if above.fen and not below.fen else 1.0
-    scale = 100.0 if below.fen and not above.fen else 1.0
     found: Floats = np.full(len(above.values), np.nan)
-    np.divide(above.values * scale, below.values * unit, out=found, where=known)
+    np.divide(above.values, below.values * unit, out=found, where=known)
     return found
 
 
@@ -134,54 +133,56 @@ class Sums:
         partly = self._partly(names)
         todo = [name for name in names if (name, partly) not in self._found]
         if todo:
-            codes = self._known(partly)
+            chosen = self._having(partly)
             for name in todo:
-                self._found[name, partly] = self._total(quantities()[name], codes)
+                self._found[name, partly] = self._total(quantities()[name], chosen)
         return [self._found[name, partly] for name in names]
 
-    def codes(self, *names: str) -> Codes:
-        """Return the key of each case, -1 where it lacks a column of one of some quantities."""
-        return self._known(self._partly(names))
+    def chosen(self, *names: str) -> Chosen:
+        """Return the keys of the cases that have the columns of all of some quantities."""
+        return self._having(self._partly(names))
 
-    def counted(self, quantity: Quantity, codes: Codes) -> Codes:
-        """Return the key of each case, -1 where it does not count for a quantity."""
+    def counted(self, quantity: Quantity, chosen: Chosen) -> Chosen:
+        """Return the keys of those cases that count for a quantity."""
         if quantity.where:
-            codes = np.where(self.facts.flag(quantity.where).holds, codes, -1)
+            chosen = chosen.those(self.facts.flag(quantity.where).holds.__getitem__)
         if quantity.only:
-            return np.where(self.facts.among(quantity.column, quantity.only), codes, -1)
+            return chosen.those(self.facts.holding(quantity.column, quantity.only))
         if quantity.column:
             numbers, _, unit = self.facts.amounts(quantity.column)
-            return np.where(numbers >= (quantity.minimum or 0) * unit, codes, -1)
-        return codes
+            least = (quantity.minimum or 0) * unit
+            return chosen.those(lambda part: numbers[part] >= least)
+        return chosen
 
     def _partly(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return the columns of quantities that some cases lack."""
         read = sorted({column for name in names for column in quantities()[name].columns if column != "group"})
         return tuple(column for column in read if self.facts.known(column) is not None)
 
-    def _known(self, partly: Iterable[str]) -> Codes:
-        """Return the key of each case, -1 where one of some columns is not known."""
-        known = None
+    def _having(self, partly: Iterable[str]) -> Chosen:
+        """Return the keys of the cases that have some columns."""
+        chosen = Chosen(self._keys.codes)
         for column in partly:
-            more = self.facts.known(column)
-            known = more if known is None or more is None else known & more
-        return self._keys.codes if known is None else np.where(known, self._keys.codes, -1)
+            known = self.facts.known(column)
+            if known is not None:
+                chosen = chosen.those(known.__getitem__)
+        return chosen
 
-    def _total(self, quantity: Quantity, codes: Codes) -> Total:
-        codes = self.counted(quantity, codes)
+    def _total(self, quantity: Quantity, chosen: Chosen) -> Total:
+        chosen = self.counted(quantity, chosen)
         if quantity.how == "count":
-            return Total(counts(codes, self._keys.size), fen=False)
+            return Total(counts(cast("Codes", chosen), self._keys.size), fen=False)
         if quantity.how == "groups":
-            return Total(self._groups(quantity, codes), fen=False)
-        return _sum(self.facts, quantity.value, codes, self._keys.size)
+            return Total(self._groups(quantity, chosen), fen=False)
+        return _sum(self.facts, quantity.value, chosen, self._keys.size)
 
-    def _groups(self, quantity: Quantity, codes: Codes) -> NDArray[np.int64]:
+    def _groups(self, quantity: Quantity, chosen: Chosen) -> NDArray[np.int64]:
         """Return how many groups the cases of each key have, or those with a sum of at least the minimum."""
         groups, values = self.facts.columns.codes("group")
-        cells = np.where((codes >= 0) & (groups >= 0), codes * np.int64(len(values)) + groups, -1)
+        cells: Any = chosen.within(groups, len(values))
         size = self._keys.size * len(values)
         if size > _DENSE:
-            found, cells = np.unique(cells, return_inverse=True)
+            found, cells = np.unique(cells[:], return_inverse=True)
             missing = int(len(found) > 0 and found[0] < 0)
             cells, found = cells - missing, found[missing:]
         else:
@@ -193,8 +194,39 @@ class Sums:
         return np.bincount(found[there] // max(len(values), 1), minlength=self._keys.size)
 
 
-def _sum(facts: Facts, name: str, codes: Codes, size: int) -> Total:
+class Chosen:
+    """The key of each case, -1 for a case that does not count: made for a block of rows at a time, to save memory."""
+
+    def __init__(self, codes: Codes, masks: tuple[Callable[[slice], Any], ...] = (), inner: Any = None) -> None:
+        self._codes, self._masks, self._inner = codes, masks, inner
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def __getitem__(self, part: slice) -> Any:
+        codes = self._codes[part]
+        if self._inner is not None:
+            more, size = self._inner
+            codes = np.where((codes >= 0) & (more[part] >= 0), codes * np.int64(size) + more[part], -1)
+        for mask in self._masks:
+            codes = np.where(mask(part), codes, -1)
+        return codes
+
+    def those(self, mask: Callable[[slice], Any]) -> Chosen:
+        """Return the keys of the cases that also have a property."""
+        return Chosen(self._codes, (*self._masks, mask), self._inner)
+
+    def within(self, codes: Codes, size: int) -> Chosen:
+        """Return the keys joined with other codes, of so many values."""
+        return Chosen(self._codes, self._masks, (codes, size))
+
+
+def _sum(facts: Facts, name: str, chosen: Any, size: int) -> Total:
     """Return the sum of a column by code, exact whatever the order of the rows."""
     if case_columns()[name].kind == "money":
-        return Total(add_up(codes, facts.money(name)[0], size), fen=True)
-    return Total(sums(codes, facts.numbers(name)[0], size), fen=False)
+        fen, _ = facts.money(name)
+        found = np.zeros(size, np.int64)
+        for part in blocks(len(fen)):
+            found += add_up(chosen[part], fen[part], size)
+        return Total(found, fen=True)
+    return Total(sums(chosen, facts.numbers(name)[0], size), fen=False)

@@ -114,7 +114,7 @@ def mark_readmissions(
     optional = ["group", "discharge", "hospital", "dx_principal", "readmission_planned"]
     table = Columns(cases, needed, columns=columns or {}, optional=optional)
     begin, end = _days(table, "admitted"), _days(table, "discharged")
-    found = table.keys(keys).codes
+    found = table.alike(keys)
     unknown = (found < 0) | np.isnan(begin) | np.isnan(end) | (end < begin)
     pairs = pair_stays(found, begin, end, np.flatnonzero(~unknown))
     same_day = begin[pairs.later] == end[pairs.earlier]
@@ -159,10 +159,12 @@ class _Pairs(NamedTuple):
 
 def pair_stays(found: Codes, begin: Floats, end: Floats, rows: Codes) -> _Pairs:
     """Pair every stay with the one of the same key that ended last before it began."""
+    rows = rows[np.bincount(found[rows])[found[rows]] > 1]  # most patients have one stay, which has no neighbour
     first, last = begin[rows].astype(np.int64) + _DAYS // 2, end[rows].astype(np.int64) + _DAYS // 2
     key = found[rows].astype(np.int64)
     # By their ends, so that the last of those up to a begin is the one before it. Stays of no length follow the order.
-    order = np.lexsort((first, last, key))
+    order = np.argsort(first, kind="stable")
+    order = order[np.argsort((key * _DAYS + last)[order], kind="stable")]
     ends = (key * _DAYS + last)[order]
     before = np.searchsorted(ends, (key * _DAYS + first)[order], side="right") - 1
     before = np.minimum(before, np.arange(len(rows)) - 1)
