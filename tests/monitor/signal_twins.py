@@ -172,9 +172,10 @@ def same_day_elsewhere(world):
     stays = list(stays_of(world)[1].values())
     for case in stays:
         other = before(stays, case, ["patient"])
-        if other and other["discharged"] == case["admitted"] and other["hospital"] != case["hospital"]:
-            if other["discharge"] not in TRANSFERS:
-                yield row_of(case, "same_day_elsewhere", 0, as_one(world, [other, case]), other_row=other["row"])
+        if not other or other["discharged"] != case["admitted"] or other["discharge"] in TRANSFERS:
+            continue
+        if other["hospital"] != case["hospital"]:
+            yield row_of(case, "same_day_elsewhere", 0, as_one(world, [other, case]), other_row=other["row"])
 
 
 def readmission(stays, case, same, days):

@@ -270,7 +270,8 @@ def test_amounts_say_why_they_are_missing(drg):
         "no_counterfactual",
         "no_weight",
     }:
-        assert drgdip.describe_reason(reason, "zh") and reason in list(drgdip.list_reasons("monitor")["code"])
+        assert drgdip.describe_reason(reason, "zh")
+        assert reason in list(drgdip.list_reasons("monitor")["code"])
 
 
 def test_rates_by_pool_and_date(drg):
@@ -281,7 +282,8 @@ def test_rates_by_pool_and_date(drg):
     one = drg.signals(which=["low_standard_admission"])
     two = drg.signals(which=["low_standard_admission"], rates=rates)
     halved = [drg.cases[row]["pool"] == "居民" for row in one["row"].to_pylist()]
-    assert any(halved) and not all(halved)
+    assert any(halved)
+    assert not all(halved)
     for half, a, b in zip(halved, one["amount"].to_pylist(), two["amount"].to_pylist(), strict=True):
         assert b is None if a is None else b == (a / 2 if half else a)
 
@@ -293,12 +295,17 @@ def test_every_signal_is_written_down():
     rows = monitor.list_signals()
     assert rows.columns[:3] == ("id", "english", "chinese")
     for row in rows:
-        assert row.definition and row.definition_zh and row.compared and row.compared_zh and row.source
+        assert row.definition
+        assert row.definition_zh
+        assert row.compared
+        assert row.compared_zh
+        assert row.source
         assert row.grade in {"A", "B", "C", "R"}, row.id
         assert row.scope in {"case", "hospital"}
         for name in row.parameters:
             parameter = monitor.signal_rules.parameters_of()[row.id][name]
-            assert parameter.english and parameter.chinese
+            assert parameter.english
+            assert parameter.chinese
             # A number that sources give differently, or not at all, is no default.
             assert parameter.is_text or not parameter.default
     assert set(PARAMETERS) == {row.id for row in rows if row.parameters}
@@ -311,7 +318,8 @@ def test_without_which_only_what_is_given_runs(drg):
     plan = monitor.plan_signals(table, parameters=few).to_pylist()
     runs = {row["signal"] for row in plan if row["runs"]}
     assert runs == {"duplicate_stay", "overlapping_stays", "same_day_elsewhere", "long_stay"}
-    assert found <= runs and "long_stay" in found
+    assert found <= runs
+    assert "long_stay" in found
     assert {row["signal"] for row in plan} == set(IDS)
     reasons = {(row["signal"], row["reason"]) for row in plan if not row["runs"]}
     assert ("split_stay", "signal_parameter:days") in reasons
