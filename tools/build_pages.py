@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "drgdip"
+SIGNAL_PAGES = ("docs/monitor/signals.md", "docs/monitor/signals.zh-CN.md")
 PAGES = (
     "ARCHITECTURE.md",
     "docs/api.md",
@@ -29,6 +30,7 @@ PAGES = (
     "docs/cases.zh-CN.md",
     "docs/monitor/indicators.md",
     "docs/monitor/indicators.zh-CN.md",
+    *SIGNAL_PAGES,
 )
 _PART = re.compile(r"(<!-- generated: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -186,8 +188,46 @@ def indicator_columns(language: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def signals(language: str) -> str:
+    """Return the tables of signals and of their parameters (``data/monitor``)."""
+    chinese = language == "chinese"
+    suffix = "_zh" if chinese else ""
+    head = (
+        "| 疑点 | 含义 | `value`、`expected`、`limit` | 所需列和表 | 金额对照 | 来源（等级） |"
+        if chinese
+        else "| signal | meaning | `value`, `expected`, `limit` | needs | amount against | source (grade) |"
+    )
+    lines = [head, "| --- | --- | --- | --- | --- | --- |"]
+    for row in rows_of("monitor/signals.csv"):
+        needs = [f"`{name}`" for name in row["columns"].split("|")]
+        needs += [f"`{name}=`" for name in row["tables"].split("|") if name]
+        first = f"`{row['id']}`<br>{row['chinese' if chinese else 'english']}"
+        cells = [first, row[f"definition{suffix}"], row[f"compared{suffix}"], " ".join(needs)]
+        cells += [f"`{row['counterfactual']}`", f"{row['source']} ({row['grade']})"]
+        lines.append(f"| {' | '.join(map(_cell, cells))} |")
+    return "\n".join(lines) + "\n"
+
+
+def signal_parameters(language: str) -> str:
+    """Return the table of the parameters of signals (``data/monitor``)."""
+    chinese = language == "chinese"
+    head = (
+        "| 疑点 | 参数 | 含义 | 来源中的数值 |" if chinese else "| signal | parameter | meaning | numbers in sources |"
+    )
+    lines = [head, "| --- | --- | --- | --- |"]
+    for row in rows_of("monitor/signal_parameters.csv"):
+        seen = row["seen"].replace("|", "、" if chinese else ", ")
+        cells = [f"`{row['signal']}`", f"`{row['parameter']}`", row[language], seen]
+        lines.append(f"| {' | '.join(map(_cell, cells))} |")
+    return "\n".join(lines) + "\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "modules": modules,
+    "signals": partial(signals, "english"),
+    "signals_zh": partial(signals, "chinese"),
+    "signal_parameters": partial(signal_parameters, "english"),
+    "signal_parameters_zh": partial(signal_parameters, "chinese"),
     "values": partial(values, "english"),
     "values_zh": partial(values, "chinese"),
     "aliases": partial(aliases, "english"),

@@ -64,17 +64,14 @@ def _joined(parts: list[pa.Array]) -> pa.Array:
 
 def _others(lists: Lists) -> NDArray[np.bool_]:
     """Return which codes stand behind a known first one, are known, another than it, and there for the first time."""
-    row, start = lists.row, lists.offsets[:-1]
-    found = lists.known & _principal(lists)[row]
-    found[start[lists.lengths > 0]] = False
-    key = row * len(lists.names) + lists.number
-    ordered = np.sort(key)
-    twice = ordered[1:][ordered[1:] == ordered[:-1]]
-    if len(twice):  # of few cases: only their codes are looked at one by one
-        some = np.flatnonzero(np.isin(row, twice // len(lists.names)))
-        new = np.zeros(len(some), bool)
-        new[np.unique(key[some], return_index=True)[1]] = True
-        found[some] &= new
+    row, number = lists.row, lists.number
+    place = np.arange(len(row)) - lists.offsets[:-1][row]
+    found = lists.known & _principal(lists)[row] & (place > 0)
+    behind, back = np.flatnonzero(place > 0), 1
+    while len(behind):  # those with so many codes before them
+        found[behind[number[behind] == number[behind - back]]] = False
+        back += 1
+        behind = behind[place[behind] >= back]
     return found
 
 
@@ -191,16 +188,16 @@ def _pairs(lists: Lists, numbers: Codes, size: int) -> Iterator[tuple[Codes, Cod
 
 
 def _orders(reference: Cases, name: str, least: float) -> _Orders:
-    """Return the orders of pairs; `least` is how often the usual order stands at least for its reverse to be rare."""
+    """Return the orders of pairs; `least` is the least number of the usual order for its reverse to be rare."""
     lists = reference.lists(name)
     size = len(lists.names)
     numbers = np.append(np.arange(size - 1), -1)
     hospital, hospitals = reference.columns.codes("hospital")
     parts = [np.unique(pair, return_counts=True) for _, pair in _pairs(lists, numbers, size)]
     pairs, number = _added(parts)
-    reverse = pairs % size * size + pairs // size
-    rare = pairs[_count(pairs, number, reverse) >= max(least, 1)]
-    asked = np.union1d(rare, rare % size * size + rare // size)
+    usual = pairs[number >= max(least, 1)]
+    rare = np.sort(usual % size * size + usual // size)
+    asked = np.union1d(rare, usual)
     parts = []
     for row, pair in _pairs(lists, numbers, size):
         kept = np.isin(pair, asked) & (hospital[row] >= 0)

@@ -81,8 +81,7 @@ def _by_number(stays: _Stays, cases: Cases) -> _Stays:
     places = np.flatnonzero(member)
     rank = np.zeros(len(places), np.int64)
     if "case_id" in cases.columns and len(places):
-        texts = cases.columns.column("case_id").take(from_numpy(stays.row[places])).cast(pa.string())
-        rank = filled(one_chunk(pc.rank(texts, tiebreaker="dense")).cast(pa.int64()), 0)
+        rank = filled(pc.rank(cases.texts("case_id", stays.row[places]), tiebreaker="dense").cast(pa.int64()), 0)
     order = np.arange(len(stays.row))
     order[places] = places[np.lexsort((stays.row[places], rank, block[places]))]
     again = np.where(starts, -1, np.flatnonzero(starts)[block]) if len(block) else stays.again
@@ -132,7 +131,7 @@ def _find_overlaps(view: View, **_: object) -> Found:
 
 def _find_elsewhere(view: View, **_: object) -> Found:
     stays = _once(view)
-    earlier, later = _follow(stays, stays.patient)
+    earlier, later = _of_patients(view)
     chosen = (stays.begin[later] == stays.end[earlier]) & (stays.hospital[later] != stays.hospital[earlier])
     chosen &= ~_transferred(view, stays.row[earlier])
     first, second = stays.row[earlier[chosen]], stays.row[later[chosen]]
@@ -150,18 +149,23 @@ def _find_splits(view: View, *, days: float, same: Sequence[str], **_: object) -
     view.cases.columns.require(same)
     keys = [stays.patient, stays.hospital]
     keys += [view.cases.columns.codes(name)[0][stays.row] for name in same]
-    earlier, later, gap = _readmitted(view, stays, keys, days)
+    earlier, later, gap = _readmitted(view, stays, _follow(stays, _joined(keys)), days)
     return _pairs_found(view, stays.row[earlier], stays.row[later], gap, days)
 
 
-def _readmitted(view: View, stays: _Stays, keys: list[Codes], days: float) -> tuple[Codes, Codes, Floats]:
-    """Return pairs of places of stays with equal keys, the later within so many days, that no rule excepts."""
-    found = np.zeros(len(stays.row), np.int64)
+def _joined(keys: list[Codes]) -> Codes:
+    """Return several keys as one, -1 where one of them is below 0."""
+    found = np.zeros(len(keys[0]), np.int64)
     for key in keys:
         missing = (found < 0) | (key < 0)
         size = int(key.max(initial=-1)) + 1
         found = np.where(missing, -1, np.unique(found * size + key, return_inverse=True)[1])
-    earlier, later = _follow(stays, found)
+    return found
+
+
+def _readmitted(view: View, stays: _Stays, pairs: tuple[Codes, Codes], days: float) -> tuple[Codes, Codes, Floats]:
+    """Return the pairs of which the later stay begins within so many days, and that no rule excepts."""
+    earlier, later = pairs
     gap = (stays.begin[later] - stays.end[earlier]).astype(np.float64)
     near = (gap >= 0) & (gap <= days)
     earlier, later, gap = earlier[near], later[near], gap[near]
@@ -169,6 +173,16 @@ def _readmitted(view: View, stays: _Stays, keys: list[Codes], days: float) -> tu
     kinds = ["transfer", *(["planned"] if "readmission_planned" in columns else [])]
     kept = ~find_excepted(columns, stays.row[earlier], stays.row[later], gap == 0, kinds)
     return earlier[kept], later[kept], gap[kept]
+
+
+def _of_patients(view: View) -> tuple[Codes, Codes]:
+    """Return pairs of places: each stay with the one of the same patient that ended last before it began."""
+
+    def make() -> tuple[Codes, Codes]:
+        return _follow(_once(view), _once(view).patient)
+
+    found: tuple[Codes, Codes] = view.kept("pairs of patients", make)
+    return found
 
 
 def _follow(stays: _Stays, key: Codes) -> tuple[Codes, Codes]:
@@ -179,7 +193,7 @@ def _follow(stays: _Stays, key: Codes) -> tuple[Codes, Codes]:
 
 def _find_chains(view: View, *, days: float, stays: float, **_: object) -> Found:
     all_stays = _once(view)
-    earlier, later, _gap = _readmitted(view, all_stays, [all_stays.patient], days)
+    earlier, later, _gap = _readmitted(view, all_stays, _of_patients(view), days)
     before = np.arange(len(all_stays.row))
     before[later] = earlier
     while True:  # each stay points at the first of its chain in the end
@@ -230,7 +244,8 @@ def _as_one(view: View, rows: Codes, first: Codes) -> Amounts:
             changed[name] = Lists(lists.names, lists.number, lists.offsets[edges])
     sets = np.repeat(np.arange(len(first)), np.diff(edges))
     if view.cases.has("los"):
-        changed["los"] = pa.array(np.bincount(sets, np.nan_to_num(view.cases.los[rows])).astype(np.int64))
+        days = np.bincount(sets, view.cases.los[rows])  # a stay of unknown length leaves the sum unknown
+        changed["los"] = pa.array(np.nan_to_num(days).astype(np.int64), mask=np.isnan(days))
     last = edges[1:] - 1
     if "discharge" in view.cases.clinical.column_names:
         changed["discharge"] = one_chunk(view.cases.clinical["discharge"]).take(from_numpy(rows[last]))

@@ -10,15 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrays import read_numbers
+from drgdip._arrays import plain_texts, read_numbers
 from drgdip._arrow import filled, from_numpy, names_of, one_chunk
 from drgdip._columns import Columns, Reasons
 from drgdip._money import add_up, read_amounts
 from drgdip._sums import counts, sums
 from drgdip.cases.aliases import base_of
 from drgdip.cases.case import TYPES
+from drgdip.cases.fields import READERS, UNREADABLE
 from drgdip.cases.numbered import numbers_of
-from drgdip.cases.table import case_columns, to_cases
+from drgdip.cases.table import as_lists, case_columns, to_cases
 from drgdip.grouper.group import group
 from drgdip.monitor.derived import grouped_of
 from drgdip.points import set_payment_standards
@@ -35,7 +36,8 @@ __all__ = ["Amounts", "Cases", "Finder", "Found", "Lists", "View", "batches"]
 
 #: Altered cases that are made and grouped at a time, so that they stay small beside the table.
 _BATCH = 1 << 19
-_KEYS = ("group", "weight", "level", "pool")
+#: The columns that are read of cases to be grouped again.
+_READ = frozenset({*READERS, "dx_conditions", UNREADABLE})
 
 
 class Amounts(NamedTuple):
@@ -158,7 +160,12 @@ class Cases:
     @cached_property
     def clinical(self) -> pa.Table:
         """The cases under the names and types that grouping reads."""
-        return to_cases(self._data, self._clinical, need_dx=False)
+        table = to_cases(self._data, self._clinical, need_dx=False)
+        table = table.select([name for name in table.column_names if name in _READ])
+        if "dx_conditions" in table.column_names:
+            place = table.column_names.index("dx_conditions")
+            table = table.set_column(place, "dx_conditions", as_lists(one_chunk(table[place])))
+        return table
 
     def lists(self, name: str, rows: Codes | None = None) -> Lists:
         """Return the codes of a column, of all cases or of some."""
@@ -172,6 +179,13 @@ class Cases:
     def numbers(self, name: str) -> Floats:
         """Return a column of numbers, NaN for what is none."""
         return read_numbers(one_chunk(self.columns.column(name)))[0]
+
+    def texts(self, name: str, rows: Codes | pa.Array) -> pa.Array:
+        """Return a column of some cases as texts, null where there is none."""
+        if name not in self.columns:
+            return pa.nulls(len(rows), pa.string())
+        places = rows if isinstance(rows, pa.Array) else from_numpy(np.asarray(rows, np.int64))
+        return plain_texts(one_chunk(self.columns.column(name))).take(places).cast(pa.string())
 
     def days(self, name: str) -> Floats:
         """Return a column of dates as days since 1970, NaN where missing."""
@@ -330,7 +344,7 @@ class View:
         columns = {"group": groups}
         for name in ("level", "pool"):
             if name in self.cases.columns:
-                columns[name] = one_chunk(self.cases.columns.column(name)).take(from_numpy(rows))
+                columns[name] = self.cases.texts(name, rows)
         dated = "discharged" in self.cases.columns
         if dated:
             columns["discharged"] = self.cases.columns.dates("discharged").take(from_numpy(rows))

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import from_numpy, names_of, one_chunk, read_once, to_kind
+from drgdip._arrow import from_numpy, names_of, read_once, to_kind
 from drgdip._columns import Columns, nullable
 from drgdip._money import to_yuan
 from drgdip.cases.aliases import base_of
@@ -275,9 +275,9 @@ def _part(cases: Cases, number: int, signal: Signal, found: Found) -> pa.Table:
     other = None if found.other_row is None else from_numpy(np.asarray(found.other_row, np.int64))
     columns: dict[str, Any] = {
         "row": at,
-        "case_id": _texts(cases, "case_id", at),
-        "hospital": _texts(cases, "hospital", at) if found.hospital is None else found.hospital,
-        "group": _texts(cases, "group", at),
+        "case_id": cases.texts("case_id", at),
+        "hospital": cases.texts("hospital", at) if found.hospital is None else found.hospital,
+        "group": cases.texts("group", at),
         "signal": pa.array([signal.id]).take(from_numpy(np.zeros(size, np.int64))),
         "value": nullable(np.asarray(found.value, np.float64)),
         "expected": None if found.expected is None else nullable(np.asarray(found.expected, np.float64)),
@@ -286,7 +286,7 @@ def _part(cases: Cases, number: int, signal: Signal, found: Found) -> pa.Table:
         "code": found.code,
         "other_group": found.other_group,
         "other_row": other,
-        "other_case_id": None if other is None else _texts(cases, "case_id", other),
+        "other_case_id": None if other is None else cases.texts("case_id", other),
         "amount": to_yuan(found.amounts.fen, found.amounts.known),
         "amount_reason": found.amounts.reasons,
         "order": from_numpy(np.full(size, number)),
@@ -295,10 +295,3 @@ def _part(cases: Cases, number: int, signal: Signal, found: Found) -> pa.Table:
     return pa.table({name: nothing[name] if columns[name] is None else columns[name] for name in _KINDS}).cast(
         pa.schema(list(_KINDS.items()))
     )
-
-
-def _texts(cases: Cases, name: str, rows: pa.Array) -> pa.Array:
-    """Return a column of some cases as texts, null where there is none."""
-    if name not in cases.columns:
-        return pa.nulls(len(rows), _TEXTS)
-    return one_chunk(cases.columns.column(name).take(rows)).cast(_TEXTS)
