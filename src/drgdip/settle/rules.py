@@ -33,10 +33,12 @@ __all__ = [
     "TcmRules",
     "YearRules",
     "check_bands",
+    "no_float",
 ]
 
 
-def _no_float(value: Any) -> Any:
+def no_float(value: Any) -> Any:
+    """Return a number as it is. Raise ValueError for a float or a flag, which stand for no exact number."""
     if isinstance(value, float):
         raise ValueError(f"is a float, which cannot hold it exactly: give Decimal({str(value)!r})")  # noqa: TRY004
     if isinstance(value, bool):
@@ -44,12 +46,12 @@ def _no_float(value: Any) -> Any:
     return value
 
 
-Number = Annotated[Decimal, BeforeValidator(_no_float), Field(ge=0, allow_inf_nan=False)]
+Number = Annotated[Decimal, BeforeValidator(no_float), Field(ge=0, allow_inf_nan=False)]
 # Shares are whole multiples of 10 ** -12 where money is worked out.
-Share = Annotated[Decimal, BeforeValidator(_no_float), Field(ge=0, le=1, decimal_places=12)]
-Ratio = Annotated[Decimal, BeforeValidator(_no_float), Field(gt=0, le=1, decimal_places=12)]
-Above = Annotated[Decimal, BeforeValidator(_no_float), Field(gt=0, allow_inf_nan=False)]
-Yuan = Annotated[Decimal, BeforeValidator(_no_float), Field(gt=0, lt=10**13, decimal_places=2)]
+Share = Annotated[Decimal, BeforeValidator(no_float), Field(ge=0, le=1, decimal_places=12)]
+Ratio = Annotated[Decimal, BeforeValidator(no_float), Field(gt=0, le=1, decimal_places=12)]
+Above = Annotated[Decimal, BeforeValidator(no_float), Field(gt=0, allow_inf_nan=False)]
+Yuan = Annotated[Decimal, BeforeValidator(no_float), Field(gt=0, lt=10**13, decimal_places=2)]
 Rounded = Annotated[int, Field(ge=0, le=12)]
 
 
