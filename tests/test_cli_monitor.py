@@ -180,6 +180,24 @@ def test_which_indicators_a_file_gives(run):
     assert "次均费用" in said
 
 
+def test_a_file_of_the_field_is_asked_in_its_own_words(run, tmp_path):
+    path, out = tmp_path / "本院.csv", tmp_path / "out.csv"
+    text = "医疗机构名称,DRG编码,医疗总费用,出院科室\n甲,BR23,6000.50,内科\n甲,BR23,7000.50,内科\n乙,,5000,外科\n"
+    path.write_bytes(text.encode("gb18030"))
+    code, said, notes = run(
+        *("indicators", path, "--columns", "group=DRG编码", "--by", "出院科室，医疗机构名称"),
+        *("--which", "出院人次,次均费用", "--language", "zh", "-o", out),
+    )
+    assert code == 0, notes
+    assert blocks_of(said)[0] == [
+        ["科室", "医疗机构", "出院人次", "次均费用"],
+        ["内科", "甲", "2", "6,500.50"],
+        ["外科", "乙", "1", "5,000.00"],
+    ]
+    assert "note: 3例中有1例未入组" in notes
+    assert out.read_bytes().startswith(b"\xef\xbb\xbf")  # for spreadsheets, as the input is not UTF-8
+
+
 def test_several_files_stand_one_below_the_other(run, made):
     path, _ = made
     _, said, _ = run("indicators", SETTLEMENT, SETTLEMENT, "--by", "", "--which", "discharges")
@@ -302,7 +320,7 @@ def test_what_signals_lack(run, stays):
     states = {row[0]: row[-1] for row in blocks_of(said)[0][1:]}
     assert len(states) == len(monitor.list_signals())
     assert (states["long_stay"], states["short_stay"]) == ("runs", "no parameter ratio")
-    code, _, notes = run("signals", path, "--which", "short_stay")
+    code, _, notes = run("signals", path, "--which", "住院时间过短")
     assert (code, "signal short_stay needs the parameter ratio" in notes) == (1, True)
     code, _, notes = run("signals", path, "--parameters", path)
     assert (code, "no TOML file of parameters" in notes) == (1, True)

@@ -115,7 +115,7 @@ def finish_axes(
     A label that finds no place beside its point, those before it having theirs, is left out.
     """
     noted = [note for note in notes if note]
-    axes.set_title(title, loc="left", fontsize=12, pad=10 + 12.5 * len(noted))
+    axes.set_title(title[:1].upper() + title[1:], loc="left", fontsize=12, pad=10 + 12.5 * len(noted))
     if noted:
         place = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
         axes.annotate("\n".join(noted), (0, 1), (0, 6), fontsize=NOTE_SIZE, color=GREY, linespacing=1.3, **place)

@@ -145,7 +145,7 @@ def test_quadrants_hold_each_row_in_its_corner():
     areas = [found.get_sizes()[0] for found in axes.collections]
     assert areas == pytest.approx([700.0, 175.0, 87.5, 175.0])
     assert [text.get_text() for text in axes.texts if "high" in text.get_text() or "low" in text.get_text()] == [
-        f"case-mix index {x}, cost index (case-mix weighted) {y}"
+        f"case-mix index {x}\ncost index {y}"
         for x, y in (("high", "low"), ("high", "high"), ("low", "low"), ("low", "high"))
     ]
     assert notes_of(axes) == [
@@ -154,6 +154,18 @@ def test_quadrants_hold_each_row_in_its_corner():
         "area: discharges",
     ]
     assert {text.get_text() for text in axes.texts} >= {"H1", "H2", "H3", "H4"}
+
+
+def test_of_many_rows_the_largest_have_labels():
+    rows = [
+        {"hospital": f"H{place}", "discharges": place, "cmi": 1 + place % 71 / 70, "cost_index": 1 + place % 67 / 66}
+        for place in range(1, 3001)
+    ]
+    (axes,) = monitor.plot_quadrants(rows).axes
+    named = [int(text.get_text()[1:]) for text in axes.texts if text.get_text().startswith("H")]
+    assert 20 < len(named) <= 80
+    assert min(named) > 2920
+    assert len(points_of(axes)) == 3000
 
 
 def test_quadrants_meet_where_they_are_told_to():

@@ -11,13 +11,13 @@ from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
     from drgdip.grouper.family import SchemeLike
 
-__all__ = ["add_cases", "load_scheme_of", "read_grouped", "read_names"]
+__all__ = ["add_cases", "load_scheme_of", "read_grouped", "read_ids", "read_keys", "read_names"]
 
 
 def add_cases(parser: argparse.ArgumentParser) -> None:
@@ -101,3 +101,17 @@ def read_names(text: str | None) -> list[str] | None:
         return None
     names = [name.strip() for name in text.replace("，", ",").split(",")]
     return [name for name in names if name]
+
+
+def read_keys(text: str, names: Sequence[str]) -> list[str]:
+    """Return columns that are separated by commas, under the library's names where FILE has others for them."""
+    from drgdip.cases.names import name_of
+
+    found = [(name, name_of(name)) for name in read_names(text) or []]
+    return [ours if name not in names and ours is not None and ours in names else name for name, ours in found]
+
+
+def read_ids(text: str | None, chinese: Mapping[str, str]) -> list[str] | None:
+    """Return ids that are separated by commas; each may be given by its Chinese name."""
+    names = read_names(text)
+    return None if names is None else [chinese.get(name, name) for name in names]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drgdip.cli.grouped import add_cases, load_scheme_of, read_grouped, read_names
+from drgdip.cli.grouped import add_cases, load_scheme_of, read_grouped, read_ids, read_keys
 from drgdip.cli.options import Commands, add_language
 from drgdip.cli.output import counted, print_note, print_written, screen_of
 from drgdip.cli.tables import add_table_output, table_lines, write_table
@@ -49,7 +49,9 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--by", default="hospital", metavar="COLUMN,...", help="the columns of the key (default: hospital); '' for none"
     )
-    parser.add_argument("--which", metavar="ID,...", help="the indicators, else all whose columns are there")
+    parser.add_argument(
+        "--which", metavar="ID,...", help="the indicators by id or Chinese name, else all whose columns are there"
+    )
     parser.add_argument("--reference", metavar="FILE", type=Path, help="the cases of the region to compare with")
     parser.add_argument("--previous", metavar="FILE", type=Path, help="the cases of an earlier period")
     parser.add_argument("--weights", metavar="FILE", type=Path, help="weights by group, else the cases' own")
@@ -80,7 +82,8 @@ def _run(options: argparse.Namespace) -> None:
     if options.describe:
         _describe(described.to_arrow(), len(cases), options)
         return
-    by, which = read_names(options.by) or [], read_names(options.which)
+    by = read_keys(options.by, cases.column_names)
+    which = read_ids(options.which, {row.chinese: row.id for row in described})
     previous = _cases(options.previous, options, scheme)
     table = indicators(cases, by, previous=previous, which=which, parts=options.parts, small=options.small, **given)
     _show(table, len(cases), by, options)

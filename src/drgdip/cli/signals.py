@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from drgdip.cli.grouped import add_cases, load_scheme_of, read_grouped, read_names
+from drgdip.cli.grouped import add_cases, load_scheme_of, read_grouped, read_ids
 from drgdip.cli.options import Commands, add_language
 from drgdip.cli.output import counted, print_note, print_written, screen_of
 from drgdip.cli.tables import add_table_output, table_lines, write_table
@@ -50,7 +50,7 @@ def add(commands: Commands) -> None:
     )
     add_cases(parser)
     parser.add_argument("--parameters", metavar="FILE", type=Path, help="the parameters, a TOML file: a table a signal")
-    parser.add_argument("--which", metavar="ID,...", help="the signals, else all that can run")
+    parser.add_argument("--which", metavar="ID,...", help="the signals by id or Chinese name, else all that can run")
     parser.add_argument("--weights", metavar="FILE", type=Path, help="weights by group, for amounts")
     parser.add_argument("--rates", metavar="FILE", type=Path, help="rates with base_rate by pool, level, group")
     parser.add_argument("--reference", metavar="FILE", type=Path, help="the cases to compare with, else FILE's own")
@@ -69,7 +69,8 @@ def _run(options: argparse.Namespace) -> None:
 
     scheme = load_scheme_of(options)
     cases = read_grouped(options.files, options, scheme)
-    given: dict[str, Any] = {"which": read_names(options.which), "parameters": options.parameters}
+    which = read_ids(options.which, {signal.chinese: signal.id for signal in list_signals()})
+    given: dict[str, Any] = {"which": which, "parameters": options.parameters}
     for name in ("outpatient", "items"):
         path = getattr(options, name)
         given[name] = None if path is None else read_settlement(path)

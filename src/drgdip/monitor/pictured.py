@@ -25,7 +25,9 @@ _TOLD = 4
 _FORMATS = {"ratio": "{:.1%}", "index": "{:.2f}", "yuan": "{:,.0f}", "days": "{:.1f}", "count": "{:,.0f}"}
 _NAMED_UNITS = ("yuan", "days")
 #: How a number on an axis is written, by its unit.
-_TICKS = {"yuan": "{x:,.0f}", "count": "{x:,.0f}"}
+_TICKS = {"yuan": "{x:,.0f}", "count": "{x:,.0f}", "": "{x:,g}"}
+#: So many rows have a label at most.
+_LABELS = 80
 #: From here on an axis has ten thousands of yuan in Chinese, and millions in English.
 _MANY = 1e6
 
@@ -103,8 +105,8 @@ class Pictured:
             axis.set_major_formatter(PercentFormatter(1.0))
         elif many:
             axis.set_major_formatter(partial(_scaled, 1e-4 if self.language == "zh" else 1e-6))
-        else:
-            axis.set_major_formatter(_TICKS.get(unit, "{x:,g}"))
+        elif unit in _TICKS:
+            axis.set_major_formatter(_TICKS[unit])
 
     def centre(self, name: str, given: float | None) -> float:
         """Return the number that a column is compared with: that given, that of the reference, or 1 of an index.
@@ -166,9 +168,9 @@ class Pictured:
 
 
 def labels_of(across: Floats, up: Floats, areas: Floats, names: Sequence[str | None], drawn: Any) -> list[Label]:
-    """Return the labels of the rows that are drawn, those with the largest marks first."""
+    """Return the labels of the rows that are drawn, of those with the largest marks; more would find no room."""
     rows = np.flatnonzero(drawn)
-    rows = rows[np.argsort(-areas[rows], kind="stable")]
+    rows = rows[np.argsort(-areas[rows], kind="stable")][:_LABELS]
     return [Label(across[row], up[row], str(names[row]), float(np.sqrt(areas[row] / np.pi))) for row in rows.tolist()]
 
 

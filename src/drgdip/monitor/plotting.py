@@ -99,13 +99,13 @@ def plot_quadrants(
             across[here], up[here], s=areas[here], color=colour, alpha=0.65, linewidths=0.6, edgecolors="white"
         )
         words = [
-            data.say("high" if high else "low", name=data.heading(name, unit=False))
+            data.say("high" if high else "low", name=data.heading(name, unit=False).partition(" (")[0])
             for name, high in ((x, right), (y, above))
         ]
         axes.text(
             left,
             low,
-            ("，" if language == "zh" else ", ").join(words),
+            "\n".join(words),
             transform=axes.transAxes,
             ha="right" if left > 0.5 else "left",
             va="top" if low > 0.5 else "bottom",
