@@ -173,8 +173,8 @@ def plot_bubbles(
     Examples
     --------
     >>> rows = [{"group": "BR23", "discharges": 40, "cmi": 0.9, "profit": -3200.0}]
-    >>> plot_bubbles(rows, language="zh").axes[0].get_xlabel()
-    '出院人次'
+    >>> plot_bubbles(rows).axes[0].get_ylabel()
+    'weight'
     """
     data = Pictured(table, [x, y, result], label=label, language=language, columns=columns)
     axes = make_axes(axes)
