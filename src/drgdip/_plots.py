@@ -122,7 +122,7 @@ def finish_axes(
     for spine in ("top", "right"):
         axes.spines[spine].set_visible(False)
     written = [axes.text(label.x, label.y, label.text, fontsize=NOTE_SIZE, in_layout=False) for label in labels]
-    figure: Figure = axes.get_figure(root=True) if hasattr(axes.get_figure(), "subfigs") else axes.get_figure()
+    figure: Figure = axes.get_figure().figure  # that of a part of a figure is the whole
     _set_fonts([axes, *beside])
     if labels:
         figure.draw_without_rendering()
