@@ -137,7 +137,8 @@ class Columns:
     def add(self, name: str, codes: Codes, values: pa.Array) -> None:
         """Add a column that is derived from others, as codes (-1 for null) and its values in order."""
         self._codes[name] = codes, values
-        self.names.append(name)
+        if name not in self.names:
+            self.names.append(name)
 
     def numbers(self, name: str) -> Floats:
         """Return a column as float64, NaN where it is null."""

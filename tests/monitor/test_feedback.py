@@ -53,6 +53,11 @@ def test_panels_of_several_mdcs():
         }
 
 
+def test_a_column_of_panels():
+    cases = [case | {"panel": case["mdc"]} for case in with_mdc(make_cases(2))]
+    assert feedback(cases, "panel", **OPTIONS) == feedback(cases, "mdc", **OPTIONS)
+
+
 def test_weights_keep_the_total_of_their_panel():
     cases = with_mdc(make_cases(3, 500))
     found = feedback(cases, "mdc", weights=TABLE, totals={"MDCB": 200}, factors={"G08": 1.3}, absorb="others")

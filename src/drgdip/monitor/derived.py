@@ -254,6 +254,12 @@ class Facts:
 
     def _add_numbers(self, weights: Any) -> None:
         """Derive the weights of grouped cases, and costs and stays over the region's mean of the group."""
+        if "is_grouped" in self._flags and weights is None and "weight" in self.columns:
+            numbers, known = self.numbers("weight")
+            grouped = self._flags["is_grouped"].holds
+            self._numbers["weight"] = numbers, _all_or(grouped if known is None else grouped & known)
+        if weights is not None:
+            self.columns.require(["group"])
         if "group" not in self.columns:
             return
         grouped = self._flags["is_grouped"].holds
@@ -262,9 +268,6 @@ class Facts:
             table = Columns(weights, ["group", "weight"], what="the table weights=")
             place = Columns(pa.table({"group": values}), ["group"]).match(["group"], table)
             self._numbers["weight"] = _looked_up(np.append(table.numbers("weight"), np.nan)[place], codes, grouped)
-        elif "weight" in self.columns:
-            numbers, known = self.numbers("weight")
-            self._numbers["weight"] = numbers, _all_or(grouped if known is None else grouped & known)
         for name, target in (("total_cost", "relative_cost"), ("los", "relative_stay")):
             if name in self.columns and name in self._region.columns and "group" in self._region.columns:
                 own, known, unit = self.amounts(name)
