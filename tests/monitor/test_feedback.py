@@ -145,6 +145,10 @@ def test_a_page_for_each_hospital(tmp_path, language):
     assert any(cell.startswith(f"{own['drug_share'] * 100:.2f} %") for cell in cells)
     assert f"{own['profit']:,.2f}" in cells
     assert any(cell.endswith(" *") for cell in cells), "a value of few cases has its mark"
+    last = next(row for row in found.hospitals if (row["hospital"], row["month"]) == ("H1", "1"))
+    unit = {"en": "points of a hundred", "zh": "个百分点"}[language]
+    assert f"{(own['drug_share'] - last['drug_share']) * 100:+.2f} {unit}" in cells
+    assert f"{(own['mean_stay'] / last['mean_stay'] - 1) * 100:+.2f} %" in cells
     better = {"en": ("better", "worse"), "zh": ("优于", "劣于")}[language]
     place = next(n for n, cell in enumerate(cells) if cell.startswith(heads[list(KEY_FIGURES).index("cost_index")]))
     assert cells[place + 5] == better[int(own["cost_index"] > own["cost_index_reference"])]
