@@ -68,9 +68,9 @@ class _Found(NamedTuple):
 
 @once
 def case_columns() -> Mapping[str, Column]:
-    """Return the columns that indicators read, by name (``data/monitor/columns.csv``)."""
+    """Return the columns that indicators read, by name (``data/monitor/indicator_columns.csv``)."""
     found = {}
-    for row in rows_of("monitor/columns.csv"):
+    for row in rows_of("monitor/indicator_columns.csv"):
         values = tuple(filter(None, row["values"].split("|")))
         found[row["column"]] = Column(row["column"], row["kind"], values, row["needs"], row["english"], row["chinese"])
     return found
