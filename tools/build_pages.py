@@ -178,10 +178,10 @@ _KINDS = {
 
 
 def indicator_columns(language: str) -> str:
-    """Return the table of the columns that indicators read (``data/monitor/columns.csv``)."""
+    """Return the table of the columns that indicators read (``data/monitor/indicator_columns.csv``)."""
     head = "| 列 | 类型 | 含义 |" if language == "chinese" else "| column | kind | what it holds |"
     lines = [head, "| --- | --- | --- |"]
-    for row in rows_of("monitor/columns.csv"):
+    for row in rows_of("monitor/indicator_columns.csv"):
         values = ", ".join(f"`{value}`" for value in row["values"].split("|") if value)
         kind = _KINDS[language][row["kind"]] + (f": {values}" if values else "")
         lines.append(f"| `{row['column']}` | {kind} | {row[language]} |")

@@ -27,6 +27,9 @@ __all__ = ["Columns", "Keys", "Reasons", "add_columns", "as_list", "decode", "la
 
 # Up to this many combinations of keys a look-up is one array; above, a search.
 _DENSE = 1 << 22
+# Whole numbers that span less than this many times their rows are codes without a table.
+_SPAN = 2
+_LARGE = 1 << 62
 # A name of `columns=` that is not read and is this like one that is read counts as a misspelling of it.
 _MISSPELT = 0.85
 
@@ -134,7 +137,8 @@ class Columns:
     def add(self, name: str, codes: Codes, values: pa.Array) -> None:
         """Add a column that is derived from others, as codes (-1 for null) and its values in order."""
         self._codes[name] = codes, values
-        self.names.append(name)
+        if name not in self.names:
+            self.names.append(name)
 
     def numbers(self, name: str) -> Floats:
         """Return a column as float64, NaN where it is null."""
@@ -215,8 +219,15 @@ class Columns:
         texts = (pa.string(), pa.large_string())
         if column is None or not (pa.types.is_integer(column.type) or column.type in texts):
             return self.keys(names).codes
+        codes: Codes
+        if pa.types.is_integer(column.type) and len(column) > column.null_count:
+            span = pc.min_max(column).as_py()
+            close = span["max"] - span["min"] < _SPAN * len(column) and max(-span["min"], span["max"]) < _LARGE
+            if close:  # whole numbers close to each other are codes already
+                numbers = filled(column.cast(pa.int64()), span["min"] - 1)
+                return numbers - np.int64(span["min"])
         encoded = column.dictionary_encode()
-        codes: Codes = filled(encoded.indices, -1)
+        codes = filled(encoded.indices, -1)
         if column.type in texts:
             empty = np.append(np.asarray(pc.equal(encoded.dictionary, "")), False)
             codes = np.where(empty[codes], np.int32(-1), codes)

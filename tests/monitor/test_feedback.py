@@ -53,6 +53,11 @@ def test_panels_of_several_mdcs():
         }
 
 
+def test_a_column_of_panels():
+    cases = [case | {"panel": case["mdc"]} for case in with_mdc(make_cases(2))]
+    assert feedback(cases, "panel", **OPTIONS) == feedback(cases, "mdc", **OPTIONS)
+
+
 def test_weights_keep_the_total_of_their_panel():
     cases = with_mdc(make_cases(3, 500))
     found = feedback(cases, "mdc", weights=TABLE, totals={"MDCB": 200}, factors={"G08": 1.3}, absorb="others")
@@ -140,6 +145,10 @@ def test_a_page_for_each_hospital(tmp_path, language):
     assert any(cell.startswith(f"{own['drug_share'] * 100:.2f} %") for cell in cells)
     assert f"{own['profit']:,.2f}" in cells
     assert any(cell.endswith(" *") for cell in cells), "a value of few cases has its mark"
+    last = next(row for row in found.hospitals if (row["hospital"], row["month"]) == ("H1", "1"))
+    unit = {"en": "points of a hundred", "zh": "个百分点"}[language]
+    assert f"{(own['drug_share'] - last['drug_share']) * 100:+.2f} {unit}" in cells
+    assert f"{(own['mean_stay'] / last['mean_stay'] - 1) * 100:+.2f} %" in cells
     better = {"en": ("better", "worse"), "zh": ("优于", "劣于")}[language]
     place = next(n for n, cell in enumerate(cells) if cell.startswith(heads[list(KEY_FIGURES).index("cost_index")]))
     assert cells[place + 5] == better[int(own["cost_index"] > own["cost_index_reference"])]

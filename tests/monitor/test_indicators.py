@@ -294,3 +294,19 @@ def test_a_group_without_costs_gives_no_index():
     cases = [{"hospital": "H", "group": group, "total_cost": cost} for group, cost in (("A", 0), ("B", 4), ("B", 6))]
     row = indicators(cases, which=["cost_index"], parts=True)[0]
     assert (row["cost_index"], row["cost_index_denominator"]) == (1, 2)
+
+
+def test_own_flags_of_groups_hold_for_grouped_cases_alone():
+    cases = [
+        {"hospital": "H", "group": group, "basic": True, "low_risk": True, "discharge": 5} for group in ("A", None)
+    ]
+    row = indicators([*cases, cases[0] | {"basic": False, "low_risk": False}], parts=True)[0]
+    parts = ("basic_share_numerator", "basic_share_denominator", "low_risk_mortality_denominator")
+    assert [row[name] for name in parts] == [1, 2, 1]
+
+
+def test_the_weight_of_a_case_that_is_not_grouped_does_not_count():
+    cases = [{"hospital": "H", "status": status, "weight": 2.0} for status in ("grouped", "ungrouped")]
+    assert indicators(cases, which=["total_weight", "cmi"])[0] == {"hospital": "H", "total_weight": 2.0, "cmi": 2.0}
+    with pytest.raises(UnknownNameError, match="group"):
+        indicators(cases, weights=TABLE)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._arrays import read_numbers
-from drgdip._arrow import filled, one_chunk
+from drgdip._arrow import filled, flags, one_chunk, valid
 from drgdip._columns import Columns, Keys, as_list
 from drgdip._money import add_up, read_amounts
 from drgdip._once import once
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.bool_]
 
-__all__ = ["Column", "Facts", "Flag", "case_columns", "grouped_of", "keys_of", "needs_of", "rows_of_keys"]
+__all__ = ["OF_GROUPED", "Column", "Facts", "Flag", "case_columns", "grouped_of", "keys_of", "needs_of", "rows_of_keys"]
 
 
 class Column(NamedTuple):
@@ -68,9 +68,9 @@ class _Found(NamedTuple):
 
 @once
 def case_columns() -> Mapping[str, Column]:
-    """Return the columns that indicators read, by name (``data/monitor/columns.csv``)."""
+    """Return the columns that indicators read, by name (``data/monitor/indicator_columns.csv``)."""
     found = {}
-    for row in rows_of("monitor/columns.csv"):
+    for row in rows_of("monitor/indicator_columns.csv"):
         values = tuple(filter(None, row["values"].split("|")))
         found[row["column"]] = Column(row["column"], row["kind"], values, row["needs"], row["english"], row["chinese"])
     return found
@@ -81,6 +81,8 @@ def needs_of(names: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(case_columns()[name].needs for name in names))
 
 
+#: Columns that only a grouped case has a value in.
+OF_GROUPED = frozenset({"weight", "relative_cost", "relative_stay", "low_risk", "basic"})
 #: Columns that derived ones are made of, beside those of `case_columns`.
 _SOURCES = ("status", "group", "discharged", "admitted", "patient", "treatment", "primary_care", "hospital")
 
@@ -160,6 +162,11 @@ class Facts:
     def flag(self, name: str) -> Flag:
         """Return a column of true and false."""
         if name not in self._flags:
+            column = one_chunk(self.columns.column(name))
+            if pa.types.is_boolean(column.type) and len(column):
+                known = valid(column)
+                self._flags[name] = Flag(flags(column) & known, _all_or(known))
+                return self._flags[name]
             codes, values = self.columns.codes(name)
             try:
                 read = [read_flag(value) for value in values.to_pylist()]
@@ -206,14 +213,13 @@ class Facts:
         if "status" in there or "group" in there:
             self._flags["is_grouped"] = self._grouped()
         for name, groups in (("low_risk", low_risk), ("basic", basic)):
+            own = "primary_care" if name == "basic" and name not in there else name
             if groups is not None:
                 there.require(["group"])
                 grouped = self._flags["is_grouped"].holds
                 self._flags[name] = Flag(grouped & self.among("group", list(map(str, as_list(groups)))), grouped)
-        if basic is None and "basic" not in there and "primary_care" in there:
-            grouped = self._flags["is_grouped"].holds if "is_grouped" in self._flags else np.ones(self.rows, bool)
-            care = self.flag("primary_care")
-            self._flags["basic"] = Flag(care.holds, grouped if care.known is None else grouped & care.known)
+            elif own in there:
+                self._flags[name] = self._of_grouped(self.flag(own))
         if "surgical" not in there and "surgery_level" in there:
             self._flags["surgical"] = Flag(self.among("surgery_level", list("1234")), self.known("surgery_level"))
         elif "surgical" not in there and "treatment" in there:
@@ -221,6 +227,13 @@ class Facts:
             self._flags["surgical"] = Flag(self.among("treatment", ["surgery"]), _all_or(codes >= 0))
         if readmission_days is not None:
             self._flags["readmitted"] = self._readmitted(readmission_days)
+
+    def _of_grouped(self, flag: Flag) -> Flag:
+        """Return a flag of groups, which no case without a group has."""
+        if "is_grouped" not in self._flags:
+            return flag
+        grouped = self._flags["is_grouped"].holds
+        return Flag(flag.holds & grouped, _all_or(grouped if flag.known is None else flag.known & grouped))
 
     def _grouped(self) -> Flag:
         known = None
@@ -241,6 +254,12 @@ class Facts:
 
     def _add_numbers(self, weights: Any) -> None:
         """Derive the weights of grouped cases, and costs and stays over the region's mean of the group."""
+        if "is_grouped" in self._flags and weights is None and "weight" in self.columns:
+            numbers, known = self.numbers("weight")
+            grouped = self._flags["is_grouped"].holds
+            self._numbers["weight"] = numbers, _all_or(grouped if known is None else grouped & known)
+        if weights is not None:
+            self.columns.require(["group"])
         if "group" not in self.columns:
             return
         grouped = self._flags["is_grouped"].holds
@@ -249,9 +268,6 @@ class Facts:
             table = Columns(weights, ["group", "weight"], what="the table weights=")
             place = Columns(pa.table({"group": values}), ["group"]).match(["group"], table)
             self._numbers["weight"] = _looked_up(np.append(table.numbers("weight"), np.nan)[place], codes, grouped)
-        elif "weight" in self.columns:
-            numbers, known = self.numbers("weight")
-            self._numbers["weight"] = numbers, _all_or(grouped if known is None else grouped & known)
         for name, target in (("total_cost", "relative_cost"), ("los", "relative_stay")):
             if name in self.columns and name in self._region.columns and "group" in self._region.columns:
                 own, known, unit = self.amounts(name)

@@ -183,7 +183,7 @@ def _figures(
             _name(row, language),
             _shown(value, row, small),
             _shown(last, row, None),
-            "" if value is None or not last or last < 0 else f"{(float(value) / float(last) - 1) * 100:+.2f} %",
+            _change(value, last, row, language),
             _shown(whole, row, None),
             _position(value, whole, row, language),
         )
@@ -194,6 +194,15 @@ def _figures(
         note = [[_say("small", language), *[""] * (len(names) - 1)]]
         table = pa.concat_tables([table, _texts(table.column_names, note)])
     return table
+
+
+def _change(value: Any, last: Any, row: Indicator, language: str) -> str:
+    """Return the change of a rate in points of a hundred, of another value as a share of the earlier one."""
+    if value is None or last is None:
+        return ""
+    if row.unit == "ratio":
+        return f"{(value - last) * 100:+.2f} {_say('points', language)}"
+    return f"{(float(value) / float(last) - 1) * 100:+.2f} %" if last > 0 else ""
 
 
 def _position(value: Any, whole: Any, row: Indicator, language: str) -> str:

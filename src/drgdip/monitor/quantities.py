@@ -14,7 +14,7 @@ from drgdip._money import add_up, to_yuan
 from drgdip._once import once
 from drgdip._sums import blocks, counts, sums
 from drgdip.data import rows_of
-from drgdip.monitor.derived import case_columns
+from drgdip.monitor.derived import OF_GROUPED, case_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -156,8 +156,10 @@ class Sums:
 
     def _partly(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return the columns of quantities that some cases lack."""
-        read = sorted({column for name in names for column in quantities()[name].columns if column != "group"})
-        return tuple(column for column in read if self.facts.known(column) is not None)
+        read = {column for name in names for column in quantities()[name].columns} - {"group"}
+        if not read.isdisjoint(OF_GROUPED):
+            read -= {"is_grouped"}
+        return tuple(column for column in sorted(read) if self.facts.known(column) is not None)
 
     def _having(self, partly: Iterable[str]) -> Chosen:
         """Return the keys of the cases that have some columns."""
