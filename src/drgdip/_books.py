@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from drgdip._files import replacing
@@ -61,7 +62,7 @@ def _write_sheet(sheet: Any, table: pa.Table, bold: Any) -> None:
         widest = max(map(width_of, [name, *(value for value in values if isinstance(value, str))]))
         sheet.set_column(place, place, min(max(widest + 2, _NARROW), _WIDE))
         for row, value in enumerate(values, start=1):
-            if isinstance(value, int | float):
+            if isinstance(value, int | float | Decimal):
                 sheet.write_number(row, place, value)
             elif value is not None:
                 sheet.write_string(row, place, str(value))
@@ -93,6 +94,6 @@ def html_table(table: pa.Table) -> str:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, int | float):
+    if isinstance(value, int | float | Decimal):
         return f"<td class='n'>{value:,.6g}</td>" if isinstance(value, float) else f"<td class='n'>{value:,}</td>"
     return f"<td>{'' if value is None else html.escape(str(value))}</td>"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 
 from drgdip._version import __version__
-from drgdip.cli import certify, check, diff, explain, group, policies, schemes, settle, warmup
+from drgdip.cli import certify, check, diff, explain, group, indicators, policies, schemes, settle, signals, warmup
 
 __all__ = ["build_parser"]
 
 #: The verbs in the order of the help.
-_VERBS = (group, check, explain, schemes, diff, warmup, settle, policies, certify)
+_VERBS = (group, check, explain, schemes, diff, warmup, settle, policies, indicators, signals, certify)
 
 
 def build_parser() -> argparse.ArgumentParser:

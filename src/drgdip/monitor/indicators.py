@@ -4,75 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-import pyarrow as pa
-
-from drgdip._arrow import read_once, to_kind
-from drgdip._columns import Columns, as_list, nullable
+from drgdip._arrow import names_of, read_once, to_arrow, to_kind
+from drgdip._columns import as_list
 from drgdip._listing import Listing
-from drgdip._once import once
-from drgdip.data import rows_of
-from drgdip.errors import CaseError, UnknownNameError
-from drgdip.monitor.derived import derive_columns
-from drgdip.monitor.quantities import Sums, quantities
+from drgdip.errors import UnknownNameError
+from drgdip.monitor.derived import Facts, needs_of
+from drgdip.monitor.period import Period, choose, list_indicators
+from drgdip.reasons import LANGUAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from drgdip._columns import Floats, Keys
+__all__ = [
+    "IndicatorState",
+    "describe_indicators",
+    "indicators",
+    "translate_indicators",
+]
 
-__all__ = ["Indicator", "indicators", "list_indicators"]
-
-
-class Indicator(NamedTuple):
-    """An indicator: a quotient of two quantities, or a sum of one.
-
-    Attributes
-    ----------
-    id, english, chinese
-        The name of its column, and its names in the field.
-    numerator, denominator
-        Quantities; without a denominator the numerator is the indicator. Both are empty for ``groups``, which counts
-        distinct groups and does not add up.
-    formula, unit
-        In words; count, ratio, index, weight, points, days or yuan.
-    direction
-        ``higher`` or ``lower`` where the field calls that better, else ``none``.
-    source, grade
-        Where the formula is read, and the grade of the evidence: A a primary document, B an official draft, C a
-        third party, R practice without a document.
-    """
-
-    id: str
-    english: str
-    chinese: str
-    numerator: str
-    denominator: str
-    formula: str
-    unit: str
-    direction: str
-    source: str
-    grade: str
-
-
-@once
-def _listed() -> Listing[Indicator]:
-    return Listing([Indicator(**row) for row in rows_of("monitor/indicators.csv")], Indicator._fields)
-
-
-def list_indicators() -> Listing[Indicator]:
-    """List the indicators.
-
-    Returns
-    -------
-    A row an `Indicator`.
-
-    Examples
-    --------
-    >>> list_indicators().row("cmi").chinese, list_indicators().row("cmi").formula
-    ('CMI', 'Σ weight / grouped')
-    """
-    return _listed()
+#: What stands beside an indicator, with the words of its heading.
+_BESIDE = {
+    "numerator": ("numerator", "分子"),
+    "denominator": ("denominator", "分母"),
+    "reference": ("reference", "参照"),
+    "previous": ("previous period", "上期"),
+    "change": ("change", "同比"),
+}
+_SMALL = {"small": ("small numbers", "样本量过小")}
 
 
 def indicators(
@@ -99,12 +57,13 @@ def indicators(
         Without a column ``status``, a case with a ``group`` is grouped.
     by
         The column of the key, or several: ``hospital``, ``dept``, ``doctor``, ``mdc``, ``month`` … None takes all
-        cases together.
+        cases together. ``pool``, ``hospital`` and ``group`` are the three layers of profit and loss.
     reference
         The cases of the region to compare with, under the same names. They give the mean cost and stay of each group
         for ``cost_index`` and ``time_index``, and a row of indicators. None takes the cases themselves.
     previous
-        The cases of an earlier period, under the same names.
+        The cases of an earlier period, under the same names. Keys are those of the cases: for year on year by month,
+        give a column ``month`` without the year.
     weights
         A table of ``group`` and ``weight``. None reads the column ``weight`` of the cases.
     which
@@ -112,23 +71,27 @@ def indicators(
     parts
         Whether the numerator and the denominator of each indicator follow it.
     small
-        A key with fewer discharges is marked in the column ``small``. None marks none: no source gives a number.
+        An indicator over fewer cases than this is marked. None marks none: no source gives a number.
     low_risk
         The groups of low risk, for ``low_risk_mortality`` (`risk_groups`).
     basic
         The basic groups (基层病组) of the place, for ``basic_share``; `drgdip.Scheme` has them as ``basic_groups``.
+        None reads the flag ``basic``, or ``primary_care`` of a DIP catalogue.
     readmission_days
         For ``readmission_rate``: a stay that begins at most so many days after another of the same ``patient``.
-        Needs ``admitted`` and ``discharged``. Places use 10 to 31 days, so that none is built in.
+        Needs ``admitted`` and ``discharged``. Places use 10 to 31 days, so that none is built in. None reads the flag
+        ``readmitted``, for rules of another kind (`drgdip.points.mark_readmissions`).
     columns
         The table's names of columns by the library's names, such as ``{"total_cost": "总费用"}``.
 
     Returns
     -------
-    A table with a row a key, in order: the columns of ``by``, then a column an indicator by its id (floats; null where
-    the denominator is 0). With ``parts``, ``{id}_numerator`` and ``{id}_denominator`` follow. With a reference,
-    ``{id}_reference`` is the indicator of all its cases. With ``previous``, ``{id}_previous`` is that of the same key,
-    and ``{id}_change`` the change as a share of it (同比). Cases without a key do not count.
+    A table with a row a key, in order: the columns of ``by``, then a column an indicator by its id. Counts are whole
+    numbers, sums of money decimals of yuan, others floats; null where the denominator is 0. With ``parts``,
+    ``{id}_numerator`` and ``{id}_denominator`` follow. With a reference, ``{id}_reference`` is the indicator of all its
+    cases. With ``previous``, ``{id}_previous`` is that of the same key. ``{id}_change`` is the change as a share of it
+    (同比); null where it is not above 0. With ``small``, the column ``small`` names the ids of the marked indicators,
+    joined by ``|``; null for none. A case with a part of its key missing has that part null.
 
     Raises
     ------
@@ -139,133 +102,146 @@ def indicators(
 
     Notes
     -----
+    A quotient counts the cases that have every column which it reads; `describe_indicators` says how many these are,
+    and which indicators lack a column. So an ungrouped case never counts for CMI, nor one without a cost for the mean.
+
     The sources differ on the cost index. ``cost_index`` weighs each group by its cases. ``cost_to_standard`` divides
-    plain sums, as hospitals under DIP do: another number. Sums do not depend on the order of the rows.
+    plain sums, as hospitals under DIP do: another number. The previous cases are held against the same reference, so
+    that a change of an index is one of the hospital.
+
+    Amounts are added as whole fen, and no sum depends on the order of the rows. An amount in floats is the decimal that
+    it prints as. ``month`` in ``by`` comes from ``discharged`` (2024-05) where the cases have no such column.
 
     Examples
     --------
     >>> cases = [{"hospital": h, "group": g, "total_cost": c} for h, g, c in (("H1", "A", 900), ("H2", "A", 1100))]
     >>> for row in indicators(cases, which=["discharges", "mean_cost", "cost_index"]):
     ...     print(row)
-    {'hospital': 'H1', 'discharges': 1.0, 'mean_cost': 900.0, 'cost_index': 0.9}
-    {'hospital': 'H2', 'discharges': 1.0, 'mean_cost': 1100.0, 'cost_index': 1.1}
+    {'hospital': 'H1', 'discharges': 1, 'mean_cost': 900.0, 'cost_index': 0.9}
+    {'hospital': 'H2', 'discharges': 1, 'mean_cost': 1100.0, 'cost_index': 1.1}
     """
     names = [] if by is None else as_list(by)
-    given = read_once(cases)
-    region = given if reference is None else read_once(reference)
-    options: dict[str, Any] = {"low_risk": low_risk, "basic": basic, "readmission_days": readmission_days}
-
-    def table_of(table: Any, what: str, by: Sequence[str]) -> _Table:
-        return _Table(table, by, region=region, weights=weights, what=what, columns=columns, **options)
-
-    mine = table_of(given, "the cases", names)
-    chosen = _chosen(mine, which)
-    result: dict[str, Any] = dict(mine.keys.table)
-    whole = None if reference is None else table_of(region, "the reference", [])
-    before = None if previous is None else table_of(read_once(previous), "the previous cases", names)
-    places = None if before is None else _places(mine, before, names)
-    for row in chosen:
-        values = mine.values(row)
-        result[row.id] = nullable(values)
-        if parts and row.numerator:
-            result[f"{row.id}_numerator"] = nullable(mine.sums.of(row.numerator))
-            result[f"{row.id}_denominator"] = nullable(mine.denominator(row))
-        if whole is not None:
-            result[f"{row.id}_reference"] = nullable(np.broadcast_to(whole.values(row), mine.keys.size).copy())
-        if before is not None and places is not None:
-            then = np.append(before.values(row), np.nan)[places]
-            result[f"{row.id}_previous"] = nullable(then)
-            result[f"{row.id}_change"] = nullable(_quotient(values - then, then))
-    if small is not None:
-        result["small"] = mine.sums.of("discharges") < small
-    return to_kind(pa.table(result), cases)
+    options = _options(weights, low_risk, basic, readmission_days, columns)
+    region = None if reference is None else Facts(read_once(reference), what="the reference", **options)
+    mine = Period(Facts(read_once(cases), names, region=region, **options), names)
+    yardstick = mine.facts if region is None else region
+    before = None
+    if previous is not None:
+        facts = Facts(read_once(previous), names, region=yardstick, what="the previous cases", **options)
+        before = Period(facts, names)
+    whole = None if region is None else Period(region, [])
+    chosen = choose(mine.sums, which)
+    return to_kind(mine.table(chosen, whole=whole, before=before, parts=parts, small=small), cases)
 
 
-class _Table:
-    """A table of cases with its keys and sums."""
-
-    def __init__(
-        self, table: Any, by: Sequence[str], *, region: Any, weights: Any, what: str, columns: Any, **options: Any
-    ) -> None:
-        asked = sorted({name for quantity in quantities().values() for name in quantity.columns} | {"group"})
-        self.columns = Columns(table, by, what=what, columns=columns or {}, optional=asked)
-        self.keys: Keys = self.columns.keys(by)
-        derived = derive_columns(self.columns, region=region, weights=weights, names=columns, **options)
-        self.sums = Sums(self.columns, self.keys, derived)
-
-    def has(self, row: Indicator) -> bool:
-        """Return whether the columns of an indicator are there."""
-        if not row.numerator:
-            return "group" in self.columns
-        return all(self.sums.has(name) for name in filter(None, (row.numerator, row.denominator)))
-
-    def denominator(self, row: Indicator) -> Floats:
-        """Return the denominator of an indicator by key, 1 where it has none."""
-        return self.sums.of(row.denominator) if row.denominator else np.ones(self.keys.size)
-
-    def values(self, row: Indicator) -> Floats:
-        """Return an indicator by key, NaN where the denominator is 0 or its columns are missing."""
-        if not self.has(row):
-            return np.full(self.keys.size, np.nan)
-        if row.numerator:
-            return _quotient(self.sums.of(row.numerator), self.denominator(row))
-        return self._groups()
-
-    def _groups(self) -> Floats:
-        """Return how many groups the cases of each key have."""
-        codes, values = self.columns.codes("group")
-        grouped = ~np.isnan(self.sums.values("is_grouped")) & (codes >= 0) & (self.keys.codes >= 0)
-        pairs = np.unique(self.keys.codes[grouped].astype(np.int64) * len(values) + codes[grouped])
-        found: Floats = np.bincount(pairs // max(len(values), 1), minlength=self.keys.size).astype(np.float64)
-        return found
+def _options(weights: Any, low_risk: Any, basic: Any, readmission_days: Any, columns: Any) -> dict[str, Any]:
+    """Return the arguments that all tables of a comparison share, as `Facts` takes them."""
+    return {
+        "weights": None if weights is None else read_once(weights),
+        "low_risk": low_risk,
+        "basic": basic,
+        "readmission_days": readmission_days,
+        "columns": columns,
+    }
 
 
-def _quotient(numerator: Floats, denominator: Floats) -> Floats:
-    known = (denominator != 0) & ~np.isnan(denominator)
-    return np.divide(numerator, denominator, out=np.full(len(numerator), np.nan), where=known)
+class IndicatorState(NamedTuple):
+    """Whether an indicator can be computed.
+
+    Attributes
+    ----------
+    id, english, chinese
+        As in `list_indicators`.
+    computed
+        Whether its columns are there.
+    cases
+        How many cases have a value in all of them; None where a column is not there.
+    needs
+        The columns or arguments that it lacks.
+    """
+
+    id: str
+    english: str
+    chinese: str
+    computed: bool
+    cases: int | None
+    needs: str
 
 
-def _chosen(table: _Table, which: Iterable[str] | None) -> list[Indicator]:
-    """Return the indicators asked for, or all whose columns are there."""
-    if which is None:
-        return [row for row in _listed() if table.has(row)]
-    chosen = []
-    for name in which:
-        if name not in _listed()["id"]:
-            raise UnknownNameError("indicator", name, _listed()["id"], hint="See list_indicators().")
-        row = _listed().row(name)
-        if not table.has(row):
-            raise CaseError(f"indicator {name!r} needs {_needs(table, row)}")
-        chosen.append(row)
-    return chosen
+def describe_indicators(
+    cases: Any,
+    *,
+    reference: Any = None,
+    weights: Any = None,
+    low_risk: Sequence[str] | None = None,
+    basic: Sequence[str] | None = None,
+    readmission_days: int | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> Listing[IndicatorState]:
+    """Describe which indicators some cases give, how many cases count for each, and which lack a column.
+
+    Parameters
+    ----------
+    cases, reference, weights, low_risk, basic, readmission_days, columns
+        As in `indicators`.
+
+    Returns
+    -------
+    A row an `IndicatorState`, in the order of `list_indicators`.
+
+    Examples
+    --------
+    >>> cases = [{"hospital": "H", "group": "A", "total_cost": 900}, {"hospital": "H", "group": None}]
+    >>> described = describe_indicators(cases)
+    >>> described.row("mean_cost").cases, described.row("cost_index").cases, described.row("mean_stay").needs
+    (1, 1, "a column 'los'")
+    """
+    options = _options(weights, low_risk, basic, readmission_days, columns)
+    region = None if reference is None else Facts(read_once(reference), what="the reference", **options)
+    period = Period(Facts(read_once(cases), region=region, **options), [])
+    rows = []
+    for row in list_indicators():
+        names = [name for name in (row.numerator, row.denominator) if name]
+        lacking = period.sums.lacks(names)
+        number = None if lacking else int(period.sums.of(*names, "discharges")[-1].values[0])
+        rows.append(IndicatorState(row.id, row.english, row.chinese, not lacking, number, needs_of(lacking)))
+    return Listing(rows, IndicatorState._fields)
 
 
-_REMEDIES = {
-    "weight": "weights= or a column 'weight'",
-    "relative_cost": "columns 'group' and 'total_cost'",
-    "relative_stay": "columns 'group' and 'los'",
-    "grouped_cost": "columns 'group' and 'total_cost'",
-    "in_reference": "a column 'group'",
-    "is_grouped": "a column 'group' or 'status'",
-    "low_risk": "low_risk= and a column 'group'",
-    "basic": "basic= and a column 'group'",
-    "readmitted": "readmission_days= and columns 'patient', 'admitted', 'discharged'",
-    "known_patient": "readmission_days= and columns 'patient', 'admitted', 'discharged'",
-}
+def translate_indicators(table: Any, language: str) -> Any:
+    """Return a table of indicators with the headings of the field in place of ids.
 
+    Parameters
+    ----------
+    table
+        The result of `indicators`. Columns of the key, and others that are no indicator, keep their names.
+    language
+        ``"en"`` or ``"zh"``.
 
-def _needs(table: _Table, row: Indicator) -> str:
-    """Return in words what an indicator lacks."""
-    if not row.numerator:
-        return "a column 'group'"
-    names = {name for part in filter(None, (row.numerator, row.denominator)) for name in quantities()[part].columns}
-    missing = sorted(name for name in names if not table.sums.has_column(name))
-    return "; ".join(dict.fromkeys(_REMEDIES.get(name, f"a column {name!r}") for name in missing))
+    Returns
+    -------
+    The same table. A column beside an indicator says so: 次均费用（同比）.
 
+    Raises
+    ------
+    UnknownNameError
+        A language that there is not.
 
-def _places(mine: _Table, before: _Table, names: Sequence[str]) -> Any:
-    """Return for each key the place of the same key in the previous period, -1 where there is none."""
-    if not names:
-        return np.zeros(1, np.int64)
-    other = Columns(pa.table(before.keys.table), names, what="the keys of the previous cases")
-    return Columns(pa.table(mine.keys.table), names, what="the keys of the cases").match(names, other)
+    Examples
+    --------
+    >>> translate_indicators(indicators([{"hospital": "H"}], which=["discharges"], parts=True), "zh")
+    [{'hospital': 'H', '出院人次': 1, '出院人次（分子）': 1, '出院人次（分母）': 1}]
+    """
+    if language not in LANGUAGES:
+        raise UnknownNameError("language", language, LANGUAGES)
+    number = LANGUAGES.index(language)
+    headings = {name: words[number] for name, words in _SMALL.items()}
+    for row in list_indicators():
+        name = (row.english, row.chinese)[number]
+        headings[row.id] = name
+        for beside, words in _BESIDE.items():
+            headings[f"{row.id}_{beside}"] = (
+                f"{name}（{words[number]}）" if language == "zh" else f"{name}, {words[number]}"
+            )
+    names = [headings.get(name, name) for name in names_of(table)]
+    return to_kind(to_arrow(table).rename_columns(names), table)

@@ -13,10 +13,10 @@ from drgdip._arrow import to_arrow
 from drgdip._columns import Columns
 from drgdip._exact import exactly
 from drgdip.errors import PolicyError
-from drgdip.reasons import describe_reason
+from drgdip.reasons import check_language, describe_reason
 from drgdip.settle._inputs import NAMES, plain
 from drgdip.settle._pages import write_excel, write_html
-from drgdip.settle._words import check_language, say
+from drgdip.settle._words import say
 from drgdip.settle.sheets import make_case_sheets
 from drgdip.settle.statements import make_statements
 from drgdip.settle.surplus import measure_surplus

@@ -10,8 +10,7 @@ import pyarrow as pa
 from drgdip._arrow import reads_once, to_arrow, to_kind
 from drgdip._exact import exactly
 from drgdip._money import YUAN
-from drgdip.reasons import LANGUAGES
-from drgdip.settle._words import check_language
+from drgdip.reasons import LANGUAGES, check_language
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
