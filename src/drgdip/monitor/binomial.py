@@ -94,12 +94,15 @@ def _beta(first: Floats, second: Floats, share: Floats, rest: Floats) -> Floats:
     turned = share > (first + 1) / (first + second + 2)
     a, b = np.where(turned, second, first), np.where(turned, first, second)
     x, y = np.where(turned, rest, share), np.where(turned, share, rest)
-    log = np.vectorize(math.lgamma, otypes=[np.float64])
     with np.errstate(divide="ignore"):
-        front = log(a + b) - log(a) - log(b) + a * np.log(x) + b * np.log(y) - np.log(a)
+        front = _log_gamma(a + b) - _log_gamma(a) - _log_gamma(b) + a * np.log(x) + b * np.log(y) - np.log(a)
         value = np.where(x > 0, np.exp(front) * _fraction(a, b, x), 0.0)
     found: Floats = np.clip(np.where(turned, 1 - value, value), 0.0, 1.0)
     return found
+
+
+def _log_gamma(values: Floats) -> Floats:
+    return np.array([math.lgamma(value) for value in values.tolist()], np.float64)
 
 
 def _fraction(a: Floats, b: Floats, x: Floats) -> Floats:
