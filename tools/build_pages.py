@@ -239,6 +239,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "drgdip": names_of("drgdip"),
     "drgdip.points": names_of("drgdip.points"),
     "drgdip.settle": names_of("drgdip.settle"),
+    "drgdip.monitor": names_of("drgdip.monitor"),
 }
 
 
