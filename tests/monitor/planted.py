@@ -175,9 +175,7 @@ def low_cost(base):
 
 
 def high_cost(base):
-    return altered(
-        base, lambda case: base.means[case["group"]][2] > 20, lambda _, cost, *__: {"total_cost": cost * 5}
-    )
+    return altered(base, lambda case: base.means[case["group"]][2] > 20, lambda _, cost, *__: {"total_cost": cost * 5})
 
 
 def swapped(base, fits):
