@@ -31,6 +31,7 @@ class Base:
         patients = np.where(rng.random(n) < 0.8, np.arange(n), rng.integers(0, n, n))
         for case, patient in zip(cases, patients, strict=True):
             case["patient"] = f"P{patient}"
+            case["dx_conditions"] = ["4" if rng.random() < 0.0005 else "1" for _ in case["dx"]]
             case["total_cost"] = float(case["total_cost"])
             case["drug_cost"] = case["total_cost"] * rng.uniform(0.25, 0.35)
             case["procedure_cost"] = case["total_cost"] * rng.uniform(0.1, 0.3) if rng.random() > 0.0005 else 0.0
@@ -201,10 +202,20 @@ def principal_swap(base):
     def fits(case, group):
         cost = case["total_cost"]
         return (
-            base.means[group][2] > 20 and base.means[group][0] > 3 * cost and cost < 1.5 * base.means[case["group"]][0]
+            base.means[group][2] > 20
+            and base.means[group][0] > 3.5 * cost
+            and cost < 1.5 * base.means[case["group"]][0]
         )
 
     return swapped(base, fits)
+
+
+def principal_absent(base):
+    cases, names, tables = swapped(base, lambda case, group: group != case["group"])
+    for case in cases:
+        if case["case_id"] in names:
+            case["dx_conditions"] = ["4", *["1"] * (len(case["dx"]) - 1)]
+    return cases, names, tables
 
 
 def low_coding(base):

@@ -352,6 +352,19 @@ def principal_swap(world, ratio):
     return nearest(world, "principal_swap", ratio, low=True)
 
 
+def principal_absent(world):
+    for case in world.cases:
+        marks = case["dx_conditions"]
+        if group_of(case) is None or marks[:1] != ["4"]:
+            continue
+        code = next((code for code in others_of(case["dx"]) if marks[case["dx"].index(code)] != "4"), None)
+        other = code and world.regroup(case, dx=put_first(case["dx"], code))
+        if other not in (None, group_of(case)):
+            amount = minus(world.own(case), world.price(other))
+            place = case["dx"].index(code) + 1
+            yield row_of(case, "principal_absent", place, amount, code=code, other_group=other)
+
+
 def low_coding(world, ratio):
     return nearest(world, "low_coding", ratio, low=False)
 

@@ -300,7 +300,7 @@ def test_every_signal_is_written_down():
         assert row.compared
         assert row.compared_zh
         assert row.source
-        assert row.grade in {"A", "B", "C", "R"}, row.id
+        assert row.grade in {"A", "A (name)", "B", "C", "R"}, row.id
         assert row.scope in {"case", "hospital"}
         for name in row.parameters:
             parameter = monitor.signal_rules.parameters_of()[row.id][name]

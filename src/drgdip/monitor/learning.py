@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import filled, from_numpy, read_once, to_kind
+from drgdip._arrow import filled, from_numpy, read_once, reads_once, to_kind
 from drgdip._columns import nullable
 from drgdip._listing import Listing
 from drgdip._once import once
@@ -94,6 +94,7 @@ class Expectations:
         return repr(self.card)
 
 
+@reads_once
 def learn_expected(
     cases: Any,
     *,

@@ -130,6 +130,27 @@ def _find_swaps(view: View, *, ratio: float, **_: object) -> Found:
     return _nearest(view, rows=rows, far=ratio, low=True)
 
 
+def _find_absent(view: View, **_: object) -> Found:
+    cases = view.cases
+    marks = codes_of(one_chunk(cases.clinical["dx_conditions"]))
+    absent = marks.row[(marks.place == 0) & marks.among(frozenset({_ABSENT}))]
+    rows = absent[cases.group[0][absent] >= 0]
+    lists = cases.lists("dx", rows)
+    tried = _others(lists) & _present(view, rows, lists)
+    first = np.unique(lists.row[tried], return_index=True)[1]
+    one = np.zeros(len(tried), bool)
+    one[np.flatnonzero(tried)[first]] = True
+    place = (np.arange(len(tried)) - lists.offsets[:-1][lists.row])[one] + 1
+    swaps = _swap(view, rows, "dx", lists, one)
+    mine = rows[swaps.case]
+    elsewhere = np.asarray(pc.fill_null(pc.not_equal(swaps.group, cases.group_texts(mine)), fill_value=False))
+    picked = from_numpy(np.flatnonzero(elsewhere))
+    mine, groups = mine[elsewhere], swaps.group.take(picked)
+    amounts = view.own_prices(mine).minus(view.prices(mine, groups))
+    code = lists.names.take(from_numpy(swaps.code[elsewhere]))
+    return Found(mine, amounts, place[elsewhere].astype(np.float64), code=code, other_group=groups)
+
+
 def _find_low_coding(view: View, *, ratio: float, **_: object) -> Found:
     rows = np.flatnonzero(view.ratio("total_cost") > ratio)
     return _nearest(view, rows=rows, far=ratio, low=False)
@@ -349,6 +370,7 @@ def _find_unsupported(view: View, *, ratio: float, **_: object) -> Found:
 
 CODE_SIGNALS: Mapping[str, Finder] = {
     "principal_swap": _find_swaps,
+    "principal_absent": _find_absent,
     "low_coding": _find_low_coding,
     "reversed_diagnosis": _find_reversed_diagnoses,
     "reversed_procedure": _find_reversed_procedures,

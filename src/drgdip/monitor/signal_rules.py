@@ -74,7 +74,7 @@ class Signal(NamedTuple):
         The unit of ``value``.
     source, grade
         The place where it is named, and the grade of that: A a primary document, B an official draft, C a third party,
-        R practice without a document.
+        R practice without a document. ``A (name)``: the document names the signal and does not define it.
     """
 
     id: str

@@ -22,6 +22,7 @@ from drgdip.cases.numbered import numbers_of
 from drgdip.cases.table import as_lists, case_columns, to_cases
 from drgdip.grouper.group import group
 from drgdip.monitor.derived import grouped_of
+from drgdip.monitor.signal_rules import signals_by_id
 from drgdip.points import set_payment_standards
 
 if TYPE_CHECKING:
@@ -146,7 +147,9 @@ class Cases:
         given = columns or {}
         # The names of code lists may be several; those grouping reads alone.
         plain = {name: theirs for name, theirs in given.items() if isinstance(theirs, str) and "*" not in theirs}
-        self.columns = Columns(data, what=what, columns={k: v for k, v in plain.items() if k not in {"dx", "procs"}})
+        plain = {name: theirs for name, theirs in plain.items() if name not in {"dx", "procs"}}
+        asked = sorted({name for signal in signals_by_id().values() for name in signal.columns})
+        self.columns = Columns(data, what=what, columns=plain, optional=asked)
         self.rows = self.columns.rows
         self._data = data
         self._clinical = {name: theirs for name, theirs in given.items() if base_of(name) in TYPES}

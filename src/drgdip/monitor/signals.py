@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import from_numpy, names_of, read_once, to_kind
+from drgdip._arrow import from_numpy, names_of, read_once, reads_once, to_kind
 from drgdip._columns import Columns, nullable
 from drgdip._money import to_yuan
 from drgdip.cases.aliases import base_of
@@ -38,6 +38,7 @@ _FINDERS = {**STAY_SIGNALS, **COST_SIGNALS, **CODE_SIGNALS, **HOSPITAL_SIGNALS}
 _TABLES = {"items": ("case_id", "item"), "outpatient": ("patient", "date", "cost")}
 
 
+@reads_once
 def plan_signals(
     cases: Any,
     scheme: str | os.PathLike[str] | SchemeLike | None = None,
@@ -87,6 +88,7 @@ def plan_signals(
     return to_kind(pa.table(table | {"reason": pa.array(reasons, pa.string())}), cases)
 
 
+@reads_once
 def signals(
     cases: Any,
     scheme: str | os.PathLike[str] | SchemeLike | None = None,
