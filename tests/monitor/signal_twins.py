@@ -233,7 +233,8 @@ def has_procedure(case):
 
 def low_standard_admission(world, ratio, days):
     def fires(value, case):
-        return value < ratio and case["los"] <= days and not has_procedure(case) and case["discharge"] == 1
+        short = case["los"] is not None and case["los"] <= days
+        return value < ratio and short and not has_procedure(case) and case["discharge"] == 1
 
     return against_mean(world, "low_standard_admission", "total_cost", fires, ratio, world.own)
 
