@@ -404,6 +404,18 @@ def test_a_misspelt_name_is_an_error(drg):
         drg.signals(columns={"total_costs": "total_cost"}, previous=None)
 
 
+@pytest.mark.parametrize(("signal", "name"), [("long_stay", "los"), ("low_cost", "total_cost"), ("cost_shift", "cost")])
+def test_a_number_that_cannot_be_read_is_an_error(drg, signal, name):
+    table = pa.Table.from_pylist([case | {"los": str(case["los"] or "")} for case in drg.cases])
+    assert drg.signals(table, which=["long_stay"]).equals(drg.signals(which=["long_stay"]))  # texts of numbers are read
+    if name == "cost":
+        options = {"outpatient": [visit | {"cost": "many"} for visit in drg.outpatient]}
+    else:
+        options = {"cases": pa.Table.from_pylist([case | {name: "many"} for case in drg.cases])}
+    with pytest.raises(CaseError, match=f"column '{name}' of .* holds 'many' in row 0"):
+        drg.signals(which=[signal], **options)
+
+
 def test_other_tables_of_any_kind(drg):
     which = ["missing_service", "cost_shift", "volume_growth", "low_cost"]
     tables = {name: pa.Table.from_pylist(getattr(drg, name)) for name in ("items", "outpatient", "previous")}

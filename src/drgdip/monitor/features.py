@@ -10,7 +10,7 @@ from drgdip._arrow import filled, one_chunk
 
 if TYPE_CHECKING:
     from drgdip._columns import Codes, Floats
-    from drgdip.monitor.signal_view import Cases, Lists
+    from drgdip.monitor.signal_cases import Cases, Lists
 
 __all__ = ["Features", "read_features"]
 

@@ -16,8 +16,9 @@ from drgdip.data import rows_of
 from drgdip.errors import CaseError, DrgdipError, PolicyError, UnknownNameError
 from drgdip.monitor.features import read_features
 from drgdip.monitor.model_card import ModelCard, Quality
+from drgdip.monitor.signal_cases import Cases
 from drgdip.monitor.signal_hospitals import severe_of
-from drgdip.monitor.signal_view import Amounts, Cases, Found
+from drgdip.monitor.signal_view import Amounts, Found
 from drgdip.monitor.signals import table_of_signals
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class LearnedSignal(NamedTuple):
 @once
 def _listed() -> Listing[LearnedSignal]:
     rows = [LearnedSignal(**row) for row in rows_of("monitor/learned.csv")]
-    return Listing(rows, ("id", "english", "chinese", "unit", "source", "grade"))
+    return Listing(rows, LearnedSignal._fields)
 
 
 def list_learned_signals() -> Listing[LearnedSignal]:

@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 from drgdip._arrow import filled, from_numpy, one_chunk
 from drgdip._columns import Columns
 from drgdip.cases.numbered import codes_of
+from drgdip.monitor.signal_cases import Lists, batches
 from drgdip.monitor.signal_hospitals import severe_of
-from drgdip.monitor.signal_view import Found, Lists, batches
+from drgdip.monitor.signal_view import Found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drgdip._columns import Codes, Floats
-    from drgdip.monitor.signal_view import Cases, Finder, View
+    from drgdip.monitor.signal_cases import Cases
+    from drgdip.monitor.signal_view import Finder, View
 
 __all__ = ["CODE_SIGNALS"]
 

@@ -94,9 +94,6 @@ class Signal(NamedTuple):
     grade: str
 
 
-_LISTED = ("id", "english", "chinese", "scope", "columns", "tables", "parameters", "counterfactual", "source", "grade")
-
-
 @once
 def parameters_of() -> Mapping[str, Mapping[str, Parameter]]:
     """Return the parameters by signal and name."""
@@ -134,7 +131,7 @@ def list_signals() -> Listing[Signal]:
     >>> list_signals().row("split_stay").chinese, list_signals().row("split_stay").parameters
     ('分解住院', ('days', 'same'))
     """
-    return Listing(list(signals_by_id().values()), _LISTED)
+    return Listing(list(signals_by_id().values()), Signal._fields)
 
 
 def read_parameters(

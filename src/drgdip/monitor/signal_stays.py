@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from drgdip._arrow import filled, from_numpy, one_chunk
 from drgdip._money import add_up
-from drgdip.monitor.signal_view import Amounts, Found, Lists
+from drgdip.monitor.signal_cases import Lists
+from drgdip.monitor.signal_view import Amounts, Found
 from drgdip.points.readmissions import find_excepted, pair_stays
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drgdip._columns import Codes, Floats
-    from drgdip.monitor.signal_view import Cases, Finder, View
+    from drgdip.monitor.signal_cases import Cases
+    from drgdip.monitor.signal_view import Finder, View
 
 __all__ = ["STAY_SIGNALS"]
 

@@ -16,12 +16,13 @@ from drgdip.cases.case import TYPES
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
 from drgdip.grouper.group import group
 from drgdip.grouper.load import load_any
+from drgdip.monitor.signal_cases import Cases
 from drgdip.monitor.signal_codes import CODE_SIGNALS
 from drgdip.monitor.signal_costs import COST_SIGNALS
 from drgdip.monitor.signal_hospitals import HOSPITAL_SIGNALS
 from drgdip.monitor.signal_rules import parameters_of, read_parameters, signals_by_id
 from drgdip.monitor.signal_stays import STAY_SIGNALS
-from drgdip.monitor.signal_view import Cases, View
+from drgdip.monitor.signal_view import View
 
 if TYPE_CHECKING:
     import os
