@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from drgdip._arrays import plain_texts, read_numbers
-from drgdip._arrow import filled, from_numpy, names_of, one_chunk
+from drgdip._arrow import from_numpy, names_of, one_chunk
 from drgdip._columns import Columns
 from drgdip._money import read_amounts
 from drgdip._sums import counts, sums
@@ -110,6 +109,7 @@ class Cases:
         self.columns = Columns(data, what=what, columns=plain, optional=asked)
         self.rows = self.columns.rows
         self._data = data
+        self._whole: dict[str, Lists] = {}
         self._clinical = {name: theirs for name, theirs in given.items() if base_of(name) in TYPES}
         self._lists = frozenset(case_columns(names_of(data), self._clinical, need_dx=False)) & {"dx", "procs"}
         self._lists |= {"dx_conditions"} & set(case_columns(names_of(data), self._clinical, need_dx=False))
@@ -130,12 +130,11 @@ class Cases:
 
     def lists(self, name: str, rows: Codes | None = None) -> Lists:
         """Return the codes of a column, of all cases or of some."""
-        column = one_chunk(self.clinical[name])
-        return Lists.of(column if rows is None else column.take(from_numpy(rows)))
-
-    def count_codes(self, name: str) -> Codes:
-        """Return how many cells of a list each case has."""
-        return filled(pc.list_value_length(one_chunk(self.clinical[name])), 0)
+        if rows is not None:
+            return Lists.of(one_chunk(self.clinical[name]).take(from_numpy(rows)))
+        if name not in self._whole:
+            self._whole[name] = Lists.of(one_chunk(self.clinical[name]))
+        return self._whole[name]
 
     def numbers(self, name: str) -> Floats:
         """Return a column of numbers, NaN where there is none. Raise CaseError where one cannot be read."""

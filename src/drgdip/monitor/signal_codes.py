@@ -216,13 +216,13 @@ def _orders(reference: Cases, name: str, least: float) -> _Orders:
     size = len(lists.names)
     numbers = np.append(np.arange(size - 1), -1)
     hospital, hospitals = reference.columns.codes("hospital")
-    parts = [np.unique(pair, return_counts=True) for _, pair in _pairs(lists, numbers, size)]
-    pairs, number = _added(parts)
+    every = list(_pairs(lists, numbers, size))
+    pairs, number = _added([np.unique(pair, return_counts=True) for _, pair in every])
     usual = pairs[number >= max(least, 1)]
     rare = np.sort(usual % size * size + usual // size)
     asked = np.union1d(rare, usual)
     parts = []
-    for row, pair in _pairs(lists, numbers, size):
+    for row, pair in every:
         kept = np.isin(pair, asked) & (hospital[row] >= 0)
         parts.append(np.unique(hospital[row[kept]].astype(np.int64) * size**2 + pair[kept], return_counts=True))
     return _Orders(lists.names, hospitals, pairs, number, rare, *_added(parts))

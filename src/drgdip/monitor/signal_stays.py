@@ -56,7 +56,7 @@ def _stays(cases: Cases) -> _Stays:
     known = (end >= begin) & (hospital >= 0)  # a missing day is NaN, and nothing is at least NaN
     rows, who, where = several[known], patient[several][known].astype(np.int64), hospital[known].astype(np.int64)
     first, last = begin[known].astype(np.int64), end[known].astype(np.int64)
-    order = np.lexsort((where, last, first, who))
+    order = np.lexsort((where, last, who * _DAYS + first + _DAYS // 2))
     stays = _Stays(rows[order], who[order], first[order], last[order], where[order], np.full(len(order), -1))
     return _by_number(stays, cases)
 

@@ -162,8 +162,9 @@ def pair_stays(found: Codes, begin: Floats, end: Floats, rows: Codes) -> _Pairs:
     first, last = begin[rows].astype(np.int64) + _DAYS // 2, end[rows].astype(np.int64) + _DAYS // 2
     key = found[rows].astype(np.int64)
     # By their ends, so that the last of those up to a begin is the one before it. Stays of no length follow the order.
-    order = np.lexsort((first, last, key))
-    ends = (key * _DAYS + last)[order]
+    until = key * _DAYS + last
+    order = np.lexsort((first, until))
+    ends = until[order]
     before = np.searchsorted(ends, (key * _DAYS + first)[order], side="right") - 1
     before = np.minimum(before, np.arange(len(rows)) - 1)
     there = before >= 0
