@@ -33,6 +33,8 @@ from drgdip.grouper.tables import AUXILIARY_COLUMNS, COLUMNS
 ROOT = Path(__file__).parent.parent
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
 PAGES = [ENGLISH, CHINESE, *sorted((ROOT / "docs").rglob("*.md"))]
+#: What stands behind the fence of a snippet that needs a package of an extra.
+EXTRAS = {"notest-plot": "matplotlib", "notest-learn": "sklearn"}
 LOOSE = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
@@ -96,7 +98,8 @@ def test_every_snippet_runs(page):
     ran = 0
     for block in blocks_of(page):
         language, _, condition = block.tag.partition(" ")
-        if language == "python" and (condition != "notest-plot" or importlib.util.find_spec("matplotlib")):
+        package = EXTRAS.get(condition)
+        if language == "python" and (package is None or importlib.util.find_spec(package)):
             run_python(block, page, namespace)
             ran += 1
         elif language == "console":

@@ -222,6 +222,17 @@ def signal_parameters(language: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def learned_signals(language: str) -> str:
+    """Return the table of learned signals (``data/monitor``)."""
+    suffix = "_zh" if language == "chinese" else ""
+    head = ("| 模型疑点 | 含义 |" if suffix else "| learned signal | meaning |") + " `value`, `expected`, `limit` |"
+    lines = [head, "| --- | --- | --- |"]
+    for row in rows_of("monitor/learned.csv"):
+        cells = [f"`{row['id']}`<br>{row[language]}", row[f"definition{suffix}"], row[f"compared{suffix}"]]
+        lines.append(f"| {' | '.join(map(_cell, cells))} |")
+    return "\n".join(lines) + "\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "modules": modules,
     "signals": partial(signals, "english"),
@@ -236,6 +247,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "indicators_zh": partial(indicators, "chinese"),
     "indicator_columns": partial(indicator_columns, "english"),
     "indicator_columns_zh": partial(indicator_columns, "chinese"),
+    "learned_signals": partial(learned_signals, "english"),
+    "learned_signals_zh": partial(learned_signals, "chinese"),
     "drgdip": names_of("drgdip"),
     "drgdip.points": names_of("drgdip.points"),
     "drgdip.settle": names_of("drgdip.settle"),

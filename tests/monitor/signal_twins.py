@@ -233,7 +233,8 @@ def has_procedure(case):
 
 def low_standard_admission(world, ratio, days):
     def fires(value, case):
-        return value < ratio and case["los"] <= days and not has_procedure(case) and case["discharge"] == 1
+        short = case["los"] is not None and case["los"] <= days
+        return value < ratio and short and not has_procedure(case) and case["discharge"] == 1
 
     return against_mean(world, "low_standard_admission", "total_cost", fires, ratio, world.own)
 
@@ -350,6 +351,19 @@ def nearest(world, signal, ratio, low):
 
 def principal_swap(world, ratio):
     return nearest(world, "principal_swap", ratio, low=True)
+
+
+def principal_absent(world):
+    for case in world.cases:
+        marks = case["dx_conditions"]
+        if group_of(case) is None or marks[:1] != ["4"]:
+            continue
+        code = next((code for code in others_of(case["dx"]) if marks[case["dx"].index(code)] != "4"), None)
+        other = code and world.regroup(case, dx=put_first(case["dx"], code))
+        if other not in (None, group_of(case)):
+            amount = minus(world.own(case), world.price(other))
+            place = case["dx"].index(code) + 1
+            yield row_of(case, "principal_absent", place, amount, code=code, other_group=other)
 
 
 def low_coding(world, ratio):

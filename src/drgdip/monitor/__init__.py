@@ -19,6 +19,14 @@ from drgdip.monitor.indicators import (
     indicators,
     translate_indicators,
 )
+from drgdip.monitor.learning import (
+    Expectations,
+    LearnedSignal,
+    learn_expected,
+    learned_signals,
+    list_learned_signals,
+)
+from drgdip.monitor.model_card import ModelCard
 from drgdip.monitor.mortality import RISK_BANDS, WITHOUT_DEATHS, RiskGroups, low_risk_mortality, risk_groups
 from drgdip.monitor.pages import KEY_FIGURES, write_feedback
 from drgdip.monitor.panels import DISPUTES, Feedback, feedback
@@ -39,9 +47,12 @@ __all__ = [
     "Difference",
     "Evaluation",
     "EvaluationScheme",
+    "Expectations",
     "Feedback",
     "Indicator",
     "IndicatorState",
+    "LearnedSignal",
+    "ModelCard",
     "RiskGroups",
     "Signal",
     "anonymise",
@@ -52,8 +63,11 @@ __all__ = [
     "feedback",
     "flows",
     "indicators",
+    "learn_expected",
+    "learned_signals",
     "list_differences",
     "list_indicators",
+    "list_learned_signals",
     "list_signals",
     "low_risk_mortality",
     "plan_signals",

@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 from drgdip._arrow import filled, from_numpy, one_chunk
 from drgdip._columns import Columns
 from drgdip.cases.numbered import codes_of
+from drgdip.monitor.signal_cases import Lists, batches
 from drgdip.monitor.signal_hospitals import severe_of
-from drgdip.monitor.signal_view import Found, Lists, batches
+from drgdip.monitor.signal_view import Found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drgdip._columns import Codes, Floats
-    from drgdip.monitor.signal_view import Cases, Finder, View
+    from drgdip.monitor.signal_cases import Cases
+    from drgdip.monitor.signal_view import Finder, View
 
 __all__ = ["CODE_SIGNALS"]
 
@@ -130,6 +132,27 @@ def _find_swaps(view: View, *, ratio: float, **_: object) -> Found:
     return _nearest(view, rows=rows, far=ratio, low=True)
 
 
+def _find_absent(view: View, **_: object) -> Found:
+    cases = view.cases
+    marks = codes_of(one_chunk(cases.clinical["dx_conditions"]))
+    absent = marks.row[(marks.place == 0) & marks.among(frozenset({_ABSENT}))]
+    rows = absent[cases.group[0][absent] >= 0]
+    lists = cases.lists("dx", rows)
+    tried = _others(lists) & _present(view, rows, lists)
+    first = np.unique(lists.row[tried], return_index=True)[1]
+    one = np.zeros(len(tried), bool)
+    one[np.flatnonzero(tried)[first]] = True
+    place = (np.arange(len(tried)) - lists.offsets[:-1][lists.row])[one] + 1
+    swaps = _swap(view, rows, "dx", lists, one)
+    mine = rows[swaps.case]
+    elsewhere = np.asarray(pc.fill_null(pc.not_equal(swaps.group, cases.group_texts(mine)), fill_value=False))
+    picked = from_numpy(np.flatnonzero(elsewhere))
+    mine, groups = mine[elsewhere], swaps.group.take(picked)
+    amounts = view.own_prices(mine).minus(view.prices(mine, groups))
+    code = lists.names.take(from_numpy(swaps.code[elsewhere]))
+    return Found(mine, amounts, place[elsewhere].astype(np.float64), code=code, other_group=groups)
+
+
 def _find_low_coding(view: View, *, ratio: float, **_: object) -> Found:
     rows = np.flatnonzero(view.ratio("total_cost") > ratio)
     return _nearest(view, rows=rows, far=ratio, low=False)
@@ -193,13 +216,13 @@ def _orders(reference: Cases, name: str, least: float) -> _Orders:
     size = len(lists.names)
     numbers = np.append(np.arange(size - 1), -1)
     hospital, hospitals = reference.columns.codes("hospital")
-    parts = [np.unique(pair, return_counts=True) for _, pair in _pairs(lists, numbers, size)]
-    pairs, number = _added(parts)
+    every = list(_pairs(lists, numbers, size))
+    pairs, number = _added([np.unique(pair, return_counts=True) for _, pair in every])
     usual = pairs[number >= max(least, 1)]
     rare = np.sort(usual % size * size + usual // size)
     asked = np.union1d(rare, usual)
     parts = []
-    for row, pair in _pairs(lists, numbers, size):
+    for row, pair in every:
         kept = np.isin(pair, asked) & (hospital[row] >= 0)
         parts.append(np.unique(hospital[row[kept]].astype(np.int64) * size**2 + pair[kept], return_counts=True))
     return _Orders(lists.names, hospitals, pairs, number, rare, *_added(parts))
@@ -349,6 +372,7 @@ def _find_unsupported(view: View, *, ratio: float, **_: object) -> Found:
 
 CODE_SIGNALS: Mapping[str, Finder] = {
     "principal_swap": _find_swaps,
+    "principal_absent": _find_absent,
     "low_coding": _find_low_coding,
     "reversed_diagnosis": _find_reversed_diagnoses,
     "reversed_procedure": _find_reversed_procedures,

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import from_numpy, one_chunk
+from drgdip._arrow import from_numpy
 from drgdip._columns import Columns
-from drgdip._money import read_amounts
-from drgdip.monitor.signal_view import Amounts, Found, batches
+from drgdip.monitor.signal_cases import amounts_of, batches
+from drgdip.monitor.signal_view import Amounts, Found
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +94,7 @@ def _find_dear(view: View, *, ratio: float, **_: object) -> Found:
 
 
 def _find_without_cost(view: View, **_: object) -> Found:
-    fen, known, _bad = read_amounts(one_chunk(view.cases.columns.column("procedure_cost")))
+    fen, known = amounts_of(view.cases.columns, "procedure_cost")
     rows = np.flatnonzero(_with_procedures(view) & known & (fen == 0) & (view.cases.group[0] >= 0))
     lists = view.cases.lists("procs", rows)
     empty = lists.keep(np.zeros(len(lists.number), bool))
@@ -156,7 +156,7 @@ def _find_shifted(view: View, *, days: float, share: float, **_: object) -> Foun
     held = visits.keys(keys)
     place = cases.columns.match(keys, Columns(pa.table(held.table), keys, what="the patients of outpatient="))
     day = np.asarray(visits.dates("date").cast(pa.int32()).cast(pa.float64()).to_numpy(zero_copy_only=False))
-    fen, known, _bad = read_amounts(one_chunk(visits.column("cost")))
+    fen, known = amounts_of(visits, "cost")
     used = np.flatnonzero(known & (held.codes >= 0) & ~np.isnan(day))
     stamp = held.codes[used].astype(np.int64) * _DAYS + day[used].astype(np.int64) + _DAYS // 2
     order = np.argsort(stamp, kind="stable")

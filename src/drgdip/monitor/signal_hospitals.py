@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drgdip._columns import Codes, Floats
-    from drgdip.monitor.signal_view import Cases, Finder, View
+    from drgdip.monitor.signal_cases import Cases
+    from drgdip.monitor.signal_view import Finder, View
 
 __all__ = ["HOSPITAL_SIGNALS", "severe_of"]
 

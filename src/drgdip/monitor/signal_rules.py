@@ -74,7 +74,7 @@ class Signal(NamedTuple):
         The unit of ``value``.
     source, grade
         The place where it is named, and the grade of that: A a primary document, B an official draft, C a third party,
-        R practice without a document.
+        R practice without a document. ``A (name)``: the document names the signal and does not define it.
     """
 
     id: str
@@ -92,9 +92,6 @@ class Signal(NamedTuple):
     unit: str
     source: str
     grade: str
-
-
-_LISTED = ("id", "english", "chinese", "scope", "columns", "tables", "parameters", "counterfactual", "source", "grade")
 
 
 @once
@@ -134,7 +131,7 @@ def list_signals() -> Listing[Signal]:
     >>> list_signals().row("split_stay").chinese, list_signals().row("split_stay").parameters
     ('分解住院', ('days', 'same'))
     """
-    return Listing(list(signals_by_id().values()), _LISTED)
+    return Listing(list(signals_by_id().values()), Signal._fields)
 
 
 def read_parameters(

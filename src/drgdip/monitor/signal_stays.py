@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from drgdip._arrow import filled, from_numpy, one_chunk
 from drgdip._money import add_up
-from drgdip.monitor.signal_view import Amounts, Found, Lists
+from drgdip.monitor.signal_cases import Lists
+from drgdip.monitor.signal_view import Amounts, Found
 from drgdip.points.readmissions import find_excepted, pair_stays
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drgdip._columns import Codes, Floats
-    from drgdip.monitor.signal_view import Cases, Finder, View
+    from drgdip.monitor.signal_cases import Cases
+    from drgdip.monitor.signal_view import Finder, View
 
 __all__ = ["STAY_SIGNALS"]
 
@@ -54,7 +56,7 @@ def _stays(cases: Cases) -> _Stays:
     known = (end >= begin) & (hospital >= 0)  # a missing day is NaN, and nothing is at least NaN
     rows, who, where = several[known], patient[several][known].astype(np.int64), hospital[known].astype(np.int64)
     first, last = begin[known].astype(np.int64), end[known].astype(np.int64)
-    order = np.lexsort((where, last, first, who))
+    order = np.lexsort((where, last, who * _DAYS + first + _DAYS // 2))
     stays = _Stays(rows[order], who[order], first[order], last[order], where[order], np.full(len(order), -1))
     return _by_number(stays, cases)
 

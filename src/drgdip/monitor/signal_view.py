@@ -1,27 +1,20 @@
-"""Cases as signals see them: columns read once, means of groups, cases grouped again with other codes, and prices."""
+"""All that signals read: cases, means of groups, cases grouped again with other codes, and prices."""
 
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrays import plain_texts, read_numbers
-from drgdip._arrow import filled, from_numpy, names_of, one_chunk
+from drgdip._arrow import filled, from_numpy, one_chunk
 from drgdip._columns import Columns, Reasons
-from drgdip._money import add_up, read_amounts
-from drgdip._sums import counts, sums
-from drgdip.cases.aliases import base_of
-from drgdip.cases.case import TYPES
-from drgdip.cases.fields import READERS, UNREADABLE
-from drgdip.cases.numbered import numbers_of
-from drgdip.cases.table import as_lists, case_columns, to_cases
+from drgdip._money import add_up
+from drgdip._sums import counts
 from drgdip.grouper.group import group
-from drgdip.monitor.derived import grouped_of
+from drgdip.monitor.signal_cases import Cases, Lists
 from drgdip.points import set_payment_standards
 
 if TYPE_CHECKING:
@@ -32,12 +25,10 @@ if TYPE_CHECKING:
     from drgdip._columns import Codes, Floats
     from drgdip._money import Fen
 
-__all__ = ["Amounts", "Cases", "Finder", "Found", "Lists", "View", "batches"]
+__all__ = ["Amounts", "Finder", "Found", "View"]
 
 #: Altered cases that are made and grouped at a time, so that they stay small beside the table.
 _BATCH = 1 << 19
-#: The columns that are read of cases to be grouped again.
-_READ = frozenset({*READERS, "dx_conditions", UNREADABLE})
 
 
 class Amounts(NamedTuple):
@@ -77,158 +68,6 @@ class Found(NamedTuple):
 
 #: A function that finds one signal, by its parameters.
 Finder: TypeAlias = "Callable[..., Found]"
-
-
-class Lists(NamedTuple):
-    """The codes of some cases: a number for each among ``names``, case by case."""
-
-    names: pa.Array
-    number: Codes
-    offsets: Codes
-
-    @classmethod
-    def of(cls, column: pa.Array) -> Lists:
-        """Return the codes of a column, normalised; the last of the names is null, of a missing code."""
-        names, number, lengths = numbers_of(column)
-        return cls(pa.array([*names, None], pa.string()), number, np.concatenate([[0], np.cumsum(lengths)]))
-
-    @property
-    def known(self) -> NDArray[np.bool_]:
-        """Which codes are not missing."""
-        return np.less(self.number, len(self.names) - 1)
-
-    @property
-    def lengths(self) -> Codes:
-        """How many codes each case has."""
-        return np.diff(self.offsets)
-
-    @property
-    def row(self) -> Codes:
-        """The case of each code."""
-        return np.repeat(np.arange(len(self.offsets) - 1), self.lengths)
-
-    def take(self, rows: Codes) -> Lists:
-        """Return the codes of some cases."""
-        lengths = self.lengths[rows]
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        place = np.arange(offsets[-1]) - np.repeat(offsets[:-1] - self.offsets[rows], lengths)
-        return Lists(self.names, self.number[place], offsets)
-
-    def part(self, rows: slice) -> Lists:
-        """Return the codes of the cases of a slice."""
-        offsets = self.offsets[rows.start : rows.stop + 1]
-        return Lists(self.names, self.number[offsets[0] : offsets[-1]], offsets - offsets[0])
-
-    def keep(self, kept: NDArray[np.bool_]) -> Lists:
-        """Return the codes of a mask."""
-        offsets = np.concatenate([[0], np.cumsum(kept)])[self.offsets]
-        return Lists(self.names, self.number[kept], offsets)
-
-    def column(self) -> pa.Array:
-        """Return them as a column."""
-        return pa.LargeListArray.from_arrays(from_numpy(self.offsets), self.names.take(from_numpy(self.number)))
-
-
-class Cases:
-    """A table of cases: its columns, and its cases under the names that grouping reads.
-
-    Parameters
-    ----------
-    data
-        Any table, which can be read again.
-    what
-        Its name in messages.
-    columns
-        The table's names by the library's names.
-    """
-
-    def __init__(self, data: Any, what: str, columns: Mapping[str, Any] | None) -> None:
-        given = columns or {}
-        # The names of code lists may be several; those grouping reads alone.
-        plain = {name: theirs for name, theirs in given.items() if isinstance(theirs, str) and "*" not in theirs}
-        self.columns = Columns(data, what=what, columns={k: v for k, v in plain.items() if k not in {"dx", "procs"}})
-        self.rows = self.columns.rows
-        self._data = data
-        self._clinical = {name: theirs for name, theirs in given.items() if base_of(name) in TYPES}
-        self._lists = frozenset(case_columns(names_of(data), self._clinical, need_dx=False)) & {"dx", "procs"}
-        self._lists |= {"dx_conditions"} & set(case_columns(names_of(data), self._clinical, need_dx=False))
-
-    def has(self, *names: str) -> bool:
-        """Return whether columns are there."""
-        return all(name in self._lists or name in self.columns for name in names)
-
-    @cached_property
-    def clinical(self) -> pa.Table:
-        """The cases under the names and types that grouping reads."""
-        table = to_cases(self._data, self._clinical, need_dx=False)
-        table = table.select([name for name in table.column_names if name in _READ])
-        if "dx_conditions" in table.column_names:
-            place = table.column_names.index("dx_conditions")
-            table = table.set_column(place, "dx_conditions", as_lists(one_chunk(table[place])))
-        return table
-
-    def lists(self, name: str, rows: Codes | None = None) -> Lists:
-        """Return the codes of a column, of all cases or of some."""
-        column = one_chunk(self.clinical[name])
-        return Lists.of(column if rows is None else column.take(from_numpy(rows)))
-
-    def count_codes(self, name: str) -> Codes:
-        """Return how many cells of a list each case has."""
-        return filled(pc.list_value_length(one_chunk(self.clinical[name])), 0)
-
-    def numbers(self, name: str) -> Floats:
-        """Return a column of numbers, NaN for what is none."""
-        return read_numbers(one_chunk(self.columns.column(name)))[0]
-
-    def texts(self, name: str, rows: Codes | pa.Array) -> pa.Array:
-        """Return a column of some cases as texts, null where there is none."""
-        if name not in self.columns:
-            return pa.nulls(len(rows), pa.string())
-        places = rows if isinstance(rows, pa.Array) else from_numpy(np.asarray(rows, np.int64))
-        return plain_texts(one_chunk(self.columns.column(name))).take(places).cast(pa.string())
-
-    def days(self, name: str) -> Floats:
-        """Return a column of dates as days since 1970, NaN where missing."""
-        return np.asarray(self.columns.dates(name).cast(pa.int32()).cast(pa.float64()).to_numpy(zero_copy_only=False))
-
-    @cached_property
-    def fen(self) -> tuple[Fen, NDArray[np.bool_]]:
-        """The total cost in fen, and which cases have one."""
-        fen, known, _ = read_amounts(one_chunk(self.columns.column("total_cost")))
-        return fen, known
-
-    @cached_property
-    def cost(self) -> Floats:
-        """The total cost in yuan, NaN where missing."""
-        fen, known = self.fen
-        return np.where(known, fen / 100, np.nan)
-
-    @cached_property
-    def los(self) -> Floats:
-        """The stay in days, NaN where missing."""
-        return self.numbers("los")
-
-    @cached_property
-    def grouped(self) -> NDArray[np.bool_]:
-        """Which cases are grouped."""
-        return np.asarray(grouped_of(self.columns))
-
-    @cached_property
-    def group(self) -> tuple[Codes, pa.Array]:
-        """The group of each case as a code, -1 where it is not grouped, and the groups."""
-        codes, values = self.columns.codes("group")
-        return np.where(self.grouped, codes, -1), values
-
-    def group_texts(self, rows: Codes) -> pa.Array:
-        """Return the groups of some cases, null where not grouped."""
-        codes, values = self.group
-        return values.take(pa.array(codes[rows], mask=codes[rows] < 0))
-
-    def sum_by_group(self, values: Floats) -> tuple[Codes, Floats]:
-        """Return by group how many cases have a value, and the sum."""
-        codes, groups = self.group
-        counted = np.where(np.isnan(values), -1, codes)
-        return counts(counted, len(groups)), sums(counted, np.nan_to_num(values), len(groups))
 
 
 class View:
@@ -369,13 +208,3 @@ class View:
         reasons = Reasons(len(rows))
         reasons.note(~known[rows], "missing_cost")
         return Amounts(fen[rows], known[rows], reasons.column().cast(pa.string()))
-
-
-def batches(weights: Codes, most: int = 1 << 21) -> list[slice]:
-    """Return slices of rows that each have about so much work, for lists that are made and dropped."""
-    total = np.concatenate([[0], np.cumsum(weights)])
-    starts = [0]
-    while starts[-1] < len(weights):
-        following = int(np.searchsorted(total, total[starts[-1]] + most, side="right")) - 1
-        starts.append(max(following, starts[-1] + 1))
-    return [slice(*edges) for edges in pairwise(starts)]

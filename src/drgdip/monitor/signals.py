@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drgdip._arrow import from_numpy, names_of, read_once, to_kind
+from drgdip._arrow import from_numpy, names_of, read_once, reads_once, to_kind
 from drgdip._columns import Columns, nullable
 from drgdip._money import to_yuan
 from drgdip.cases.aliases import base_of
@@ -16,12 +16,13 @@ from drgdip.cases.case import TYPES
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
 from drgdip.grouper.group import group
 from drgdip.grouper.load import load_any
+from drgdip.monitor.signal_cases import Cases
 from drgdip.monitor.signal_codes import CODE_SIGNALS
 from drgdip.monitor.signal_costs import COST_SIGNALS
 from drgdip.monitor.signal_hospitals import HOSPITAL_SIGNALS
 from drgdip.monitor.signal_rules import parameters_of, read_parameters, signals_by_id
 from drgdip.monitor.signal_stays import STAY_SIGNALS
-from drgdip.monitor.signal_view import Cases, View
+from drgdip.monitor.signal_view import View
 
 if TYPE_CHECKING:
     import os
@@ -31,13 +32,14 @@ if TYPE_CHECKING:
     from drgdip.monitor.signal_rules import Signal
     from drgdip.monitor.signal_view import Found
 
-__all__ = ["plan_signals", "signals"]
+__all__ = ["plan_signals", "signals", "table_of_signals"]
 
 _FINDERS = {**STAY_SIGNALS, **COST_SIGNALS, **CODE_SIGNALS, **HOSPITAL_SIGNALS}
 #: The columns of the further tables.
 _TABLES = {"items": ("case_id", "item"), "outpatient": ("patient", "date", "cost")}
 
 
+@reads_once
 def plan_signals(
     cases: Any,
     scheme: str | os.PathLike[str] | SchemeLike | None = None,
@@ -87,6 +89,7 @@ def plan_signals(
     return to_kind(pa.table(table | {"reason": pa.array(reasons, pa.string())}), cases)
 
 
+@reads_once
 def signals(
     cases: Any,
     scheme: str | os.PathLike[str] | SchemeLike | None = None,
@@ -187,8 +190,8 @@ def signals(
         weights=weights,
         rates=rates,
     )
-    found = [(signal, _FINDERS[signal.id](view, **known[signal.id])) for signal in chosen]
-    return to_kind(_table(mine, found), cases)
+    found = [(signal.id, _FINDERS[signal.id](view, **known[signal.id])) for signal in chosen]
+    return to_kind(table_of_signals(mine, found), cases)
 
 
 def _cases(table: Any, what: str, scheme: Any, columns: Mapping[str, str] | None) -> Cases:
@@ -236,7 +239,7 @@ def _refuse(signal: Signal, reason: str) -> None:
     raise CaseError(f"signal {signal.id} needs a column {name!r}: name it so, or say columns={{{name!r}: ...}}")
 
 
-def _table(cases: Cases, found: Sequence[tuple[Signal, Found]]) -> pa.Table:
+def table_of_signals(cases: Cases, found: Sequence[tuple[str, Found]]) -> pa.Table:
     """Return what signals found as one table, in order of row and signal; rows of hospitals stand last."""
     parts = [_part(cases, number, signal, one) for number, (signal, one) in enumerate(found)]
     empty = pa.table({name: pa.array([], kind) for name, kind in _KINDS.items()})
@@ -267,7 +270,7 @@ _KINDS = {
 }
 
 
-def _part(cases: Cases, number: int, signal: Signal, found: Found) -> pa.Table:
+def _part(cases: Cases, number: int, signal: str, found: Found) -> pa.Table:
     """Return what one signal found as columns."""
     rows, size = np.asarray(found.rows, np.int64), len(found.rows)
     known = rows >= 0
@@ -278,7 +281,7 @@ def _part(cases: Cases, number: int, signal: Signal, found: Found) -> pa.Table:
         "case_id": cases.texts("case_id", at),
         "hospital": cases.texts("hospital", at) if found.hospital is None else found.hospital,
         "group": cases.texts("group", at),
-        "signal": pa.array([signal.id]).take(from_numpy(np.zeros(size, np.int64))),
+        "signal": pa.array([signal]).take(from_numpy(np.zeros(size, np.int64))),
         "value": nullable(np.asarray(found.value, np.float64)),
         "expected": None if found.expected is None else nullable(np.asarray(found.expected, np.float64)),
         "limit": None if found.limit is None else pa.array(np.full(size, found.limit)),
