@@ -35,7 +35,7 @@ def test_the_page_has_every_signal():
 
 @pytest.mark.parametrize("signal", monitor.list_signals()["id"])
 def test_planted_misuse_is_found(base, signal):
-    cases, names, tables = getattr(planted, signal)(base)
+    cases, names, tables = planted.plant(base, signal)
     found = monitor.signals(planted.table_of(cases), planted.SCHEME, which=[signal], parameters=EXAMPLE, **tables)
     rows = found.select(["case_id", "hospital"]).to_pylist()
     if monitor.list_signals().row(signal).scope == "case":
