@@ -182,18 +182,26 @@ def entitled(rows, day, kind, policy, kept):
 
 
 def accounts(rows, kind):
-    """The receivable of each insured region and month: the fixed rate x the fund's part of the year in the pool.
+    """The receivable of each insured region and month: the fixed rate x the fund's part, both set before the year.
 
     A late list counts, a failed one does not.
     """
     sums = {}
     for row in filter(lambda row: is_away(row, kind), rows):
-        local = [other for other in rows if other["pool"] == row["pool"] and other["list_status"] != "failed"]
-        local = [other for other in local if not is_away(other, kind) and not other["reviewed"]]
-        share = sum(other["fund_booked"] for other in local) / sum(other["total_cost"] for other in local)
-        amount = cents(cents(D(repr(row["points"])) * D("8.5")) * share.quantize(D("1e-12")))
+        share = {"employee": D("0.7"), "resident": D("0.66")}[row["pool"]]
+        amount = cents(cents(D(repr(row["points"])) * D("8.5")) * share)
         key = row["insured_region"], row["month"]
         sums[key] = sums.get(key, D(0)) + (amount if row["list_status"] != "failed" else 0)
+    return sums
+
+
+def outside_points(cases):
+    """What the cases of special review come to at the end, by hospital and pool."""
+    sums = {}
+    for row in cases:
+        if row["payment_rule"] == "review" and row["list_status"] != "failed":
+            key = row["hospital"], row["pool"]
+            sums[key] = sums.get(key, D(0)) + row["payable"]
     return sums
 
 
@@ -251,7 +259,9 @@ def test_every_due_and_final_equals_the_spreadsheet(kind):
         account = entitled(rows, day, kind, policy, forfeited)
         paid = {(row["hospital"], row["pool"]): row["net"] for row in sum_payments(payments, as_of=day)}
         table = {(row["hospital"], row["pool"]): row for row in found.clearing.table}
+        outside = outside_points(found.cases)
         for key, row in table.items():
+            assert row["outside"] == outside.get(key, D(0))  # the cases come to what the account paid for them
             assert row["entitlement"] == account.get(key, D(0)), (day, key)
             assert paid.get(key, D(0)) + row["final"] == row["entitlement"]
         assert set(account) <= set(table)

@@ -217,8 +217,7 @@ def settle_year(
     ledgers.append(clearing.ledger)
     table = now.table
     if policy.form != "fixed":
-        table = price_at_values(now.scored, policy, clearing.pools, now.names)
-        table, _ = pay_by_item(table, decided.by_item, names_after(now.names, table, price_columns(policy)))
+        table = price_at_values(now.table, policy, clearing.pools, after)
     away = _cross_region(table, policy, after)
     ledgers += [] if away is None else [away.ledger]
     accounts = None if away is None else away.table
@@ -231,10 +230,8 @@ def settle_year(
 
 
 class _Priced(NamedTuple):
-    """Cases that entered: with points and review, the names of their columns, and as they are paid."""
+    """Cases that entered, as they are paid: review, pricing, decisions, the table and the names of its columns."""
 
-    scored: Any
-    names: Names
     review: Review | None
     priced: Step
     decided: Entered
@@ -277,7 +274,7 @@ def _enter(
     after = names_after(names, priced.table, price_columns(policy))
     decided = enter_priced(priced.table, entered, accept, columns=after)
     table, after = pay_by_item(priced.table, decided.by_item, after)
-    return _Priced(scored, names, review, priced, decided, table, after, more)
+    return _Priced(review, priced, decided, table, after, more)
 
 
 def _check_exclusion(cases: Any, policy: Policy, means: Any, columns: Names) -> None:
