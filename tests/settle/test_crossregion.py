@@ -145,6 +145,24 @@ def test_a_case_that_was_not_paid_has_no_price_at_the_end():
     assert year.clearing.table[0]["entitlement"] == 900
 
 
+def test_care_that_the_policy_does_not_name_is_refused_at_every_door():
+    """Tianjin pays it at a fixed rate on an account, Jinhua from its budget: neither is guessed."""
+    silent = policy(form="floating", rates=[{"base_rate": 1000}], year={"fund": "budget"})
+    rows = numbered([CASE | {"month": 1, "cross_region": flag} for flag in (False, True, None)])
+    priced = price_cases(rows, under("same")).table
+    doors = [
+        lambda: price_cases(rows, silent),
+        lambda: month(priced, silent),
+        lambda: clear_year(priced, silent, budget=BUDGET),
+        lambda: settle_year(rows, silent, budget=BUDGET),
+    ]
+    for door in doors:
+        with pytest.raises(PolicyError, match="cases.cross_region: policy 't' .* 1 cases are such, the first in row 1"):
+            door()
+    local = [row for row in rows if row["cross_region"] is not True]
+    assert len(settle_year(local, silent, budget=BUDGET).cases) == 2
+
+
 def test_a_case_without_its_region_is_refused():
     made = under("value")
     rows = [CASE | {"cross_region": True, "insured_region": name, "month": 1} for name in ("L", None)]

@@ -166,8 +166,8 @@ def test_accepted_findings_and_defaults_are_in_the_report(tmp_path):
     text = write_report(whole, POLICY, tmp_path / "year.html").read_text(encoding="utf-8")
     assert "<h2>Accepted findings</h2>" in text
     assert "<td>duplicate</td>" in text
-    assert POLICY.defaulted == ["cases.cross_region"]
-    assert text.count("default of the library") == 1
+    assert POLICY.defaulted == ["review.cap_over", "prepayment.years", "prepayment.divide"]
+    assert text.count("default of the library") == 3
 
 
 def test_every_hospital_has_its_papers(year, tmp_path):

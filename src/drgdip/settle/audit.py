@@ -317,7 +317,8 @@ def _months_of(text: str) -> tuple[int, int]:
 
 def _of_regions(table: Columns, policy: Any) -> Iterator[Found]:
     """Yield cross-region cases that the policy settles apart, and that name no insured region."""
-    if isinstance(policy, Policy) and "cross_region" in table and "insured_region" in table:
+    named = isinstance(policy, Policy) and policy.cases.has_account
+    if named and "cross_region" in table and "insured_region" in table:
         lacking = on_account(table, policy) & (table.codes("insured_region")[0] < 0)
         yield Found("cross_region", lacking, "no_insured_region", "cross_region insured_region")
 
