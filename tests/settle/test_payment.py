@@ -141,6 +141,7 @@ BED_DAYS = {"payable": "residual", "bed_day_rates": {"p": 1}}
             {"cases": BED_DAYS},
             "bad_bed_days",
         ),
+        ({"points": float("inf")}, {}, "bad_points"),
         ({"case_kind": "bed_day", "los": 1.5}, {"cases": BED_DAYS}, "bad_bed_days"),
         ({"case_kind": "bed_day", "los": 10**7}, {"cases": BED_DAYS}, "bad_bed_days"),
         ({"case_kind": "bed_day", "los": 3, "pool": "q"}, {"cases": BED_DAYS}, "no_rate"),

@@ -168,6 +168,9 @@ def test_accepted_findings_and_defaults_are_in_the_report(tmp_path):
     assert "<td>duplicate</td>" in text
     assert POLICY.defaulted == ["review.cap_over", "prepayment.years", "prepayment.divide"]
     assert text.count("default of the library") == 3
+    papers = [path.read_text(encoding="utf-8") for path in write_papers(whole, POLICY, tmp_path / "papers")]
+    assert ["<h2>Accepted findings</h2>" in paper for paper in papers] == [True, False, False]
+    assert papers[0].count("<td>duplicate</td>") == 2
 
 
 def test_every_hospital_has_its_papers(year, tmp_path):

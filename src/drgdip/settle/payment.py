@@ -338,6 +338,7 @@ def _outside(table: Columns, policy: Policy) -> NDArray[np.bool_]:
 def _point_standards(table: Columns, policy: Policy, pools: Any, rule: Any, values: Any, reasons: Reasons) -> Fen:
     """Return points x rate for the cases paid by points, at the policy's rates or at those of cross-region care."""
     points = table.numbers("points") if "points" in table else np.full(table.rows, np.nan)
+    points = np.where(np.isfinite(points), points, np.nan)  # points without measure are none
     amount = np.maximum(scaled(points, policy.rounding.points, "the points"), 0)
     of_points, away = rule == BY_POINTS, rule == CROSS_REGION
     reasons.note((of_points | away) & ~(points >= 0), "bad_points")
