@@ -13,7 +13,7 @@ from drgdip._arrow import to_arrow
 from drgdip._columns import Columns, add_columns, labels
 from drgdip._money import YUAN, to_yuan, yuan_of
 from drgdip.errors import PolicyError
-from drgdip.settle._inputs import NAMES, amounts_by, holds, names_after, optional_money
+from drgdip.settle._inputs import NAMES, amounts_by, holds, names_after, on_account, optional_money
 from drgdip.settle.caps import cap_money, deduct_growth, find_excess
 from drgdip.settle.ledger import LEDGER
 from drgdip.settle.payment import (
@@ -22,7 +22,6 @@ from drgdip.settle.payment import (
     FAILED,
     PAYMENT_RULES,
     list_states,
-    on_account,
     price_cases,
     price_columns,
 )

@@ -15,10 +15,9 @@ from drgdip._columns import Columns, decode, labels
 from drgdip._exact import exactly
 from drgdip._money import to_yuan
 from drgdip.errors import PolicyError
-from drgdip.settle._inputs import NAMES, holds, optional_money, texts
+from drgdip.settle._inputs import NAMES, holds, on_account, optional_money, texts
 from drgdip.settle._twins import Found, find_reversals, find_twins, plain_column
 from drgdip.settle.money_rules import FUNDS, PATIENT_PAYERS
-from drgdip.settle.payment import on_account
 from drgdip.settle.policy import Policy
 
 if TYPE_CHECKING:

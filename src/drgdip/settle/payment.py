@@ -11,12 +11,11 @@ from drgdip._arrow import reads_once
 from drgdip._columns import Columns, Reasons, add_columns, labels
 from drgdip._exact import exactly
 from drgdip._money import add_up, fen_of, round_over, scaled, to_yuan
-from drgdip.errors import CaseError, PolicyError
-from drgdip.settle._inputs import NAMES, flag, holds, numbers_by_pool, optional_money, pool_rows
+from drgdip.errors import CaseError
+from drgdip.settle._inputs import NAMES, cross_region_rows, holds, numbers_by_pool, optional_money, pool_rows
 from drgdip.settle._payers import payer_columns, read_paid
 from drgdip.settle._rates import of_pools, point_rates, rates_of
 from drgdip.settle.ledger import Ledger, Step
-from drgdip.settle.rules import CROSS_REGION_WAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +41,6 @@ __all__ = [
     "PAYMENT_STATUSES",
     "PRICE_COLUMNS",
     "list_states",
-    "on_account",
     "price_cases",
     "price_columns",
 ]
@@ -112,24 +110,6 @@ def list_states(table: Columns) -> NDArray[np.int8]:
             )
         numbers.append(LIST_STATUSES.index(value))
     return np.array([*numbers, PASSED], np.int8)[codes]
-
-
-def on_account(table: Columns, policy: Policy) -> NDArray[np.bool_]:
-    """Return which cases their insured regions pay for, and not the local budget."""
-    away = _away(table, policy)
-    return away if policy.cases.has_account else np.zeros(table.rows, bool)
-
-
-def _away(table: Columns, policy: Policy) -> NDArray[np.bool_]:
-    """Return which cases are of other regions' insured. Raise PolicyError where the policy does not say how to pay."""
-    away = flag(table, "cross_region")
-    if policy.cases.cross_region is None and away.any():
-        rows = np.flatnonzero(away)
-        raise PolicyError(
-            f"cases.cross_region: policy {policy.id!r} does not say how cross-region care is paid, and {len(rows):,} "
-            f"cases are such, the first in row {rows[0]}: say {CROSS_REGION_WAYS}"
-        )
-    return away
 
 
 @exactly
@@ -287,7 +267,7 @@ def _normal(table: Columns, policy: Policy) -> NDArray[np.bool_]:
 def _rules(table: Columns, policy: Policy) -> NDArray[np.int8]:
     """Return the rule of each row: the first that fits of review, item, bed-day, cross-region, points."""
     rules, rule = policy.cases, np.full(table.rows, BY_POINTS, np.int8)
-    away = _away(table, policy)
+    away = cross_region_rows(table, policy)
     if rules.cross_region != "same":
         rule[away] = BY_ITEM if rules.cross_region == "item" else CROSS_REGION
     if rules.bed_day_rates:

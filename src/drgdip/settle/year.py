@@ -16,14 +16,14 @@ from drgdip._money import to_yuan
 from drgdip.errors import PolicyError
 from drgdip.settle._capped import check_caps, price_at_values
 from drgdip.settle._entering import Decided, as_paid, enter_cases, enter_priced, pay_by_item, rejoin
-from drgdip.settle._inputs import NAMES, holds, names_after, optional_money, texts
+from drgdip.settle._inputs import NAMES, holds, names_after, on_account, optional_money, texts
 from drgdip.settle.annual import Clearing, clear_year
 from drgdip.settle.caps import VOLUME_COLUMNS, cap_volumes
 from drgdip.settle.crossregion import settle_cross_region
 from drgdip.settle.exclusion import EXCLUDED_COLUMNS, pay_exclusions
 from drgdip.settle.ledger import Ledger
 from drgdip.settle.monthly import month
-from drgdip.settle.payment import on_account, price_cases, price_columns
+from drgdip.settle.payment import price_cases, price_columns
 from drgdip.settle.payments import paid_on, read_payments
 from drgdip.settle.review import REVIEW_COLUMNS, Review, review_cases
 from drgdip.settle.scoring import SCORED_COLUMNS, score_again
