@@ -27,7 +27,7 @@ from drgdip.settle.payment import price_cases, price_columns
 from drgdip.settle.payments import paid_on, read_payments
 from drgdip.settle.review import REVIEW_COLUMNS, Review, review_cases
 from drgdip.settle.scoring import SCORED_COLUMNS, score_again
-from drgdip.settle.versions import has_versions, known_on, pick_versions
+from drgdip.settle.versions import cases_on, has_versions, known_on, pick_versions
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -329,7 +329,7 @@ def _versions(cases: Any, payments: Any, as_of: datetime.date | None, columns: N
     if payments is not None and has_versions(cases, columns):
         day = paid_on(read_payments(payments, as_of))
         before = None if day is None else pick_versions(cases, day, columns=columns)
-    return pick_versions(cases, as_of, columns=columns), before
+    return cases_on(cases, as_of, columns), before
 
 
 def _cross_region(cases: Any, policy: Policy, columns: Names) -> Step | None:
