@@ -106,8 +106,8 @@ def check_caps(policy: Policy, rule: str, name: str, given: Any) -> None:
 def price_at_values(cases: Any, policy: Policy, pools: Any, columns: Mapping[str, str] | None) -> Any:
     """Return priced cases at the point values of the year's pools, and at their payment ratios where they have some.
 
-    Value and ratio of the year are those of the cases that share its points, and of other regions' that the policy
-    settles at local values. All others keep the price that the clearing took, such as a fixed rate or a bed-day.
+    Value and ratio of the year are for the cases that share its points, and for other regions' at local values. All
+    others keep the price that the clearing took, such as a fixed rate or a bed-day.
     """
     rows = to_arrow(pools).to_pylist()
     values = {row["pool"]: row["point_value"] or 0 for row in rows}
