@@ -351,7 +351,11 @@ CALLS = {
         {
             "cases": PRICED,
             "policy": POLICY.replace(
-                cases={"payable": "ratio", "fund_share": {"employee": Decimal("0.5"), "resident": Decimal("0.5")}}
+                cases={
+                    "payable": "ratio",
+                    "cross_region": "same",
+                    "fund_share": {"employee": Decimal("0.5"), "resident": Decimal("0.5")},
+                }
             ),
             "ratios": pa.table({"pool": ["employee", "resident"], "fund_share": [Decimal("0.7"), Decimal("0.6")]}),
         },
