@@ -21,8 +21,7 @@ table{border-collapse:collapse}
 td,th{border:1px solid var(--line);padding:2px 8px;text-align:left;vertical-align:top}
 th{background:var(--head)}
 td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-svg{max-width:100%;height:auto}
-svg text{fill:currentColor}
+svg{max-width:100%;height:auto;background:#fff}
 @media print{
 @page{size:A4 landscape;margin:12mm}
 body{font-size:8pt;max-width:none;margin:0;padding:0}

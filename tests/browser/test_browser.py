@@ -124,3 +124,8 @@ def test_numbers_stand_to_the_right_and_text_is_dark_on_light_or_light_on_dark(o
             colour = page.evaluate("getComputedStyle(document.body).color")
             brightness = sum(map(float, colour.removeprefix("rgb(").removesuffix(")").split(","))) / 3
             assert (brightness > 128) == (scheme == "dark"), (path.name, colour)
+            letters = page.locator("svg text")
+            if letters.count():  # pictures are on white, whatever the page
+                assert letters.first.evaluate("text => getComputedStyle(text).fill") == "rgb(0, 0, 0)", path.name
+                white = page.locator("svg").first.evaluate("svg => getComputedStyle(svg).backgroundColor")
+                assert white == "rgb(255, 255, 255)", path.name
