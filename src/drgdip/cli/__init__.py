@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from drgdip._text import shown
 from drgdip.cli.parser import build_parser
 from drgdip.cli.signs import fit_streams
-from drgdip.cli.words import Words, find_language
+from drgdip.cli.words import Words, find_language, translate
 from drgdip.errors import DrgdipError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.run(options)
         sys.stdout.flush()
     except DrgdipError as error:
-        print(f"drgdip: {_lines(str(error))}", file=sys.stderr)
+        print(f"drgdip: {_lines(translate(str(error), say, 'library'))}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader of our output has seen enough
         with contextlib.suppress(OSError, ValueError):  # nothing is to be written when the process ends

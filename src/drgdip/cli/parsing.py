@@ -43,7 +43,9 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the usage and a message, and end the process."""
         self.print_usage(sys.stderr)
-        self.exit(2, self.say("usage.error", program=self.prog, message=translate(message, self.say)) + "\n")
+        self.exit(
+            2, self.say("usage.error", program=self.prog, message=translate(message, self.say, "argparse")) + "\n"
+        )
 
 
 class _Formatter(argparse.HelpFormatter):

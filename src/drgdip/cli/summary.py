@@ -66,10 +66,10 @@ class Summary:
         for reason in counts.keys() - self.examples.keys():
             row = pc.index(pc.equal(column, reason), True).as_py()
             number = cases["case_id"][row].as_py() if "case_id" in cases.column_names else None
-            name = "summary.row" if number is None else "summary.case"
-            self.examples[reason] = self.say(
-                name, number=self.cases + row + 1 if number is None else shorten(str(number))
-            )
+            if number is None:
+                self.examples[reason] = self.say("summary.row", number=self.cases + row + 1)
+            else:
+                self.examples[reason] = self.say("summary.case", number=shorten(str(number)))
         self.reasons.update(counts)
 
     def lines(self) -> Iterator[str]:

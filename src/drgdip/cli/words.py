@@ -74,21 +74,31 @@ def _texts() -> Mapping[str, tuple[str, ...]]:
     return {row["id"]: (row["english"], row["chinese"]) for row in rows_of(_TABLE)}
 
 
-def translate(message: str, say: Words) -> str:
-    """Return a message of argparse in the language; one that the table does not have stays as it is.
+def translate(message: str, say: Words, source: str) -> str:
+    """Return a message that is not ours in the language; one that the table does not have stays as it is.
 
-    The rows ``argparse.…`` of the table have the messages, so that no catalogue of gettext is installed.
+    The rows ``argparse.…`` of the table have the messages of argparse, so that no catalogue of gettext is installed;
+    the rows ``library.…`` the commonest errors of the library, which speaks English to programs.
 
-    >>> translate("argument --limit: expected one argument", Words("zh"))
+    >>> translate("argument --limit: expected one argument", Words("zh"), "argparse")
     '参数 --limit：需要给出一个值'
     """
     for name, (english, _) in _texts().items():
-        if name.startswith("argparse."):
-            pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(english))
-            found = re.fullmatch(pattern, message, re.DOTALL)
+        if name.startswith(f"{source}."):
+            found = re.fullmatch(_pattern_of(english), message, re.DOTALL)
             if found:
-                return say(name, **{part: translate(text, say) for part, text in found.groupdict().items()})
+                facts = {part: translate(text, say, source) for part, text in found.groupdict().items()}
+                return say(name, **facts)
     return message
+
+
+@once
+def _pattern_of(text: str) -> str:
+    """Return the pattern of the messages that a text with placeholders stands for."""
+    parts = (
+        re.escape(plain) + ("" if name is None else f"(?P<{name}>.+?)") for plain, name, _, _ in Formatter().parse(text)
+    )
+    return "".join(parts)
 
 
 def find_language(words: Sequence[str], environment: Mapping[str, str], *, system: str = "", encoding: str = "") -> str:
