@@ -194,7 +194,7 @@ def test_a_file_of_the_field_is_asked_in_its_own_words(run, tmp_path):
         ["内科", "甲", "2", "6,500.50"],
         ["外科", "乙", "1", "5,000.00"],
     ]
-    assert "note: 3例中有1例未入组" in notes
+    assert "注意：3例中有1例未入组" in notes
     assert out.read_bytes().startswith(b"\xef\xbb\xbf")  # for spreadsheets, as the input is not UTF-8
 
 
