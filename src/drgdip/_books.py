@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from drgdip._files import replacing
+from drgdip._html import make_page, make_table, number_cell, text_cell
 from drgdip._listing import width_of
 from drgdip._writers import flatten
 from drgdip.errors import CaseError, DrgdipError
@@ -27,11 +28,6 @@ _NARROW, _WIDE = 8, 48
 _ROWS, _COLUMNS, _CELL, _DIGITS = 1_048_576, 16_384, 32_767, 15
 #: A text is never a formula or a link, whatever it begins with.
 _PLAIN = {"strings_to_formulas": False, "strings_to_urls": False}
-_STYLE = (
-    "body{font:14px sans-serif;margin:2em}table{border-collapse:collapse;margin:1em 0}"
-    "td,th{border:1px solid #ccc;padding:2px 8px}td.n{text-align:right;font-variant-numeric:tabular-nums}"
-    "th{background:#eee;text-align:left}svg{max-width:100%}"
-)
 
 
 def write_workbook(path: Path, tables: Mapping[str, pa.Table], *, title: str) -> None:
@@ -155,7 +151,7 @@ def _write_cell(sheet: Any, row: int, place: int, value: Any) -> None:
         sheet.write_string(row, place, str(value))
 
 
-def write_page(path: Path, tables: Mapping[str, pa.Table], *, title: str, picture: str = "") -> None:
+def write_page(path: Path, tables: Mapping[str, pa.Table], *, title: str, language: str, picture: str = "") -> None:
     """Write tables to one file of HTML that needs nothing from outside, below a picture.
 
     Raises
@@ -163,24 +159,20 @@ def write_page(path: Path, tables: Mapping[str, pa.Table], *, title: str, pictur
     DrgdipError
         The file cannot be written.
     """
-    head = f"<!doctype html><html><head><meta charset='utf-8'><title>{html.escape(title)}</title>"
-    parts = [head, f"<style>{_STYLE}</style></head><body><h1>{html.escape(title)}</h1>", picture]
-    parts += [f"<h2>{html.escape(name)}</h2>{html_table(table)}" for name, table in tables.items()]
+    parts = [picture, *(f"<h2>{html.escape(name)}</h2>{html_table(table)}" for name, table in tables.items())]
     try:
         with replacing(path) as part:
-            part.write_text("".join([*parts, "</body></html>\n"]), encoding="utf-8")
+            part.write_text(make_page(title, parts, language), encoding="utf-8")
     except OSError as error:
         raise DrgdipError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def html_table(table: pa.Table) -> str:
     """Return a table as HTML."""
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in table.column_names)
-    body = "".join("<tr>" + "".join(_cell(value) for value in row.values()) + "</tr>" for row in table.to_pylist())
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return make_table(table.column_names, (map(_cell, row.values()) for row in table.to_pylist()))
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, int | float | Decimal):
-        return f"<td class='n'>{value:,.6g}</td>" if isinstance(value, float) else f"<td class='n'>{value:,}</td>"
-    return f"<td>{'' if value is None else html.escape(str(value))}</td>"
+        return number_cell(f"{value:,.6g}" if isinstance(value, float) else f"{value:,}")
+    return text_cell(value)

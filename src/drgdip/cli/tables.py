@@ -90,8 +90,10 @@ def write_table(table: pa.Table, heads: Sequence[str], options: argparse.Namespa
         return
     from drgdip._books import write_page, write_workbook
 
-    write = write_workbook if path.suffix.lower() == ".xlsx" else write_page
-    write(path, {title: table}, title=title)
+    if path.suffix.lower() == ".xlsx":
+        write_workbook(path, {title: table}, title=title)
+    else:
+        write_page(path, {title: table}, title=title, language=options.say.language)
 
 
 def _blocks(widths: Sequence[int], keys: int, room: int) -> Iterator[list[int]]:

@@ -154,7 +154,7 @@ class Comparison:
         tables = {
             word(name, language): self._shown(name, language) for name in _TABLES if getattr(self, name) is not None
         }
-        return write_tables(path, tables, title=title, summary=self.summary(language))
+        return write_tables(path, tables, title=title, summary=self.summary(language), language=language)
 
     def summary(self, language: str = "en") -> str:
         """Return the result in one line, in English (``en``) or Chinese (``zh``)."""

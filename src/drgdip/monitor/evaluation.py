@@ -100,7 +100,7 @@ class Evaluation:
         example = f" ({word('evaluation_example', language)})" if self.scheme.example else ""
         title = f"{word('evaluation', language)}: {self.scheme.title}{example}"
         tables = {word(_title(name), language): self._shown(name, language) for name in _TABLES}
-        return write_tables(path, tables, title=title, summary=self.scheme.source)
+        return write_tables(path, tables, title=title, summary=self.scheme.source, language=language)
 
     def _shown(self, name: str, language: str) -> pa.Table:
         """Return a table as readers see it."""

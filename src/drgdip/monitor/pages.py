@@ -122,7 +122,7 @@ def write_feedback(
         safe = re.sub(r"\W", "_", code)[:60]
         paths.append(folder / f"{number:0{len(str(len(codes)))}d}_{safe}.html")
         title = f"{_say('title', language)} {now} · {(names or {}).get(code, code)}"
-        write_page(paths[-1], tables, title=title)
+        write_page(paths[-1], tables, title=title, language=language)
     return paths
 
 

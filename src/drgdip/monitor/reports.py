@@ -41,7 +41,9 @@ def check_language(language: str) -> None:
         raise UnknownNameError("language", language, LANGUAGES, hint=f"The languages are {', '.join(LANGUAGES)}.")
 
 
-def write_tables(path: str | os.PathLike[str], tables: Mapping[str, pa.Table], *, title: str, summary: str) -> Path:
+def write_tables(
+    path: str | os.PathLike[str], tables: Mapping[str, pa.Table], *, title: str, summary: str, language: str
+) -> Path:
     """Write tables to a workbook (``.xlsx``) or, below the summary, to a page (``.html``); return the path.
 
     Raises
@@ -53,7 +55,7 @@ def write_tables(path: str | os.PathLike[str], tables: Mapping[str, pa.Table], *
     if path.suffix.lower() == ".xlsx":
         write_workbook(path, tables, title=title)
     elif path.suffix.lower() == ".html":
-        write_page(path, tables, title=title, picture=f"<p>{html.escape(summary)}</p>")
+        write_page(path, tables, title=title, language=language, picture=f"<p>{html.escape(summary)}</p>")
     else:
         raise DrgdipError(f"{path}: a report is written as {' or '.join(REPORT_FORMATS)}")
     return path
