@@ -194,7 +194,7 @@ def test_a_file_of_the_field_is_asked_in_its_own_words(run, tmp_path):
         ["内科", "甲", "2", "6,500.50"],
         ["外科", "乙", "1", "5,000.00"],
     ]
-    assert "note: 3例中有1例未入组" in notes
+    assert "注意：3例中有1例未入组" in notes
     assert out.read_bytes().startswith(b"\xef\xbb\xbf")  # for spreadsheets, as the input is not UTF-8
 
 
@@ -346,3 +346,29 @@ def test_a_table_without_rows_is_shown_by_its_heads(run, tmp_path):
     assert code == 0
     assert "0 cases, 0 rows" in said
     assert [len(table) for table in itertools.islice(blocks_of(said), 1)] == [1]
+
+
+# --- a scheme by its place ---------------------------------------------------------------------------------------
+
+
+def test_a_place_names_the_scheme_of_every_verb(run):
+    cases, returned = ROOT / "docs" / "examples" / "discharges.csv", ROOT / "docs" / "examples" / "returned.csv"
+    for words in (
+        ("indicators", cases, "--by", "mdc", "--which", "grouped"),
+        ("signals", cases, "--plan"),
+        ("certify", returned, "--returned", "返回分组"),
+    ):
+        _, by_id, _ = run(*words, "--scheme", "chs-drg-2.0-nanjing-2024")
+        code, by_place, notes = run(*words, "--place", "南京", "--date", "2026-01-01")
+        assert (code, by_place) == (0, by_id)
+        assert "note: 南京 is grouped under chs-drg-2.0-nanjing-2024" in notes
+
+
+def test_a_day_or_an_edition_without_a_scheme_is_refused(run):
+    for verb in ("indicators", "signals"):
+        for language, words in {"en": ("goes with --place", "goes with --scheme"), "zh": ("同用", "同用")}.items():
+            for option, said in zip((("--date", "2026"), ("--codes", "clinical-2.0")), words, strict=True):
+                code, _, notes = run(verb, SETTLEMENT, *option, "--language", language)
+                assert code == 1
+                assert option[0] in notes
+                assert said in notes

@@ -441,7 +441,7 @@ def test_settle_takes_a_working_folder(folder, capsys):
     assert "24 例" in out
     assert "24,262.76" in out  # as with --deductions
     assert "cases" not in out
-    assert "notes.txt is none of the files" in err
+    assert "notes.txt 不是工作文件夹中约定的文件" in err
     papers = sorted((folder / "papers").iterdir())
     assert len(papers) == 3
     assert "50.00" in papers[0].read_text(encoding="utf-8")

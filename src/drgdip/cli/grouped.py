@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drgdip.cli.options import SCHEME, read_columns
+from drgdip.cli.choosing import add_scheme, scheme_of
+from drgdip.cli.options import read_columns
 from drgdip.cli.output import print_note, print_reading
 from drgdip.errors import CaseError
 
@@ -15,59 +16,49 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from drgdip.cli.parsing import Parser
+    from drgdip.cli.words import Words
     from drgdip.grouper.family import SchemeLike
 
 __all__ = ["add_cases", "load_scheme_of", "read_grouped", "read_ids", "read_keys", "read_names"]
 
 
-def add_cases(parser: argparse.ArgumentParser) -> None:
+def add_cases(parser: Parser) -> None:
     """Add the files of cases, and the options that say how they are read and grouped."""
-    parser.add_argument(
-        "files",
-        metavar="FILE",
-        type=Path,
-        nargs="+",
-        help="grouped cases, or cases with --scheme: CSV, Excel, JSON ...",
-    )
-    parser.add_argument("--scheme", metavar="ID", help=f"group cases first; {SCHEME}")
-    parser.add_argument(
-        "--codes",
-        metavar="EDITION",
-        help="the edition of the codes, such as clinical-2.0, to be mapped to the scheme's",
-    )
-    parser.add_argument(
-        "--columns", action="append", default=[], metavar="COLUMN=NAME", help="the name in FILE of a column of ours"
-    )
+    say = parser.say
+    parser.add_argument("files", metavar="FILE", type=Path, nargs="+", help=say("grouped.files"))
+    add_scheme(parser, say("grouped.scheme", scheme=say("option.scheme")), required=False)
+    parser.add_argument("--codes", metavar="EDITION", help=say("grouped.codes"))
+    parser.add_argument("--columns", action="append", default=[], metavar="COLUMN=NAME", help=say("grouped.columns"))
 
 
 def load_scheme_of(options: argparse.Namespace) -> SchemeLike | None:
-    """Return the scheme that ``--scheme`` names, None without it."""
-    from drgdip.grouper.load import load_any
-
-    if options.scheme is None:
+    """Return the scheme that ``--scheme`` or ``--place`` names, None without them."""
+    if options.scheme is None and options.place is None and options.date is None:
         if options.codes:
-            raise CaseError("--codes goes with --scheme: codes are mapped when cases are grouped")
+            raise CaseError(options.say("grouped.codes_alone"))
         return None
-    return load_any(options.scheme)
+    return scheme_of(options)
 
 
 def read_grouped(paths: Sequence[Path], options: argparse.Namespace, scheme: SchemeLike | None) -> pa.Table:
     """Return the cases of some files with their groups, under the library's names.
 
-    Cases that have a group keep it; without ``--scheme`` they must have one.
+    Cases that have a group keep it; without a scheme they must have one.
     """
     from drgdip.grouper.group import group
     from drgdip.settle import read_settlement
 
+    say: Words = options.say
     columns = read_columns(options)
     if scheme is None:
         several = [name for name, found in columns.items() if not isinstance(found, str)]
         if several:
-            raise CaseError(f"--columns names {several[0]} again: without --scheme a column has one name")
+            raise CaseError(say("grouped.columns_again", column=several[0]))
         return read_settlement(*paths, columns={name: str(found) for name, found in columns.items()})
-    cases = _joined([_read(path, options) for path in paths], paths)
+    cases = _joined([_read(path, options) for path in paths], paths, say)
     if "group" in cases.column_names:
-        print_note(f"{paths[0]} has a column group, and its groups stay")
+        print_note(say("grouped.groups_stay", path=paths[0]), say)
         return cases
     return group(cases, scheme, codes=options.codes)
 
@@ -78,20 +69,20 @@ def _read(path: Path, options: argparse.Namespace) -> pa.Table:
     from drgdip.settle.files import typed_table
 
     cases = read_cases(path, columns=read_columns(options))
-    print_reading(reading_of(cases), options.language)
+    print_reading(reading_of(cases), options.say)
     return typed_table(cases.replace_schema_metadata(None), str(path))
 
 
-def _joined(tables: Sequence[pa.Table], paths: Sequence[Path]) -> pa.Table:
+def _joined(tables: Sequence[pa.Table], paths: Sequence[Path], say: Words) -> pa.Table:
     import pyarrow as pa
 
     for path, table in zip(paths, tables, strict=True):
         if table.column_names != tables[0].column_names:
-            raise CaseError(f"{path}: has other columns than {paths[0]}: bring the files into one layout")
+            raise CaseError(say("grouped.other_columns", path=path, first=paths[0]))
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise CaseError(f"{paths[0]} and the files after it hold different types: {error}") from error
+        raise CaseError(say("grouped.other_types", first=paths[0], why=error)) from error
 
 
 def read_names(text: str | None) -> list[str] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drgdip._listing import pad, pad_left, width_of
-from drgdip.cli.output import check_output, open_output, shorten
+from drgdip.cli.output import check_output, open_output, screen_of, shorten
 
 if TYPE_CHECKING:
     import argparse
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["add_table_output", "table_lines", "write_table"]
+    from drgdip.cli.parsing import Parser
+
+__all__ = ["add_table_output", "print_rows", "table_lines", "write_table"]
 
 #: How a number is written on the screen, by the unit of its column.
 _FORMATS = {
@@ -30,15 +32,24 @@ _FORMATS = {
 _BOOKS = (".xlsx", ".html", ".htm")
 
 
-def add_table_output(parser: argparse.ArgumentParser, what: str) -> None:
-    """Add the options that say where a table is written, and how much of it is shown."""
-    parser.add_argument(
-        "-o", "--output", metavar="OUT", help=f"where to write {what}: .csv, .json, .jsonl, .parquet, .xlsx, .html"
-    )
-    parser.add_argument(
-        "--format", choices=("csv", "json", "jsonl", "parquet"), help="format of OUT, else by its ending"
-    )
-    parser.add_argument("--limit", type=int, default=20, metavar="N", help="show so many rows (default: 20)")
+def add_table_output(parser: Parser, what: str) -> None:
+    """Add the options that say where a table is written, and how much of it is shown; ``what`` is its text."""
+    say = parser.say
+    parser.add_argument("-o", "--output", metavar="OUT", help=say("rows.output", what=what))
+    parser.add_argument("--format", choices=("csv", "json", "jsonl", "parquet"), help=say("option.format"))
+    parser.add_argument("--limit", type=int, default=20, metavar="N", help=say("rows.limit"))
+
+
+def print_rows(
+    table: pa.Table, heads: Sequence[str], options: argparse.Namespace, *, keys: int, limit: int | None = None
+) -> None:
+    """Print the first rows of a table, as many as ``--limit`` or ``limit`` says, and how many more there are."""
+    limit = max(options.limit if limit is None else limit, 0)
+    screen = screen_of(options)
+    for line in table_lines(table, heads, keys=keys, limit=limit):
+        print(line, file=screen)
+    if len(table) > limit:
+        print(options.say("rows.more", rows=len(table) - limit), file=screen)
 
 
 def table_lines(table: pa.Table, heads: Sequence[str], *, keys: int, limit: int) -> Iterator[str]:
@@ -70,7 +81,8 @@ def write_table(table: pa.Table, heads: Sequence[str], options: argparse.Namespa
     path = None if options.output in {None, "-"} else Path(options.output)
     options.file = options.files[0]  # whose encoding decides on a byte order mark
     if path is not None:
-        check_output(path, [*options.files, *(given for given in vars(options).values() if isinstance(given, Path))])
+        given = [value for value in vars(options).values() if isinstance(value, Path)]
+        check_output(path, [*options.files, *given], options.say)
     if path is None or path.suffix.lower() not in _BOOKS or options.format:
         with open_output(options) as writer:
             if writer is not None:
@@ -81,7 +93,7 @@ def write_table(table: pa.Table, heads: Sequence[str], options: argparse.Namespa
     if path.suffix.lower() == ".xlsx":
         write_workbook(path, {title: table}, title=title)
     else:
-        write_page(path, {title: table}, title=title, language=options.language)
+        write_page(path, {title: table}, title=title, language=options.say.language)
 
 
 def _blocks(widths: Sequence[int], keys: int, room: int) -> Iterator[list[int]]:
