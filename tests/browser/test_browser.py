@@ -48,7 +48,7 @@ def write_pages(folder: Path, language: str) -> None:
     returned = grouped.append_column(
         "returned_group", grouped["group"].combine_chunks().cast("string").take([*range(399), 0])
     )
-    monitor.compare_returned(returned.drop_columns(list(grouped.column_names[-7:])), SCHEMES[0], by=None).report(
+    monitor.compare_returned(returned.drop_columns(list(grouped.column_names[-7:])), SCHEMES[0], by=None).write(
         folder / "returned.html", language=language
     )
     case = cases.slice(0, 1).to_pylist()[0] | {"dx": ["I63.900", "E87.600", "<script>alert(1)</script>"]}

@@ -228,13 +228,13 @@ def test_containers_and_order_change_nothing(container):
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_reports_show_steps_and_say_that_numbers_are_an_example(tmp_path, language):
     found = evaluate(read_settlement(VALUES), EXAMPLE)
-    text = found.report(tmp_path / "report.html", language=language).read_text(encoding="utf-8")
+    text = found.write(tmp_path / "report.html", language=language).read_text(encoding="utf-8")
     for words in ("example numbers", "Findings") if language == "en" else ("示例数值", "问题"):
         assert words in text
     assert "医疗服务效果" in text
     assert "0.7 ≤ x &lt; 0.85 → 80" in text
     with pytest.raises(Exception, match=r"\.xlsx or \.html"):
-        found.report(tmp_path / "report.csv")
+        found.write(tmp_path / "report.csv")
 
 
 # Schemes are read strictly

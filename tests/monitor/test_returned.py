@@ -398,7 +398,7 @@ def test_anonymous_examples_show_the_cause_again():
 def test_reports_hold_classes_causes_and_examples(cases, tmp_path, language, form):
     texts = ["BR23"] * 50 + cases["returned_group"].to_pylist()[50:]
     found = compare_returned(with_returned(cases, texts), SCHEME)
-    path = found.report(tmp_path / f"report.{form}", language=language)
+    path = found.write(tmp_path / f"report.{form}", language=language)
     if form == "html":
         text = path.read_text(encoding="utf-8")
         sheets = text
@@ -428,7 +428,7 @@ def test_what_cannot_be_is_said(cases, tmp_path):
         compare_returned(cases, SCHEME, schemes=["nhsa-dip-2.0"])
     found = compare_returned(cases, SCHEME, schemes=[])
     with pytest.raises(Exception, match=r"\.xlsx or \.html"):
-        found.report(tmp_path / "report.pdf")
+        found.write(tmp_path / "report.pdf")
     with pytest.raises(UnknownNameError, match="language"):
         found.summary("fr")
 

@@ -69,7 +69,7 @@ def _run(options: argparse.Namespace) -> None:
     )
     _print_result(found, options)
     if options.output is not None:
-        print(say("wrote", path=found.report(options.output, language=say.language)))
+        print(say("wrote", path=found.write(options.output, language=say.language)))
     else:
         print(say("certify.nothing"))
     _print_notes(found, options)

@@ -130,7 +130,7 @@ class Comparison:
         tables = ((name, self._shown(name, "en").slice(0, 20)) for name in shown)
         return "".join(f"<h4>{word(name, 'en')}</h4>{html_table(table)}" for name, table in tables)
 
-    def report(self, path: str | os.PathLike[str], *, language: str = "en") -> Path:
+    def write(self, path: str | os.PathLike[str], *, language: str = "en") -> Path:
         """Write the tables to a workbook (``.xlsx``, extra ``excel``) or a page (``.html``).
 
         Parameters

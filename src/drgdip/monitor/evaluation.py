@@ -77,7 +77,7 @@ class Evaluation:
             for name in ("scores", "dimensions", "findings")
         )
 
-    def report(self, path: str | os.PathLike[str], *, language: str = "en") -> Path:
+    def write(self, path: str | os.PathLike[str], *, language: str = "en") -> Path:
         """Write the tables to a workbook (``.xlsx``, extra ``excel``) or a page (``.html``).
 
         Parameters
