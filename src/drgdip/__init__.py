@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from drgdip.grouper.dip.catalogue import Catalogue, list_catalogues, load_catalogue
     from drgdip.grouper.drg.scheme import Scheme, list_schemes, load_scheme
     from drgdip.grouper.encoded import Encoded
-    from drgdip.grouper.explain import Explanation, explain
+    from drgdip.grouper.explain import explain
+    from drgdip.grouper.explanation import Explanation
     from drgdip.grouper.group import encode, group, group_batches, make_result_fields, warmup
     from drgdip.grouper.move import Move
     from drgdip.grouper.moves import move_cases
@@ -82,7 +83,8 @@ _MODULES = {
     "drgdip.grouper.dip.catalogue": ("Catalogue", "list_catalogues", "load_catalogue"),
     "drgdip.grouper.drg.scheme": ("Scheme", "list_schemes", "load_scheme"),
     "drgdip.grouper.encoded": ("Encoded",),
-    "drgdip.grouper.explain": ("Explanation", "explain"),
+    "drgdip.grouper.explain": ("explain",),
+    "drgdip.grouper.explanation": ("Explanation",),
     "drgdip.grouper.group": ("encode", "group", "group_batches", "make_result_fields", "warmup"),
     "drgdip.grouper.move": ("Move",),
     "drgdip.grouper.moves": ("move_cases",),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from drgdip.grouper.encoded import Encoded
     from drgdip.grouper.family import Answer, Entrance, Template
     from drgdip.grouper.result import GroupResult
-    from drgdip.grouper.trace import Trace
+    from drgdip.grouper.trace import Neighbour, Trace
 
 __all__ = ["Catalogue", "list_catalogues", "load_catalogue"]
 
@@ -158,6 +158,11 @@ class Catalogue(CatalogueTables):
         return MappingProxyType({})
 
     @property
+    def owners(self) -> Mapping[str, str]:
+        """Nothing: the sets of a catalogue are few, and have names that say what they hold."""
+        return MappingProxyType({})
+
+    @property
     def named_codes(self) -> frozenset[str]:
         """Every code that the tables name; a prefix is no code."""
         groups = (*self.groups, *self.primary_care)
@@ -192,6 +197,12 @@ class Catalogue(CatalogueTables):
         from drgdip.grouper.dip.trace import trace
 
         return trace(record, unreadable, self)
+
+    def neighbours(self, record: Mapping[str, Any], unreadable: frozenset[str]) -> tuple[Neighbour, ...]:
+        """Return the groups beside the one that takes a case, each with what the case lacks for it."""
+        from drgdip.grouper.dip.trace import neighbours
+
+        return neighbours(record, unreadable, self)
 
     def changes_to(self, other: Catalogue) -> Iterator[Change]:
         """Yield every change of the tables to another catalogue."""

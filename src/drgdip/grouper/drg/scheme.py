@@ -10,7 +10,7 @@ from drgdip._listing import Listing
 from drgdip._once import once
 from drgdip.data import LISTED, SchemeInfo, index_of
 from drgdip.grouper.drg.load import load_folder, load_packaged
-from drgdip.grouper.drg.model import COUNTS, SchemeTables
+from drgdip.grouper.drg.model import COUNTS, SchemeTables, owners_of
 from drgdip.grouper.drg.reference import group_record
 from drgdip.grouper.loading import folder_of, is_path
 from drgdip.grouper.result import GroupResult
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from drgdip.grouper.encoded import Encoded
     from drgdip.grouper.family import Answer, Entrance, Template
     from drgdip.grouper.result import DipResult
-    from drgdip.grouper.trace import Trace
+    from drgdip.grouper.trace import Neighbour, Trace
 
 __all__ = ["Scheme", "list_schemes", "load_scheme"]
 
@@ -143,6 +143,11 @@ class Scheme(SchemeTables):
         return frozenset()
 
     @property
+    def owners(self) -> Mapping[str, str]:
+        """The row that alone asks for a set of codes, by the name of the set."""
+        return owners_of(self)
+
+    @property
     def named_codes(self) -> frozenset[str]:
         """Every code that the tables name."""
         return frozenset().union(self.severity, *self.sets.values(), *self.exclusions.values())
@@ -174,6 +179,12 @@ class Scheme(SchemeTables):
         from drgdip.grouper.drg.trace import trace
 
         return trace(record, unreadable, self)
+
+    def neighbours(self, record: Mapping[str, Any], unreadable: frozenset[str]) -> tuple[Neighbour, ...]:
+        """Return the groups beside the one that takes a case, each with what the case lacks for it."""
+        from drgdip.grouper.drg.trace import neighbours
+
+        return neighbours(record, unreadable, self)
 
     def changes_to(self, other: Scheme) -> Iterator[Change]:
         """Yield every change of the tables to another scheme."""
