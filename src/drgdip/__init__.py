@@ -31,9 +31,11 @@ if TYPE_CHECKING:
         SchemeError,
         UnknownNameError,
     )
+    from drgdip.grouper.alternatives import Alternatives, alternatives
     from drgdip.grouper.build import build_catalogue
     from drgdip.grouper.checks import Check, check_cases, list_checks
     from drgdip.grouper.choose import find_catalogue, find_scheme
+    from drgdip.grouper.compare import Comparison, compare_case
     from drgdip.grouper.describe import describe_cases
     from drgdip.grouper.diff import diff_cases, diff_schemes
     from drgdip.grouper.dip.auxiliary import find_auxiliary_types
@@ -73,9 +75,11 @@ _MODULES = {
         "SchemeError",
         "UnknownNameError",
     ),
+    "drgdip.grouper.alternatives": ("Alternatives", "alternatives"),
     "drgdip.grouper.build": ("build_catalogue",),
     "drgdip.grouper.checks": ("Check", "check_cases", "list_checks"),
     "drgdip.grouper.choose": ("find_catalogue", "find_scheme"),
+    "drgdip.grouper.compare": ("Comparison", "compare_case"),
     "drgdip.grouper.describe": ("describe_cases",),
     "drgdip.grouper.diff": ("diff_cases", "diff_schemes"),
     "drgdip.grouper.dip.auxiliary": ("find_auxiliary_types",),
@@ -103,12 +107,14 @@ _PUBLIC = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = [
     "REASONS",
     "STATUSES",
+    "Alternatives",
     "AuxiliaryRules",
     "Case",
     "CaseError",
     "Catalogue",
     "Check",
     "CodeSet",
+    "Comparison",
     "DipResult",
     "DrgdipError",
     "Encoded",
@@ -128,8 +134,10 @@ __all__ = [
     "Suggestion",
     "UnknownNameError",
     "__version__",
+    "alternatives",
     "build_catalogue",
     "check_cases",
+    "compare_case",
     "describe_cases",
     "describe_reason",
     "diff_cases",

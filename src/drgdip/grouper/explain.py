@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from drgdip.grouper.family import SchemeLike
     from drgdip.grouper.load import NationalCatalogue, NationalScheme
     from drgdip.grouper.result import DipResult, GroupResult
+    from drgdip.grouper.worth import Figure
 
-__all__ = ["explain"]
+__all__ = ["explain", "explained"]
 
 
 @overload
@@ -98,19 +99,32 @@ def explain(
     loaded = load_any(scheme)
     given = mapping_of(case)
     record, unreadable = record_of(given, loaded, codes, columns)
-    trace = loaded.trace(record, unreadable)
+    figures = {} if weights is None else figures_by_group(weights)
+    return explained(given, record, unreadable, loaded, columns, figures)
+
+
+def explained(
+    given: Mapping[str, Any],
+    record: Mapping[str, Any],
+    unreadable: frozenset[str],
+    scheme: SchemeLike,
+    columns: ColumnNames | None,
+    figures: Mapping[str, tuple[Figure, ...]],
+) -> Explanation[Any]:
+    """Return the explanation of a case that has been read."""
+    trace = scheme.trace(record, unreadable)
     return Explanation(
-        scheme=loaded.id,
-        revision=loaded.info.revision,
-        sha256=loaded.info.sha256,
+        scheme=scheme.id,
+        revision=scheme.info.revision,
+        sha256=scheme.info.sha256,
         case=_record(given, record, columns),
         result=trace.result,
         names=dict(trace.names),
         severity=trace.severity,
         steps=trace.steps,
-        hints=() if trace.result.status == "grouped" else hints_of(record, loaded),
-        figures=() if weights is None else figures_by_group(weights).get(trace.result.group or "", ()),
-        given=Given(loaded, record, unreadable),
+        hints=() if trace.result.status == "grouped" else hints_of(record, scheme),
+        figures=figures.get(trace.result.group or "", ()),
+        given=Given(scheme, record, unreadable),
     )
 
 
