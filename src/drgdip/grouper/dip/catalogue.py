@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from drgdip._listing import Listing
+from drgdip._notebook import facts_html
 from drgdip._once import once
 from drgdip.data import LISTED, SchemeInfo, index_of
 from drgdip.errors import SchemeError, UnknownNameError
@@ -230,6 +231,11 @@ class Catalogue(CatalogueTables):
         kinds = Counter(group.kind for group in self.groups)
         counts = ", ".join(f"{kinds[stage]} {stage}" for stage in self.matching.stages if kinds[stage])
         return f"<Catalogue {self.id} revision {self.info.revision}: {counts}>"
+
+    def _repr_html_(self) -> str:
+        info = self.info
+        facts = ((name, getattr(info, name)) for name in ("title", *LISTED[2:]))
+        return facts_html(repr(self).strip("<>"), [*facts, *info.counts.items()])
 
 
 @once

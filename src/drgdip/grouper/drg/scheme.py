@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from drgdip._listing import Listing
+from drgdip._notebook import facts_html
 from drgdip._once import once
 from drgdip.data import LISTED, SchemeInfo, index_of
 from drgdip.grouper.drg.load import load_folder, load_packaged
@@ -211,6 +212,11 @@ class Scheme(SchemeTables):
     def __repr__(self) -> str:
         counts = ", ".join(f"{COUNTS[name](self)} {name.upper()}" for name in ("mdc", "adrg", "drg"))
         return f"<Scheme {self.id} revision {self.info.revision}: {counts}>"
+
+    def _repr_html_(self) -> str:
+        info = self.info
+        facts = ((name, getattr(info, name)) for name in ("title", *LISTED[2:]))
+        return facts_html(repr(self).strip("<>"), [*facts, *info.counts.items()])
 
 
 @once
