@@ -11,6 +11,7 @@ import pytest
 
 import drgdip
 from drgdip import CaseError, UnknownNameError, alternatives, check_cases, compare_case, explain, group_one
+from drgdip.cli import main
 from drgdip.grouper.alternatives import CHANGES
 from drgdip.grouper.principal import barred_codes, conflict_of
 from drgdip.grouper.record import record_of
@@ -237,3 +238,28 @@ def test_changes_have_words():
     from drgdip.grouper.words import has_word
 
     assert all(has_word(f"what_if.{change}") for change in CHANGES)
+
+
+# --- the command line -------------------------------------------------------------------------------------------------
+
+STROKE_OPTIONS = ["--sex", "1", "--age", "71", "--dx", "|".join(STROKE["dx"]), "--scheme", "chs-drg-2.0"]
+
+
+def test_the_command_line(tmp_path, capsys):
+    def said(*more):
+        assert main(["explain", *STROKE_OPTIONS, *more]) == 0
+        return capsys.readouterr().out
+
+    case = {name: value for name, value in STROKE.items() if name != "procs"}
+    assert said() == explain(case, "chs-drg-2.0").text() + "\n"
+    assert said("--full", "--language", "zh") == explain(case, "chs-drg-2.0").text("zh", detail="full") + "\n"
+    assert said("--alternatives") == alternatives(case, "chs-drg-2.0").text() + "\n"
+    assert json.loads(said("--alternatives", "--json"))["result"]["group"] == "BR23"
+    schemes = ["chs-drg-2.0", "chs-drg-3.0", "nhsa-dip-3.0"]
+    assert said("--compare", *schemes[1:], "--language", "zh") == compare_case(case, schemes).text("zh") + "\n"
+    weights = tmp_path / "weights.csv"
+    weights.write_text("group,weight\nBR23,0.8\nBR25,0.7\n", encoding="utf-8")
+    assert "weight: 0.8" in said("--weights", str(weights))
+    assert "weight 0.7" in said("--weights", str(weights), "--alternatives")
+    assert main(["explain", *STROKE_OPTIONS, "--compare", "chs-drg-3.0", "--weights", str(weights)]) == 1
+    assert "without --compare" in capsys.readouterr().err

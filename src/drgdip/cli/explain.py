@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,9 @@ from drgdip.errors import CaseError, UnknownNameError
 
 if TYPE_CHECKING:
     import argparse
+
+    from drgdip.grouper.alternatives import Alternatives
+    from drgdip.grouper.compare import Comparison
 
 __all__ = ["add"]
 
@@ -41,21 +45,52 @@ def add(commands: Commands) -> None:
     for name, text in _CASE_OPTIONS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="VALUE", help=text)
     add_language(parser)
-    parser.add_argument("--brief", action="store_true", help="the result without the rules tried")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--brief", action="store_true", help="the result without the rules")
+    how.add_argument("--full", action="store_true", help="every rule that was tried")
+    how.add_argument("--alternatives", action="store_true", help="the group with other codes, or without one of them")
+    how.add_argument("--compare", metavar="ID", nargs="+", help="the group under these schemes or catalogues as well")
+    parser.add_argument(
+        "--weights", metavar="FILE", type=Path, help="file of group and weight, to be told beside the groups"
+    )
     parser.add_argument("--json", action="store_true", help="the whole trace as JSON")
     add_reading(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
-    from drgdip.grouper.explain import explain
-
     case = _case_of_file(options) if options.file is not None else _case_of_options(options)
-    trace = explain(case, options.scheme, codes=options.codes)
-    if options.json:
-        print(trace.to_json(indent=2))
+    found = _what_if(case, options) if options.alternatives or options.compare else None
+    if found is None:
+        from drgdip.grouper.explain import explain
+
+        trace = explain(case, options.scheme, codes=options.codes, weights=_weights_of(options))
+        detail = "brief" if options.brief else "full" if options.full else "path"
+        print(trace.to_json(indent=2) if options.json else trace.text(options.language, detail=detail))
+    elif options.json:
+        print(json.dumps(found.to_dict(), ensure_ascii=False, indent=2, default=str))
     else:
-        print(trace.text(options.language, steps=not options.brief))
+        print(found.text(options.language))
+
+
+def _what_if(case: dict[str, Any], options: argparse.Namespace) -> Alternatives | Comparison:
+    from drgdip.grouper.alternatives import alternatives
+    from drgdip.grouper.compare import compare_case
+
+    weights = _weights_of(options)
+    if options.alternatives:
+        return alternatives(case, options.scheme, codes=options.codes, weights=weights)
+    if weights is not None:
+        raise CaseError("--weights are those of one scheme: give them without --compare")
+    return compare_case(case, [options.scheme, *options.compare], codes=options.codes)
+
+
+def _weights_of(options: argparse.Namespace) -> Any:
+    if options.weights is None:
+        return None
+    from drgdip.settle.files import read_settlement
+
+    return read_settlement(options.weights)
 
 
 def _case_of_options(options: argparse.Namespace) -> dict[str, Any]:
