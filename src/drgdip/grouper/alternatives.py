@@ -1,4 +1,4 @@
-"""What if: the group of a case with another principal diagnosis or procedure, and without each of its codes."""
+"""Alternatives of a case: its group with another principal diagnosis or procedure, and without each of its codes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CHANGES", "Alternative", "Alternatives", "Weighty", "alternatives"]
 
-#: What is changed, in the order of the table.
+#: The changes, in the order of the table.
 CHANGES = ("principal_diagnosis", "principal_procedure", "without_diagnosis", "without_procedure")
 #: The columns of a case by the changes to them.
 _COLUMNS = {change: "dx" if change.endswith("diagnosis") else "procs" for change in CHANGES}
@@ -105,8 +105,8 @@ class Alternatives:
     severity
         Each CC and MCC of the case (`Weighty`); none under a catalogue.
     findings
-        What speaks by rule against the principal diagnosis as it is: codes of `drgdip.list_reasons`, some with the code
-        that they are about.
+        The rules that speak against the principal diagnosis as it is: codes of `drgdip.list_reasons`, some with the
+        code that they are about.
     """
 
     base: Explanation[Any]
@@ -291,11 +291,14 @@ def _alternative(
     figures: Mapping[str, tuple[Figure, ...]],
 ) -> Alternative:
     scheme = base.given.scheme  # type: ignore[union-attr]  # it was made here
-    trace = scheme.trace(record, unreadable)
-    result = trace.result
+    result = scheme.group_record(record, unreadable)
     moved = (result.group, result.status) != (base.result.group, base.result.status)
-    before = {(step.level, step.code) for step in path_of(base.steps)}
-    new = (step for step in path_of(trace.steps) if (step.level, step.code) not in before)
+    names: Mapping[str, str] = base.names
+    decided_by = None
+    if moved:  # only then does one want to know the steps, which take several times as long
+        _, names, _, steps = scheme.trace(record, unreadable)
+        before = {(step.level, step.code) for step in path_of(base.steps)}
+        decided_by = next((step for step in path_of(steps) if (step.level, step.code) not in before), None)
     return Alternative(
         change=change,
         code=code,
@@ -305,8 +308,8 @@ def _alternative(
         moved=moved,
         faults=faults_of(code, record, scheme) if change == "principal_diagnosis" else (),
         result=result,
-        name=trace.names.get(result.group or "", ""),
-        decided_by=next(new, None) if moved else None,
+        name=names.get(result.group or "", ""),
+        decided_by=decided_by,
         figures=figures.get(result.group or "", ()),
     )
 
