@@ -335,7 +335,7 @@ def test_explain_from_options(run):
     options = ["--sex", "2", "--age", "59", "--dx", "K22.301|J94.801", "--procs", "42.0902", "--los", "3"]
     code, said, _ = run("explain", "--scheme", "chs-drg-2.0", *options, "--language", "zh")
     assert code == 0
-    assert said.startswith("病例 · chs-drg-2.0 · 分组成功\n病组: MDCG → GC1 → GC19")
+    assert said.startswith("病例 · chs-drg-2.0 · 分组成功\n病组：MDCG → GC1 → GC19")
     trace = json.loads(run("explain", "--scheme", "chs-drg-2.0", *options, "--json")[1])
     assert trace["result"]["group"] == "GC19"
     assert trace["case"]["los"] == 3
@@ -346,7 +346,7 @@ def test_explain_says_when_a_number_stands_twice(tmp_path, run):
     path.write_text("id,dx,sex\n7,K22.301,1\n7,J96.900,2\n", encoding="utf-8")
     code, said, notes = run("explain", path, "--scheme", "chs-drg-2.0", "--case", "7")
     assert code == 0
-    assert "diagnoses: K22.301" in said
+    assert "principal diagnosis: K22.301" in said
     assert "note: case 7 stands 2 times; the first is shown" in notes
 
 

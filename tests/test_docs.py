@@ -184,7 +184,7 @@ def test_pages_in_two_languages_have_the_same_code(english, chinese):
 def run_of(block):
     """What a block runs, whatever the language that it asks for."""
     text, marks = block.text, ("$ ",) if block.tag == "console" else (">>> ", "... ")
-    for words in (', "zh"', ', language="zh"', " --language zh"):
+    for words in ('"zh", ', ', "zh"', '"zh"', ', language="zh"', " --language zh"):
         text = text.replace(words, "")
     lines = text.splitlines()
     return [line for line in lines if line.startswith(marks)] or lines

@@ -31,9 +31,11 @@ if TYPE_CHECKING:
         SchemeError,
         UnknownNameError,
     )
+    from drgdip.grouper.alternatives import Alternatives, alternatives
     from drgdip.grouper.build import build_catalogue
     from drgdip.grouper.checks import Check, check_cases, list_checks
     from drgdip.grouper.choose import find_catalogue, find_scheme
+    from drgdip.grouper.compare import Comparison, compare_case
     from drgdip.grouper.describe import describe_cases
     from drgdip.grouper.diff import diff_cases, diff_schemes
     from drgdip.grouper.dip.auxiliary import find_auxiliary_types
@@ -41,7 +43,8 @@ if TYPE_CHECKING:
     from drgdip.grouper.dip.catalogue import Catalogue, list_catalogues, load_catalogue
     from drgdip.grouper.drg.scheme import Scheme, list_schemes, load_scheme
     from drgdip.grouper.encoded import Encoded
-    from drgdip.grouper.explain import Explanation, explain
+    from drgdip.grouper.explain import explain
+    from drgdip.grouper.explanation import Explanation
     from drgdip.grouper.group import encode, group, group_batches, make_result_fields, warmup
     from drgdip.grouper.move import Move
     from drgdip.grouper.moves import move_cases
@@ -72,9 +75,11 @@ _MODULES = {
         "SchemeError",
         "UnknownNameError",
     ),
+    "drgdip.grouper.alternatives": ("Alternatives", "alternatives"),
     "drgdip.grouper.build": ("build_catalogue",),
     "drgdip.grouper.checks": ("Check", "check_cases", "list_checks"),
     "drgdip.grouper.choose": ("find_catalogue", "find_scheme"),
+    "drgdip.grouper.compare": ("Comparison", "compare_case"),
     "drgdip.grouper.describe": ("describe_cases",),
     "drgdip.grouper.diff": ("diff_cases", "diff_schemes"),
     "drgdip.grouper.dip.auxiliary": ("find_auxiliary_types",),
@@ -82,7 +87,8 @@ _MODULES = {
     "drgdip.grouper.dip.catalogue": ("Catalogue", "list_catalogues", "load_catalogue"),
     "drgdip.grouper.drg.scheme": ("Scheme", "list_schemes", "load_scheme"),
     "drgdip.grouper.encoded": ("Encoded",),
-    "drgdip.grouper.explain": ("Explanation", "explain"),
+    "drgdip.grouper.explain": ("explain",),
+    "drgdip.grouper.explanation": ("Explanation",),
     "drgdip.grouper.group": ("encode", "group", "group_batches", "make_result_fields", "warmup"),
     "drgdip.grouper.move": ("Move",),
     "drgdip.grouper.moves": ("move_cases",),
@@ -102,12 +108,14 @@ _PUBLIC = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = [
     "REASONS",
     "STATUSES",
+    "Alternatives",
     "AuxiliaryRules",
     "Case",
     "CaseError",
     "Catalogue",
     "Check",
     "CodeSet",
+    "Comparison",
     "DipResult",
     "DrgdipError",
     "Encoded",
@@ -127,8 +135,10 @@ __all__ = [
     "Suggestion",
     "UnknownNameError",
     "__version__",
+    "alternatives",
     "build_catalogue",
     "check_cases",
+    "compare_case",
     "describe_cases",
     "describe_reason",
     "diff_cases",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
@@ -13,9 +14,11 @@ from drgdip.errors import UnknownNameError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Listing", "pad", "pad_left", "width_of"]
+__all__ = ["Listing", "pad", "pad_left", "width_of", "wrap"]
 
 _Row = TypeVar("_Row")
+#: What may stand alone on a line: a word with its blanks, or a wide character with the signs that close behind it.
+_PIECES = re.compile(r"[\u2e80-\u9fff\uff01-\uff60][，。；：、）」》]*\s*|[^\s\u2e80-\u9fff\uff01-\uff60]+\s*|\s+")
 _SHOWN = 60  # columns of a terminal that a cell may take
 
 
@@ -32,6 +35,25 @@ def pad(text: str, width: int) -> str:
 def pad_left(text: str, width: int) -> str:
     """Return a text with blanks before it, up to a width in columns of a terminal."""
     return " " * max(0, width - width_of(text)) + text
+
+
+def wrap(text: str, width: int, *, hanging: int = 0) -> list[str]:
+    """Return a text as lines of at most a width in columns of a terminal, broken at blanks and at Chinese characters.
+
+    The lines behind the first one begin with so many blanks as ``hanging`` says.
+    """
+    lines, line, limit = [], "", width
+    for piece in _PIECES.findall(text):
+        if line.strip() and width_of(line) + width_of(piece.rstrip()) > limit:
+            lines.append(line.rstrip())
+            line, limit = "", width - hanging
+        line += piece
+        while width_of(line.rstrip()) > limit:  # a word that is longer than a line is cut
+            at = next(at for at in range(len(line), 0, -1) if at == 1 or width_of(line[:at]) <= limit)
+            lines.append(line[:at])
+            line, limit = line[at:], width - hanging
+    lines += [line.rstrip()] if line.strip() or not lines else []
+    return [lines[0], *(" " * hanging + line for line in lines[1:])]
 
 
 class Listing(Sequence[_Row], Generic[_Row]):

@@ -98,7 +98,7 @@ def test_a_grouped_case_has_no_hints():
 
 def test_hints_are_told_in_chinese():
     text = drgdip.explain(CASE | {"dx": "脑梗死"}, "chs-drg-2.0").text("zh")
-    assert "提示: 脑梗死是名称，不是编码; 最接近的编码: I63.900" in text
+    assert "提示：脑梗死是名称，不是编码；最接近的编码：I63.900 脑梗死" in text
 
 
 @pytest.mark.parametrize(

@@ -323,12 +323,13 @@ def test_a_trace_has_every_group_tried():
     trace = drgdip.explain({"case_id": 7, "dx": "I21.001", "procs": "36.0601|00.2400x001"}, THREE)
     assert trace.result.group == "BX-619"
     assert [step.code for step in trace.steps if step.holds] == ["BX-619"]
-    text = trace.text()
+    text = trace.text(detail="full", width=400)
     assert text.startswith("case 7 · nhsa-dip-3.0 · grouped\ngroup: BX-619  I21; 36.0601|")
-    assert "merge BX-620: related procedure 00.5902: no" in text
-    assert "(fits, but another is preferred: most_terms)" in text
-    assert "符合，但另有优先病种" in trace.text("zh")
-    assert "✗ merge BX-620: 相关手术操作 00.5902: 否" in trace.text("zh")
+    assert "✗ merge BX-620: related procedure: none of 00.5902 冠状动脉血流储备分数检查" in text
+    assert "✗ merge BX-623: fits, but another is preferred: it asks for more procedures" in text
+    chinese = trace.text("zh", detail="full", width=400)
+    assert "符合，但另有优先病种：要求的手术操作更多" in chinese
+    assert "✗ 并项核心病种 BX-620：相关手术操作不在 00.5902 冠状动脉血流储备分数检查 中" in chinese
     assert trace.to_dict()["result"]["kind"] == "merge"
     assert "<b>case 7" in trace._repr_html_()
     refused = drgdip.explain({"dx": "A00.000", "procs": ""}, THREE)

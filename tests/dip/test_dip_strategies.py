@@ -571,8 +571,8 @@ def test_the_command_line_reads_the_cost(tmp_path, capsys):
     assert "total cost is not an amount in yuan" in capsys.readouterr().out
     assert main(["explain", str(path), "--case", "1", "--scheme", str(folder)]) == 0
     said = capsys.readouterr().out
-    assert "total cost: 1500.01" in said
-    assert "(fits, but another is preferred: nearest_mean)" in said
+    assert "total cost: 1500.01 yuan" in said
+    assert "fits, but another is preferred: its mean cost is nearer to the cost of the case" in " ".join(said.split())
 
 
 # Traces
@@ -583,8 +583,8 @@ def test_a_trace_says_what_put_a_group_behind():
     behind = {step.code: step.behind for step in trace.steps}
     assert behind == {"N0": NEAREST, "N1": NEAREST, "N2": None}
     assert trace.case["total_cost"] == "1500.01"
-    assert "总费用: 1500.01" in trace.text("zh")
-    assert "符合，但另有优先病种: nearest_mean" in trace.text("zh")
+    assert "总费用：1500.01 元" in trace.text("zh")
+    assert "符合，但另有优先病种：次均费用与本例总费用更接近" in trace.text("zh")
     yichang = drgdip.load_catalogue(PLACES, strategy="yichang")
     trace = drgdip.explain({"dx": "A47.900", "procs": "11.0001|13.0001"}, yichang)
     assert [(step.code, step.holds, step.behind) for step in trace.steps] == [

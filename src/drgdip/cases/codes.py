@@ -25,6 +25,7 @@ __all__ = [
     "OUTCOMES",
     "CodeSet",
     "Walk",
+    "codes_of_chapter",
     "crosswalk",
     "edition_of",
     "editions_to",
@@ -332,6 +333,15 @@ def grey_codes(code_set: str) -> frozenset[str]:
         return frozenset()
     columns = _code_set(code_set)
     return frozenset(code for code, grey in zip(columns["code"], columns["grey"], strict=True) if grey == "1")
+
+
+@once
+def codes_of_chapter(code_set: str, chapter: str) -> frozenset[str]:
+    """Return the codes of a chapter of a code set, named by its number; none of a code set that is not here."""
+    if code_set not in _code_sets():
+        return frozenset()
+    columns = _code_set(code_set)
+    return frozenset(code for code, mine in zip(columns["code"], columns["chapter"], strict=True) if mine == chapter)
 
 
 @once

@@ -38,8 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     case · chs-drg-2.0 · ungrouped
     group: 0000
     reason: principal diagnosis is in neither the code set nor the scheme
-    hint: Z99 is not in the code set; nearest: Z99.000, Z99.100x001, Z99.200x002
-    diagnoses: Z99
+    hint: Z99 is not in the code set; nearest: Z99.000 依赖吸引器, Z99.100x001 依赖于呼吸器者,
+        Z99.200x002 肾脏透析状态
+    principal diagnosis: Z99
     CC, MCC: none
     0
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     import argparse
 
     from drgdip.cli.words import Words
+    from drgdip.grouper.alternatives import Alternatives
+    from drgdip.grouper.compare import Comparison
 
 __all__ = ["add"]
 
@@ -31,21 +34,51 @@ def add(commands: Commands, say: Words) -> None:
     parser.add_argument("--case", metavar="CASE_ID", help=say("explain.case"))
     for name in _VALUES:
         parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="VALUE", help=say(f"explain.{name}"))
-    parser.add_argument("--brief", action="store_true", help=say("explain.brief"))
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--brief", action="store_true", help=say("explain.brief"))
+    how.add_argument("--full", action="store_true", help=say("explain.full"))
+    how.add_argument("--alternatives", action="store_true", help=say("explain.alternatives"))
+    how.add_argument("--compare", metavar="ID", nargs="+", help=say("explain.compare"))
+    parser.add_argument("--weights", metavar="FILE", type=Path, help=say("explain.weights"))
     parser.add_argument("--json", action="store_true", help=say("explain.json"))
     add_reading(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
-    from drgdip.grouper.explain import explain
-
     case = _case_of_file(options) if options.file is not None else _case_of_options(options)
-    trace = explain(case, scheme_of(options), codes=options.codes)
-    if options.json:
-        print(trace.to_json(indent=2))
+    language = options.say.language
+    found = _what_if(case, options) if options.alternatives or options.compare else None
+    if found is None:
+        from drgdip.grouper.explain import explain
+
+        trace = explain(case, scheme_of(options), codes=options.codes, weights=_weights_of(options))
+        detail = "brief" if options.brief else "full" if options.full else "path"
+        print(trace.to_json(indent=2) if options.json else trace.text(language, detail=detail))
+    elif options.json:
+        print(json.dumps(found.to_dict(), ensure_ascii=False, indent=2, default=str))
     else:
-        print(trace.text(options.say.language, steps=not options.brief))
+        print(found.text(language))
+
+
+def _what_if(case: dict[str, Any], options: argparse.Namespace) -> Alternatives | Comparison:
+    from drgdip.grouper.alternatives import alternatives
+    from drgdip.grouper.compare import compare_case
+
+    weights = _weights_of(options)
+    if options.alternatives:
+        return alternatives(case, scheme_of(options), codes=options.codes, weights=weights)
+    if weights is not None:
+        raise CaseError(options.say("explain.weights_of_one"))
+    return compare_case(case, [scheme_of(options), *options.compare], codes=options.codes)
+
+
+def _weights_of(options: argparse.Namespace) -> Any:
+    if options.weights is None:
+        return None
+    from drgdip.settle.files import read_settlement
+
+    return read_settlement(options.weights)
 
 
 def _case_of_options(options: argparse.Namespace) -> dict[str, Any]:

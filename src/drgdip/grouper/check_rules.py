@@ -21,6 +21,7 @@ from drgdip.data import rows_of
 from drgdip.grouper.facts import ALWAYS_READ, NOT_NEGATIVE, OPERATORS
 from drgdip.grouper.grammar import VALUE_VARIABLES
 from drgdip.grouper.hints import reason_of_unknown
+from drgdip.grouper.principal import barred_codes
 from drgdip.grouper.result import REASONS
 from drgdip.grouper.view import Finding, View, as_text, at, of_codes
 from drgdip.reasons import reasons_of
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["CHECKS", "Check", "rules_by_id"]
 
 _CHECKS_TABLE = "checks/checks.csv"
-#: Diagnoses that may not be principal ones where a scheme has no list: that of the national specification of DIP 3.0.
-_NOT_PRINCIPAL = "checks/not_principal.csv"
 _DISCHARGES = (1, 2, 3, 4, 5, 9)
 #: Days of life of the oldest newborn, and of a year.
 _NEWBORN, _YEAR = 28, 365
@@ -119,15 +118,11 @@ def _against_code_sets(view: View) -> Iterator[Finding]:
 
 def _against_own_list(view: View) -> Iterator[Finding]:
     """Find codes that the scheme's own list takes out of grouping; the national list of DIP where it has none."""
-    listed, principal = view.scheme.not_grouped, view.dx.place == 0
-    if listed:
-        barred = view.dx.among(listed.get("diagnosis", frozenset())) & principal
-        yield of_codes("principal_diagnosis_not_grouped", barred, view.dx)
-        procedures = view.procs.among(listed.get("procedure", frozenset()))
+    for reason, codes in barred_codes(view.scheme).items():
+        yield of_codes(reason, view.dx.among(codes) & (view.dx.place == 0), view.dx)
+    if view.scheme.not_grouped:
+        procedures = view.procs.among(view.scheme.not_grouped.get("procedure", frozenset()))
         yield of_codes("procedure_not_grouped", procedures, view.procs)
-    else:
-        barred = view.dx.among(view.scheme.principal_barred or _not_principal()) & principal
-        yield of_codes("not_principal", barred, view.dx)
 
 
 def _of_unknown(codes: Codes, unknown: np.ndarray, code_set: str, word: str) -> Iterator[Finding]:
@@ -139,11 +134,6 @@ def _of_unknown(codes: Codes, unknown: np.ndarray, code_set: str, word: str) -> 
         among = frozenset(code for code, found in reasons.items() if found == f"hint_{reason}")
         if among:
             yield of_codes(f"{reason}_{word}", unknown & codes.among(among), codes)
-
-
-@once
-def _not_principal() -> frozenset[str]:
-    return frozenset(row["code"] for row in rows_of(_NOT_PRINCIPAL))
 
 
 def _against_mdcs(view: View) -> Iterator[Finding]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from drgdip.grouper.encoded import Encoded
     from drgdip.grouper.grammar import Compare
     from drgdip.grouper.result import DipResult, GroupResult
-    from drgdip.grouper.trace import Trace
+    from drgdip.grouper.trace import Neighbour, Trace
 
 __all__ = ["Answer", "Entrance", "Frame", "Place", "SchemeLike", "Template"]
 
@@ -121,6 +121,10 @@ class SchemeLike(Protocol):
         """Codes that take no part in grouping, by kind (diagnosis, procedure); empty without a list."""
 
     @property
+    def owners(self) -> Mapping[str, str]:
+        """The row that alone asks for a set of codes, by the name of the set."""
+
+    @property
     def named_codes(self) -> frozenset[str]:
         """Every code that the tables name: some are newer than the code set. A prefix is no code."""
 
@@ -148,6 +152,9 @@ class SchemeLike(Protocol):
 
     def trace(self, record: Mapping[str, Any], unreadable: frozenset[str]) -> Trace:
         """Return the result of one case that has been read, with every step to it."""
+
+    def neighbours(self, record: Mapping[str, Any], unreadable: frozenset[str]) -> tuple[Neighbour, ...]:
+        """Return the groups beside the one that takes a case, each with what the case lacks for it."""
 
     def changes_to(self, other: Any) -> Iterator[Change]:
         """Yield every change of the tables to another one of the family."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from drgdip.grouper.result import DipResult, GroupResult
 
-__all__ = ["Condition", "SeverityFinding", "Step", "Trace"]
+__all__ = ["Condition", "Neighbour", "SeverityFinding", "Step", "Trace"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,31 @@ class SeverityFinding:
     level: str
     exclusion: str
     cancelled_by: str | None
+
+
+class Neighbour(NamedTuple):
+    """A group beside the one that took a case.
+
+    Attributes
+    ----------
+    code, name
+        The group.
+    kind
+        Its kind, of a catalogue's group; "" for a DRG.
+    lacks
+        The conditions that would have to be otherwise for its rule to hold.
+    first
+        The group that stands before it and takes the case, "" for none.
+    behind
+        Of a catalogue's group that fits: the preference or option that put it behind, "" for none.
+    """
+
+    code: str
+    name: str
+    kind: str
+    lacks: tuple[Condition, ...]
+    first: str = ""
+    behind: str = ""
 
 
 class Trace(NamedTuple):

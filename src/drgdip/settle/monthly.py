@@ -12,6 +12,7 @@ from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, Keys
 from drgdip._exact import exactly
 from drgdip._money import add_up, to_yuan
+from drgdip._notebook import parts_html, parts_repr
 from drgdip.errors import CaseError
 from drgdip.settle._claims import KEY, Claim, MonthCases, claim_months, explain_change
 from drgdip.settle._entering import as_paid, enter_cases, pay_by_item
@@ -54,6 +55,12 @@ class Months(NamedTuple):
     ledger: pa.Table
     differences: Any = None
     findings: pa.Table | None = None
+
+    def __repr__(self) -> str:
+        return parts_repr(self)
+
+    def _repr_html_(self) -> str:
+        return parts_html(self)
 
 
 @exactly

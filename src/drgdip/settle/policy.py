@@ -11,6 +11,7 @@ from drgdip import _toml
 from drgdip._arrow import names_of
 from drgdip._exact import EXACT
 from drgdip._money import LARGEST, rounded
+from drgdip._notebook import facts_html
 from drgdip.errors import PolicyError
 from drgdip.settle._citations import fault_of, take_citations, with_citations
 from drgdip.settle.money_rules import (  # noqa: TC001 - pydantic reads the annotations when it runs
@@ -113,6 +114,16 @@ class Policy(Rules):
     calendar: CalendarRules = CalendarRules()
     rounding: Rounding = Rounding()
     citations: dict[str, Citation] = Field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Policy {self.id}: {self.family}, {self.form}, {', '.join(self.pools)}>"
+
+    def _repr_html_(self) -> str:
+        names = ("title", "place", "source", "family", "form", "valid_from", "valid_to", "note")
+        facts = [(name, getattr(self, name)) for name in names]
+        sections = [name for name, value in self if isinstance(value, Rules)]
+        facts += [("pools", ", ".join(self.pools)), ("rates", len(self.rates)), ("sections", ", ".join(sections))]
+        return facts_html(f"Policy {self.id}", [*facts, ("citations", len(self.citations))])
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Policy:

@@ -12,6 +12,7 @@ from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, add_columns, labels
 from drgdip._exact import exactly
 from drgdip._money import add_up, to_yuan
+from drgdip._notebook import parts_html, parts_repr
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
 from drgdip.settle._inputs import (
     NAMES,
@@ -67,6 +68,12 @@ class Review(NamedTuple):
     table: Any
     publication: Any
     ledger: pa.Table
+
+    def __repr__(self) -> str:
+        return parts_repr(self)
+
+    def _repr_html_(self) -> str:
+        return parts_html(self)
 
 
 @exactly

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from drgdip._listing import Listing
+from drgdip._notebook import facts_html
 from drgdip._once import once
 from drgdip.data import LISTED, SchemeInfo, index_of
 from drgdip.errors import SchemeError, UnknownNameError
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from drgdip.grouper.encoded import Encoded
     from drgdip.grouper.family import Answer, Entrance, Place, Template
     from drgdip.grouper.result import GroupResult
-    from drgdip.grouper.trace import Trace
+    from drgdip.grouper.trace import Neighbour, Trace
 
 __all__ = ["Catalogue", "list_catalogues", "load_catalogue"]
 
@@ -160,6 +161,11 @@ class Catalogue(CatalogueTables):
         return MappingProxyType({})
 
     @property
+    def owners(self) -> Mapping[str, str]:
+        """Nothing: the sets of a catalogue are few, and have names that say what they hold."""
+        return MappingProxyType({})
+
+    @property
     def named_codes(self) -> frozenset[str]:
         """Every code that the tables name; a prefix is no code."""
         groups = (*self.groups, *self.primary_care)
@@ -205,6 +211,12 @@ class Catalogue(CatalogueTables):
 
         return trace(record, unreadable, self)
 
+    def neighbours(self, record: Mapping[str, Any], unreadable: frozenset[str]) -> tuple[Neighbour, ...]:
+        """Return the groups beside the one that takes a case, each with what the case lacks for it."""
+        from drgdip.grouper.dip.trace import neighbours
+
+        return neighbours(record, unreadable, self)
+
     def changes_to(self, other: Catalogue) -> Iterator[Change]:
         """Yield every change of the tables to another catalogue."""
         from drgdip.grouper.dip.diff import catalogue_changes
@@ -231,6 +243,11 @@ class Catalogue(CatalogueTables):
         kinds = Counter(group.kind for group in self.groups)
         counts = ", ".join(f"{kinds[stage]} {stage}" for stage in self.matching.stages if kinds[stage])
         return f"<Catalogue {self.id} revision {self.info.revision}: {counts}>"
+
+    def _repr_html_(self) -> str:
+        info = self.info
+        facts = ((name, getattr(info, name)) for name in ("title", *LISTED[2:]))
+        return facts_html(repr(self).strip("<>"), [*facts, *info.counts.items()])
 
 
 @once

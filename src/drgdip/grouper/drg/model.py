@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from drgdip._once import once_for
 from drgdip.grouper.grammar import VALUE_VARIABLES, Compare, Count, In, Rule, walk
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = [
     "counts_of",
     "names_of",
     "options_of",
+    "owners_of",
     "rules_of",
     "severity_rows",
     "variables_of",
@@ -274,6 +276,20 @@ def codes_asked(scheme: SchemeTables, variables: Iterable[str]) -> frozenset[str
             elif isinstance(node, Count) and wanted & set(node.variables):
                 names.add(node.set)
     return frozenset().union(*(scheme.sets[name] for name in names))
+
+
+@once_for
+def owners_of(scheme: SchemeTables) -> Mapping[str, str]:
+    """Return the row that alone asks for a set, by set; a set that several rows ask for has none."""
+    owners: dict[str, set[str]] = {}
+    for mdc in scheme.mdcs:
+        adrgs = [(adrg.code, adrg.rule) for adrg in mdc.adrgs]
+        drgs = [(drg.code, drg.rule) for adrg in mdc.adrgs for drg in adrg.drgs]
+        for code, rule in ((mdc.code, mdc.rule), *adrgs, *drgs):
+            for node in walk(rule):
+                for name in node.sets if isinstance(node, In) else (node.set,) if isinstance(node, Count) else ():
+                    owners.setdefault(name, set()).add(code)
+    return MappingProxyType({name: min(codes) for name, codes in owners.items() if len(codes) == 1})
 
 
 def options_of(scheme: SchemeTables) -> dict[str, Any]:

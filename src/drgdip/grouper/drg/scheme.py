@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from drgdip._listing import Listing
+from drgdip._notebook import facts_html
 from drgdip._once import once
 from drgdip.data import LISTED, SchemeInfo, index_of
 from drgdip.grouper.drg.load import load_folder, load_packaged
-from drgdip.grouper.drg.model import COUNTS, STATUS_OF_KIND, SchemeTables, rules_of
+from drgdip.grouper.drg.model import COUNTS, STATUS_OF_KIND, SchemeTables, owners_of, rules_of
 from drgdip.grouper.drg.reference import group_record
 from drgdip.grouper.grammar import Compare, walk
 from drgdip.grouper.loading import folder_of, is_path
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from drgdip.grouper.encoded import Encoded
     from drgdip.grouper.family import Answer, Entrance, Place, Template
     from drgdip.grouper.result import DipResult
-    from drgdip.grouper.trace import Trace
+    from drgdip.grouper.trace import Neighbour, Trace
 
 __all__ = ["Scheme", "list_schemes", "load_scheme"]
 
@@ -145,6 +146,11 @@ class Scheme(SchemeTables):
         return frozenset()
 
     @property
+    def owners(self) -> Mapping[str, str]:
+        """The row that alone asks for a set of codes, by the name of the set."""
+        return owners_of(self)
+
+    @property
     def named_codes(self) -> frozenset[str]:
         """Every code that the tables name."""
         return frozenset().union(self.severity, *self.sets.values(), *self.exclusions.values())
@@ -191,6 +197,12 @@ class Scheme(SchemeTables):
 
         return trace(record, unreadable, self)
 
+    def neighbours(self, record: Mapping[str, Any], unreadable: frozenset[str]) -> tuple[Neighbour, ...]:
+        """Return the groups beside the one that takes a case, each with what the case lacks for it."""
+        from drgdip.grouper.drg.trace import neighbours
+
+        return neighbours(record, unreadable, self)
+
     def changes_to(self, other: Scheme) -> Iterator[Change]:
         """Yield every change of the tables to another scheme."""
         from drgdip.grouper.drg.diff import scheme_changes
@@ -216,6 +228,11 @@ class Scheme(SchemeTables):
     def __repr__(self) -> str:
         counts = ", ".join(f"{COUNTS[name](self)} {name.upper()}" for name in ("mdc", "adrg", "drg"))
         return f"<Scheme {self.id} revision {self.info.revision}: {counts}>"
+
+    def _repr_html_(self) -> str:
+        info = self.info
+        facts = ((name, getattr(info, name)) for name in ("title", *LISTED[2:]))
+        return facts_html(repr(self).strip("<>"), [*facts, *info.counts.items()])
 
 
 @once

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from drgdip._once import once_for
 from drgdip.grouper.drg.model import Adrg, Mdc
 from drgdip.grouper.drg.reference import Visit, facts_of, group_facts, refusal, severity_findings
 from drgdip.grouper.facts import Facts, counted, holds
 from drgdip.grouper.grammar import And, Count, In, Not, Or, Rule, Severity
 from drgdip.grouper.result import GroupResult
-from drgdip.grouper.trace import Condition, SeverityFinding, Step, Trace
+from drgdip.grouper.trace import Condition, Neighbour, SeverityFinding, Step, Trace
+from drgdip.grouper.ways import alternatives
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from drgdip.grouper.drg.model import SchemeTables
 
-__all__ = ["decide", "trace"]
+__all__ = ["decide", "neighbours", "trace"]
 
 
 def trace(record: Mapping[str, Any], unreadable: frozenset[str], scheme: SchemeTables) -> Trace:
@@ -42,7 +44,42 @@ def _step(visit: Visit, scheme: SchemeTables) -> Step:
     row = visit.row
     level = "mdc" if isinstance(row, Mdc) else "adrg" if isinstance(row, Adrg) else "drg"
     conditions = tuple(decide(row.rule, visit.facts, scheme)[1])
-    return Step(level, row.code, row.name, str(row.rule), visit.holds, conditions)
+    texts = _texts(scheme)
+    text = texts.get(id(row.rule))
+    if text is None:
+        text = texts[id(row.rule)] = str(row.rule)
+    return Step(level, row.code, row.name, text, visit.holds, conditions)
+
+
+@once_for
+def _texts(scheme: SchemeTables) -> dict[int, str]:  # noqa: ARG001 - the rules live as long as the scheme
+    """Return the texts of a scheme's rules as far as they were asked for, by the identity of the rule."""
+    return {}
+
+
+def neighbours(record: Mapping[str, Any], unreadable: frozenset[str], scheme: SchemeTables) -> tuple[Neighbour, ...]:
+    """Return the other DRGs of the ADRG that took a case, each with what it lacks; none of a case that has no DRG."""
+    facts = facts_of(record, scheme)
+    visits: list[Visit] = []
+    if refusal(facts, unreadable, scheme) is not None:
+        return ()
+    result = group_facts(facts, scheme, visits)
+    taken = next((visit for visit in reversed(visits) if isinstance(visit.row, Adrg) and visit.holds), None)
+    if taken is None or not isinstance(taken.row, Adrg) or taken.row.code != result.adrg:
+        return ()
+    found, first = [], ""
+    for drg in taken.row.drgs:
+        if drg.code == result.group:
+            first = drg.code
+        else:
+            found.append(Neighbour(drg.code, drg.name, "", _lacks(drg.rule, taken.facts, scheme), first))
+    return tuple(found)
+
+
+def _lacks(rule: Rule, facts: Facts, scheme: SchemeTables) -> tuple[Condition, ...]:
+    """Return the conditions that would have to be otherwise, on the way to the rule that asks for fewest."""
+    ways = [[atom for atom, wanted in way if holds(atom, facts, scheme) is not wanted] for way in alternatives(rule)]
+    return tuple(decide(atom, facts, scheme)[1][0] for atom in min(ways, key=len))
 
 
 def decide(rule: Rule, facts: Facts, scheme: SchemeTables) -> tuple[bool, list[Condition]]:
