@@ -6,54 +6,40 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from drgdip.cli.options import FILE, SCHEME, Commands, add_language, add_reading, read_columns, source_of
+from drgdip.cli.choosing import add_scheme, scheme_of
+from drgdip.cli.options import Commands, add_reading, add_verb, read_columns, source_of
 from drgdip.cli.output import print_note, print_reading
 from drgdip.errors import CaseError, UnknownNameError
 
 if TYPE_CHECKING:
     import argparse
 
+    from drgdip.cli.words import Words
     from drgdip.grouper.alternatives import Alternatives
     from drgdip.grouper.compare import Comparison
 
 __all__ = ["add"]
 
-_CASE_OPTIONS = {
-    "sex": "1 male, 2 female",
-    "age": "age in full years",
-    "age_days": "age in days, of infants",
-    "newborn_weight": "weight in grams, of newborns",
-    "los": "length of stay in days",
-    "discharge": "discharge mode, 1 to 5 or 9",
-    "dept": "department",
-    "icu_hours": "hours in intensive care",
-    "dx": "diagnoses joined by |, the principal one first",
-    "procs": "procedures joined by |, the principal one first",
-}
+#: The values of a case that has no file; each is an option, with the text ``explain.<name>``.
+_VALUES = ("sex", "age", "age_days", "newborn_weight", "los", "discharge", "dept", "icu_hours", "dx", "procs")
 
 
-def add(commands: Commands) -> None:
+def add(commands: Commands, say: Words) -> None:
     """Add the verb to the parser."""
-    parser = commands.add_parser(
-        "explain",
-        help="say why a case is in its group",
-        description="Say why a case is in its group: a case of a file by its number, or one from the options.",
-    )
-    parser.add_argument("file", metavar="FILE", type=Path, nargs="?", help=f"the file that has the case: {FILE}")
-    parser.add_argument("--scheme", required=True, metavar="ID", help=SCHEME)
-    parser.add_argument("--case", metavar="CASE_ID", help="the number of the case in FILE")
-    for name, text in _CASE_OPTIONS.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="VALUE", help=text)
-    add_language(parser)
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument("--brief", action="store_true", help="the result without the rules")
-    how.add_argument("--full", action="store_true", help="every rule that was tried")
-    how.add_argument("--alternatives", action="store_true", help="the group with other codes, or without one of them")
-    how.add_argument("--compare", metavar="ID", nargs="+", help="the group under these schemes or catalogues as well")
+    parser = add_verb(commands, "explain", say)
     parser.add_argument(
-        "--weights", metavar="FILE", type=Path, help="file of group and weight, to be told beside the groups"
+        "file", metavar="FILE", type=Path, nargs="?", help=say("explain.file", files=say("option.file"))
     )
-    parser.add_argument("--json", action="store_true", help="the whole trace as JSON")
+    add_scheme(parser)
+    parser.add_argument("--case", metavar="CASE_ID", help=say("explain.case"))
+    for name in _VALUES:
+        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="VALUE", help=say(f"explain.{name}"))
+    how = parser.add_mutually_exclusive_group()
+    for name in ("brief", "full", "alternatives"):
+        how.add_argument(f"--{name}", action="store_true", help=say(f"explain.{name}"))
+    how.add_argument("--compare", metavar="ID", nargs="+", help=say("explain.compare"))
+    parser.add_argument("--weights", metavar="FILE", type=Path, help=say("explain.weights"))
+    parser.add_argument("--json", action="store_true", help=say("explain.json"))
     add_reading(parser)
     parser.set_defaults(run=_run)
 
@@ -64,13 +50,13 @@ def _run(options: argparse.Namespace) -> None:
     if found is None:
         from drgdip.grouper.explain import explain
 
-        trace = explain(case, options.scheme, codes=options.codes, weights=_weights_of(options))
+        trace = explain(case, scheme_of(options), codes=options.codes, weights=_weights_of(options))
         detail = "brief" if options.brief else "full" if options.full else "path"
-        print(trace.to_json(indent=2) if options.json else trace.text(options.language, detail=detail))
+        print(trace.to_json(indent=2) if options.json else trace.text(options.say.language, detail=detail))
     elif options.json:
         print(json.dumps(found.to_dict(), ensure_ascii=False, indent=2, default=str))
     else:
-        print(found.text(options.language))
+        print(found.text(options.say.language))
 
 
 def _what_if(case: dict[str, Any], options: argparse.Namespace) -> Alternatives | Comparison:
@@ -79,10 +65,10 @@ def _what_if(case: dict[str, Any], options: argparse.Namespace) -> Alternatives 
 
     weights = _weights_of(options)
     if options.alternatives:
-        return alternatives(case, options.scheme, codes=options.codes, weights=weights)
+        return alternatives(case, scheme_of(options), codes=options.codes, weights=weights)
     if weights is not None:
-        raise CaseError("--weights are those of one scheme: give them without --compare")
-    return compare_case(case, [options.scheme, *options.compare], codes=options.codes)
+        raise CaseError(options.say("explain.weights_of_one"))
+    return compare_case(case, [scheme_of(options), *options.compare], codes=options.codes)
 
 
 def _weights_of(options: argparse.Namespace) -> Any:
@@ -94,27 +80,30 @@ def _weights_of(options: argparse.Namespace) -> Any:
 
 
 def _case_of_options(options: argparse.Namespace) -> dict[str, Any]:
-    case = {name: getattr(options, name) for name in _CASE_OPTIONS if getattr(options, name) is not None}
+    case = {name: getattr(options, name) for name in _VALUES if getattr(options, name) is not None}
     if "dx" not in case:
-        raise CaseError("name a FILE and --case, or give the case's --dx and other values")
+        raise CaseError(options.say("explain.no_case"))
     return case
 
 
 def _case_of_file(options: argparse.Namespace) -> dict[str, Any]:
     from drgdip.cases.readers import read_cases, reading_of
 
+    say: Words = options.say
     cases = read_cases(source_of(options.file), format=options.input_format, columns=read_columns(options))
     if "case_id" not in cases.column_names:
-        raise CaseError(f"{options.file} has no column of case numbers; say which it is with --columns case_id=NAME")
+        raise CaseError(say("explain.no_numbers", file=options.file))
     numbers = [str(number) for number in cases["case_id"].to_pylist()]
     if options.case is None:
-        raise CaseError(
-            f"say which case with --case; the first of {options.file} is {numbers[0] if numbers else 'missing'}"
-        )
+        first = numbers[0] if numbers else say("explain.missing")
+        raise CaseError(say("explain.which", file=options.file, first=first))
     if options.case not in numbers:
-        raise UnknownNameError("case", options.case, numbers, hint=f"{options.file} has {len(numbers):,} cases.")
+        nearest = UnknownNameError("case", options.case, numbers).nearest
+        near = say("error.near", names=say("list.or").join(map(repr, nearest))) if nearest else ""
+        told = {"case": repr(options.case), "near": near, "file": options.file, "cases": len(numbers)}
+        raise CaseError(say("explain.unknown_case", **told))
     if numbers.count(options.case) > 1:
-        print_note(f"case {options.case} stands {numbers.count(options.case)} times; the first is shown")
-    print_reading(reading_of(cases), options.language)
+        print_note(say("explain.twice", case=options.case, number=numbers.count(options.case)), say)
+    print_reading(reading_of(cases), say)
     case: dict[str, Any] = cases.slice(numbers.index(options.case), 1).to_pylist()[0]
     return case

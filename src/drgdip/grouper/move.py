@@ -169,7 +169,7 @@ class Move:
         if path.suffix.lower() == ".xlsx":
             write_workbook(path, tables, title=title)
         elif path.suffix.lower() == ".html":
-            write_page(path, tables, title=title, picture=self.to_svg(language))
+            write_page(path, tables, title=title, language=language, picture=self.to_svg(language))
         elif path.suffix.lower() == ".svg":
             try:
                 with replacing(path) as part:
