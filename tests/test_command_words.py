@@ -468,7 +468,8 @@ def test_no_console_ends_in_a_traceback(encoding, language):
         done = process(*words, "--language", language, PYTHONIOENCODING=encoding)
         assert b"Traceback" not in done.stderr
         assert done.returncode == (1 if words[0] == "group" else 0), done.stderr
-    done = process("explain", "--scheme", "chs-drg-2.0", "--sex", "1", "--dx", "I63.900", PYTHONIOENCODING=encoding)
+    case = ("--scheme", "chs-drg-2.0", "--sex", "1", "--dx", "I63.900")
+    done = process("explain", *case, "--full", PYTHONIOENCODING=encoding)
     yes, no = {"gbk": "√×", "latin-1": "+×", "ascii": "+x"}.get(encoding, "✓✗")
     said = done.stdout.decode(encoding)
     assert f"  {yes} MDCA" in said

@@ -82,7 +82,7 @@ def list_reasons(area: str = "") -> Listing[Reason]:
 
 
 def check_language(language: str) -> None:
-    """Raise UnknownNameError for a language that has no texts."""
+    """Raise UnknownNameError for a language that texts are not written in."""
     if language not in LANGUAGES:
         raise UnknownNameError("language", language, LANGUAGES, hint=f"The languages are {', '.join(LANGUAGES)}.")
 

@@ -35,9 +35,8 @@ def add(commands: Commands, say: Words) -> None:
     for name in _VALUES:
         parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="VALUE", help=say(f"explain.{name}"))
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--brief", action="store_true", help=say("explain.brief"))
-    how.add_argument("--full", action="store_true", help=say("explain.full"))
-    how.add_argument("--alternatives", action="store_true", help=say("explain.alternatives"))
+    for name in ("brief", "full", "alternatives"):
+        how.add_argument(f"--{name}", action="store_true", help=say(f"explain.{name}"))
     how.add_argument("--compare", metavar="ID", nargs="+", help=say("explain.compare"))
     parser.add_argument("--weights", metavar="FILE", type=Path, help=say("explain.weights"))
     parser.add_argument("--json", action="store_true", help=say("explain.json"))
@@ -47,18 +46,17 @@ def add(commands: Commands, say: Words) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     case = _case_of_file(options) if options.file is not None else _case_of_options(options)
-    language = options.say.language
     found = _what_if(case, options) if options.alternatives or options.compare else None
     if found is None:
         from drgdip.grouper.explain import explain
 
         trace = explain(case, scheme_of(options), codes=options.codes, weights=_weights_of(options))
         detail = "brief" if options.brief else "full" if options.full else "path"
-        print(trace.to_json(indent=2) if options.json else trace.text(language, detail=detail))
+        print(trace.to_json(indent=2) if options.json else trace.text(options.say.language, detail=detail))
     elif options.json:
         print(json.dumps(found.to_dict(), ensure_ascii=False, indent=2, default=str))
     else:
-        print(found.text(language))
+        print(found.text(options.say.language))
 
 
 def _what_if(case: dict[str, Any], options: argparse.Namespace) -> Alternatives | Comparison:
