@@ -35,9 +35,9 @@ class HomogeneityFigures(NamedTuple):
         A row a group: the key; ``n``, ``mean`` (yuan), ``sd`` and ``cv`` (of a sample), ``q1``, ``median``, ``q3``
         (yuan), and ``skew`` (adjusted for the number of cases). A figure that too few cases give is null.
     overall
-        A row for each grouping and, with ``level``, for each level: ``grouping`` (its column, several joined by +),
-        ``level`` (null for all cases), ``n``, ``groups``, ``mean``, ``sd``, ``cv``, ``riv`` and ``riv_log``,
-        ``groups_below`` and ``cases_below`` (the shares of groups and of cases in groups whose cv is below the limit).
+        A row for each grouping and, with ``level``, for each level of it: ``grouping`` (its column), ``level`` (null
+        for all cases), ``n``, ``groups``, ``mean``, ``sd``, ``cv``, ``riv``, ``riv_log``. Then ``groups_below`` and
+        ``cases_below``: the shares of groups, and of cases in groups, whose cv is below the limit.
     """
 
     groups: Any
