@@ -482,6 +482,20 @@ def test_core_groups_whose_rules_no_feature_has_keep_them():
     assert "no_case" in reasons.values()
 
 
+def test_scheme_3_0_writes_severity_otherwise_and_keeps_its_rows():
+    """CC behind MCC is either of both: with costs by its groups, 3.0 gets its own rows again."""
+    cases = with_costs(drgdip.sample_cases(20000, "chs-drg-3.0", seed=4), "chs-drg-3.0", step=2.0, sd=0.1)
+    made = build(cases, criteria=SplitCriteria(min_cases=4, difference=0.5), base="chs-drg-3.0")
+    by_three = {
+        adrg.code
+        for adrg in made.scheme.adrgs
+        if [str(drg.rule) for drg in adrg.drgs][:2] == ["QTZD in MCC", "QTZD in CC"]
+    }
+    decided = {row["adrg"] for row in made.decisions.to_pylist() if row["groups"] == 3 and row["reason"] is None}
+    assert len(decided & by_three) >= 5
+    assert decided <= by_three
+
+
 def test_reasons_have_texts():
     for code in reasons_of("building"):
         assert describe_reason(f"{code}:0.2", "zh")

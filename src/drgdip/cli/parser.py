@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 
 from drgdip._version import __version__
-from drgdip.cli import check, diff, explain, group, policies, schemes, settle, warmup
+from drgdip.cli import build, check, diff, explain, group, policies, schemes, settle, warmup
 
 __all__ = ["build_parser"]
 
 #: The verbs in the order of the help.
-_VERBS = (group, check, explain, schemes, diff, warmup, settle, policies)
+_VERBS = (group, check, explain, schemes, diff, build, warmup, settle, policies)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -173,7 +173,7 @@ def _kept(trimmed: Any, rows: int) -> np.ndarray:
     table = to_arrow(trimmed)
     if "trim_status" not in table.column_names or len(table) != rows:
         raise CaseError(f"trim must give back its {rows} cases with a column trim_status, as points.trim_cases does")
-    used = _places(table["trim_status"], {"used": 0}) == 0
+    used: np.ndarray = _places(table["trim_status"], {"used": 0}) == 0
     if not used.any():
         raise CaseError("trim lets no case count; give wider limits")
     return used

@@ -40,15 +40,16 @@ class Refinement:
     scheme
         The scheme. It groups at once.
     decisions
-        A row for each core group: ``adrg, name, n`` (cases that count), ``base_groups, groups`` (numbers of them),
-        ``split`` (the divisions taken, null for one group), ``riv`` (of the costs within the core group, by its
-        groups; null without variance), ``search`` (exhaustive or best-first), ``changed`` (whether its rows differ from
-        the base), ``reason`` (why the base's groups stay, null where the criteria decide), ``action``, ``about``
-        and ``note`` of the caller. The table can be given back as ``decisions`` of another building.
+        A row for each core group: ``adrg, name``, the cases that count (``n``), and how many groups it has under the
+        base and now (``base_groups, groups``). ``split`` has the divisions taken, null for one group. ``riv`` is that
+        of the costs within the core group by its groups, null without variance. ``search`` is exhaustive or best-first.
+        ``changed`` says whether its rows differ from the base; ``reason``, why no criterion decided. ``action``,
+        ``about`` and ``note`` are the caller's. The table can be given back as ``decisions`` of another building.
     candidates
-        A row for each division that was tried: ``adrg``, ``within`` (the cases divided, "" for all of the core group),
-        ``split``, by part ``n``, ``mean`` (yuan) and ``cv`` (| between), ``difference`` (the least of neighbouring
-        means), ``riv`` (of the cases divided), ``chosen``, and ``reason`` why it was not, null where it was.
+        A row for each division that was tried: ``adrg``, ``within`` (the cases divided, "" for all) and ``split``.
+        ``n``, ``mean`` (yuan) and ``cv`` are by part, with | between. ``difference`` is the least of neighbouring
+        means; ``riv`` is that of the cases divided. ``reason`` says why it was not ``chosen``, and is null where it
+        was.
     weights
         The table that the caller's function gave; None without one.
     """

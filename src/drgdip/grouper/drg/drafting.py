@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 from drgdip import _toml
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from drgdip.grouper.drg.model import Adrg, SchemeTables
     from drgdip.grouper.drg.splitting import Branch, Step
 
-__all__ = ["Row", "base_rows", "draft", "rows_of_branch", "trial"]
+__all__ = ["Row", "base_rows", "base_rules", "draft", "rows_of_branch", "trial"]
+
+
+_CC_BEHIND_MCC = ("QTZD in MCC", "QTZD in CC")
 
 
 class Row(NamedTuple):
@@ -41,11 +45,17 @@ def base_rows(adrg: Adrg) -> list[Row]:
     return [Row(drg.code, drg.name, drg.adrg, str(drg.order), str(drg.rule)) for drg in adrg.drgs]
 
 
+def base_rules(adrg: Adrg) -> list[str]:
+    """Return the rules of a core group's groups. CC behind MCC is the same as either, which features have."""
+    rules = [str(drg.rule) for drg in adrg.drgs]
+    return ["QTZD in {MCC, CC}" if pair == _CC_BEHIND_MCC else pair[1] for pair in itertools.pairwise(["", *rules])]
+
+
 def rows_of_branch(adrg: Adrg, branch: Branch, features: Sequence[Feature]) -> list[Row]:
     """Return the groups of a divided core group. Where the rules are those of the base, so are codes and names."""
     leaves = list(list_leaves(branch))
     rules = [_rule(leaf, features) for leaf in leaves]
-    if rules == [str(drg.rule) for drg in adrg.drgs]:
+    if rules == base_rules(adrg):
         return base_rows(adrg)
     return [
         Row(_code(adrg, leaf, features), _name(adrg, leaf, features), adrg.code, str(order), rule)

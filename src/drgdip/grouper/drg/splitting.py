@@ -49,8 +49,8 @@ class SplitCriteria:
     gain
         The share of the variance of the cases divided that the division must explain (RIV), above 0 and below 1.
     halves
-        Random halvings, 1 to 32. In both halves of each, neighbouring means must stand in the same order as in all
-        cases, and differ by ``difference`` where that is asked.
+        Random halvings, 1 to 32. In both halves of each, neighbouring means must stand in the order of all cases. They
+        must also differ by ``difference`` where that is asked.
     seed
         The seed of the halvings, any whole number; it goes with ``halves``.
     years

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from drgdip._arrow import to_arrow
 from drgdip.errors import CaseError
+from drgdip.grouper.drg.drafting import base_rules
 from drgdip.grouper.drg.splitting import Wishes
 from drgdip.grouper.grammar import ALWAYS, parse
 
@@ -36,7 +37,7 @@ def why_kept(adrg: Adrg, wish: Wish | None, features: Sequence[Feature]) -> str:
         return "kept_by_decision"
     if adrg.kind in {"ambiguous", "ungroupable"} or not adrg.drgs or adrg.drgs[-1].rule != ALWAYS:
         return "not_divisible"
-    rules = [str(drg.rule) for drg in adrg.drgs]
+    rules = base_rules(adrg)
     known = [
         [str(parse(feature.rule(part))) for part in division]
         for feature in features
