@@ -461,6 +461,31 @@ def test_manual_decisions_hold_and_survive_a_rebuild(decision, groups):
         assert (row["action"], row["note"]) == (decision["action"], "专家会")
 
 
+def test_decisions_hold_where_there_are_no_cases():
+    """The base divides KS1 in two; nobody of the history has diabetes, and no child a part of its own."""
+    rows = [
+        {"adrg": "KS1", "action": "merge", "about": ""},
+        {"adrg": "ES3", "action": "force", "about": "severity: MCC+CC | none"},
+        {"adrg": "GZ1", "action": "force", "about": "age: <17 | 17-69+>=70"},
+    ]
+    cases = stays((30, 500, {"age": 50}), (30, 900, {"age": 80}))
+    made = build(cases, [SEVERITY, AGE], SplitCriteria(min_cases=20, difference=0.2), decisions=rows)
+    assert groups_of(made.scheme, "KS1") == [("KS19", "")]
+    assert groups_of(made.scheme, "ES3") == [("ES33", "QTZD in {MCC, CC}"), ("ES35", "")]
+    assert groups_of(made.scheme, "GZ1") == [("GZ10", "NL < 17"), ("GZ19", "")]
+    assert "nan" not in str(made.candidates.to_pylist())
+
+
+def test_a_base_in_a_folder_of_ones_own(tmp_path):
+    drgdip.load_scheme(BASE).to_folder(tmp_path / "national")
+    made = build(MIXED, YOUNG, SplitCriteria(min_cases=20), base=tmp_path / "national")
+    made.to_folder(tmp_path / "mine")
+    loaded = drgdip.load_scheme(tmp_path / "mine")
+    assert loaded.info.sha256 == made.scheme.info.sha256
+    assert groups_of(loaded, "GZ1") == [("GZ10", "NL < 17"), ("GZ19", "")]
+    assert drgdip.group(MIXED, loaded)[0]["group"] == "GZ10"
+
+
 def test_several_divisions_are_forbidden_and_the_others_stay():
     grave = {"dx": ["K22.301", "I50.900"]}
     cases = stays((30, 9000, CHILD), (30, 4000, {"age": 50}), (30, 2000, {"age": 80}), (30, 6000, grave | {"age": 50}))

@@ -12,7 +12,7 @@ from drgdip._arrays import read_days
 from drgdip._arrow import filled, from_numpy, one_chunk, read_once, to_arrow
 from drgdip.cases.table import with_fen
 from drgdip.errors import CaseError
-from drgdip.grouper.drg.cells import Sources, count_cells
+from drgdip.grouper.drg.cells import Sources, count_cells, no_cells
 from drgdip.grouper.drg.drafting import Row, base_rows, draft, rows_of_branch, trial
 from drgdip.grouper.drg.features import Feature, check_features
 from drgdip.grouper.drg.scheme import Scheme, load_scheme
@@ -113,6 +113,10 @@ def build_scheme(
     national = load_scheme(base)
     if national.info.extends:
         raise CaseError(f"{national.id} extends {national.info.extends}; build upon that, or upon another national one")
+    if not national.folder.is_dir():
+        raise CaseError(
+            f"{national.id} is no folder that a scheme could extend; write it with to_folder, and load that"
+        )
     check_features(features)
     adrgs = {adrg.code: adrg for adrg in national.adrgs}
     wishes = read_wishes(decisions, adrgs, features)
@@ -200,15 +204,19 @@ def _search(table: pa.Table, grouped: pa.Table, fen: np.ndarray, rows: np.ndarra
     hospital = _numbers(taken["hospital"])[kept] if task.criteria.hospital_share is not None else None
     year = _years(taken["discharged"])[kept] if task.criteria.years else None
     sources = Sources(adrg[kept], fen[rows][kept], parts[kept], hospital, year)
+    counted = dict(count_cells(sources, len(task.divisible), task.criteria))
     found = {}
-    for number, cells in count_cells(sources, len(task.divisible), task.criteria):
-        code = task.divisible[number].code
-        allowed = [at for at, feature in enumerate(task.features) if feature.is_for(code)]
-        wishes = task.wishes[code].wishes if code in task.wishes else Wishes()
+    for number, one in enumerate(task.divisible):
+        wishes = task.wishes[one.code].wishes if one.code in task.wishes else Wishes()
+        cells = counted.get(number)
+        if cells is None and not (wishes.whole or wishes.forced):
+            continue
+        cells = cells or no_cells(len(task.features))
+        allowed = [at for at, feature in enumerate(task.features) if feature.is_for(one.code)]
         branch, tried, exhaustive = divide(cells, task.features, allowed, task.criteria, wishes)
         squares = float(cells.squares.sum())
         riv = branch.explained / squares if squares > 0 else None
-        found[code] = Found(branch, tried, exhaustive, int(cells.n.sum()), riv)
+        found[one.code] = Found(branch, tried, exhaustive, int(cells.n.sum()), riv)
     return found
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from drgdip.grouper.drg.splitting import SplitCriteria
 
-__all__ = ["Cells", "Sources", "count_cells"]
+__all__ = ["Cells", "Sources", "count_cells", "no_cells"]
 
 
 class Sources(NamedTuple):
@@ -87,6 +87,11 @@ def count_cells(cases: Sources, size: int, criteria: SplitCriteria) -> Iterator[
             start, end = np.searchsorted(pairs[0], [rows.start, rows.stop])
             hospitals = (pairs[0][start:end] - rows.start, pairs[1][start:end], pairs[2][start:end])
         yield place, Cells(parts[rows], n[rows], total[rows], squares[rows], float(means[place]), own, hospitals)
+
+
+def no_cells(features: int) -> Cells:
+    """Return the cells of a core group without cases."""
+    return Cells(np.zeros((0, features), np.int8), np.zeros(0, np.int64), np.zeros(0), np.zeros(0), 0.0)
 
 
 def _numbered(cases: Sources) -> tuple[np.ndarray, np.ndarray]:

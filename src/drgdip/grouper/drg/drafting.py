@@ -8,6 +8,7 @@ import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 from drgdip import _toml
+from drgdip.data import index_of
 from drgdip.grouper.drg.features import SEVERITY
 from drgdip.grouper.drg.load import scheme_of
 from drgdip.grouper.drg.model import counts_of
@@ -112,7 +113,7 @@ def draft(
     sets = sorted({(name, code) for feature in features for name, codes in feature.sets.items() for code in codes})
     if sets:
         contents["sets.csv"] = _csv(CHANGES["sets.csv"], [("+", name, code) for name, code in sets])
-    whole = {"id": "", "title": "", "issuer": "", "published": "", "extends": base.id, "revision": 1}
+    whole = {"id": "", "title": "", "issuer": "", "published": "", "extends": _name_of(base), "revision": 1}
     whole |= {**head, "counts": {}}
     path = folder / SCHEME.head
 
@@ -127,6 +128,14 @@ def draft(
         contents["unreachable.csv"] = _csv(COLUMNS["unreachable.csv"], closed.rows)
     whole["counts"] = counts_of(first)
     return loaded(list_closed=False), contents
+
+
+def _name_of(base: SchemeTables) -> str:
+    """Return the name by which a folder extends a base: the id of one of the package, else the path of its folder."""
+    known = index_of("scheme").get(base.id)
+    if known is not None and known.sha256 == base.info.sha256:
+        return base.id
+    return base.folder.resolve().as_posix()
 
 
 def _csv(header: Iterable[str], rows: Iterable[Iterable[str]]) -> bytes:

@@ -235,7 +235,7 @@ class _Search:
         ratios = _ratios(means)
         figures = (tuple(n.tolist()), tuple(means.tolist()), tuple(cvs.tolist()), float(ratios.min()), float(gain))
         if forced:
-            reason = ("forced" if n.all() else "no_case") if forced == text else f"other_forced:{forced}"
+            reason = "forced" if forced == text else f"other_forced:{forced}"
         else:
             reason = self._reason(parts, one, text, n, means, cvs, float(gain))
         return Tried(within, text, *figures, reason), explained
