@@ -188,11 +188,18 @@ STRONGER = [
 ]
 
 
+WEAK = {"min_cases": 25, "difference": 0.05}
+
+
+@pytest.fixture(scope="module")
+def weakly(cases):
+    return build(cases, ALL[:4], SplitCriteria(**WEAK)).decisions.to_pandas().set_index("adrg")
+
+
 @pytest.mark.parametrize("stronger", STRONGER, ids=lambda one: next(iter(one)))
-def test_a_stronger_criterion_never_gives_more_groups(cases, stronger):
-    plain = {"min_cases": 25, "difference": 0.05}
-    before = build(cases, ALL[:4], SplitCriteria(**plain)).decisions.to_pandas().set_index("adrg")
-    after = build(cases, ALL[:4], SplitCriteria(**plain | stronger)).decisions.to_pandas().set_index("adrg")
+def test_a_stronger_criterion_never_gives_more_groups(cases, weakly, stronger):
+    before = weakly
+    after = build(cases, ALL[:4], SplitCriteria(**WEAK | stronger)).decisions.to_pandas().set_index("adrg")
     assert set(before["search"].dropna()) == {"exhaustive"}
     assert (after["groups"] <= before["groups"]).all()
     assert after["groups"].sum() < before["groups"].sum() or "years" in stronger  # all cases are of one year
