@@ -6,6 +6,7 @@ import csv
 import gzip
 import itertools
 import json
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -22,6 +23,9 @@ hypothesis.settings.register_profile(
     "drgdip", derandomize=True, database=None, deadline=None, max_examples=150, print_blob=False
 )
 hypothesis.settings.load_profile("drgdip")
+
+#: The command line speaks English here, whatever the locale of the machine; tests of Chinese ask for it.
+os.environ["LC_ALL"] = "C.UTF-8"
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(__file__).parent / "data"

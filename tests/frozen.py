@@ -28,7 +28,7 @@ import polars as pl
 import pyarrow as pa
 
 import drgdip
-from drgdip import points, settle
+from drgdip import monitor, points, settle
 from drgdip.cli import main
 
 TESTS = Path(__file__).parent
@@ -634,7 +634,7 @@ def moved(part: str, facts: Iterable[Fact], table: Mapping[str, str]) -> list[st
 def public_names() -> str:
     """Return a line for every public name and every member of a public class: its kind, signature or value."""
     lines = []
-    for module in (drgdip, points, settle):
+    for module in (drgdip, points, settle, monitor):
         for name in sorted(module.__all__):
             lines += _lines_of(f"{module.__name__}.{name}", getattr(module, name))
     return "".join(f"{line}\n" for line in lines)

@@ -29,7 +29,10 @@ def test_the_checks_run_the_command_of_the_readme():
     assert done.stdout == readme_command() + "\n"
     assert '\neval "$test_command"\n' in SCRIPT
     others = [line for line in SCRIPT.splitlines() if "pytest" in line and "test_command" not in line]
-    assert others == ["python -m pytest -n 0 tests/test_spark.py"], "Spark is too large for the README's command"
+    assert others == [
+        "python -m pytest -n 0 tests/test_spark.py",
+        "DRGDIP_BROWSER=1 python -m pytest -n 0 tests/browser",
+    ], "Spark and a browser are too large for the README's command"
 
 
 def test_the_checks_stop_at_the_first_failure():

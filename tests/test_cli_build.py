@@ -44,7 +44,7 @@ def test_the_folder_is_what_the_function_gives(tmp_path, capsys):
     trim = points.Trim(**plan.trim)
     expected = points.weights(drgdip.group(drgdip.read_cases(HISTORY), loaded), trim=trim).to_pylist()
     assert weights == pytest.approx({row["group"]: row["weight"] for row in expected if row["weight"]})
-    assert told == ["共428例", "细分组634个（国家分组634个），1个核心病组有变化", f"已写入{tmp_path / 'a'}"]
+    assert told == ["共 428 例", "细分组 634 个（国家分组 634 个），1 个核心病组有变化", f"已写入 {tmp_path / 'a'}"]
 
 
 def test_several_files_are_one_history_and_decisions_hold(tmp_path, capsys):

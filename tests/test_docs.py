@@ -22,6 +22,7 @@ import pytest
 from drgdip import REASONS, STATUSES, SchemeError, __all__, list_schemes, load_auxiliary, load_scheme, make_case_schema
 from drgdip.cli import main
 from drgdip.cli.parser import build_parser
+from drgdip.cli.words import Words
 from drgdip.grouper.changes import CHANGES
 from drgdip.grouper.dip import workbook as dip
 from drgdip.grouper.dip.auxiliary_rules import DIAGNOSES, NUMBERS
@@ -33,6 +34,8 @@ from drgdip.grouper.tables import AUXILIARY_COLUMNS, COLUMNS
 ROOT = Path(__file__).parent.parent
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
 PAGES = [ENGLISH, CHINESE, *sorted((ROOT / "docs").rglob("*.md"))]
+#: What stands behind the fence of a snippet that needs a package of an extra.
+EXTRAS = {"notest-plot": "matplotlib", "notest-learn": "sklearn"}
 LOOSE = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
@@ -91,12 +94,15 @@ def workplace(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("workplace")
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_every_snippet_runs(page):
+def test_every_snippet_runs(page, monkeypatch):
+    """A page runs under the locale of its readers."""
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8" if ".zh-CN" in page.name else "C.UTF-8")
     namespace = {"__name__": "__main__"}
     ran = 0
     for block in blocks_of(page):
         language, _, condition = block.tag.partition(" ")
-        if language == "python" and (condition != "notest-plot" or importlib.util.find_spec("matplotlib")):
+        package = EXTRAS.get(condition)
+        if language == "python" and (package is None or importlib.util.find_spec(package)):
             run_python(block, page, namespace)
             ran += 1
         elif language == "console":
@@ -171,16 +177,17 @@ IN_BOTH = pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=[name_of(pa
 @IN_BOTH
 def test_pages_in_two_languages_have_the_same_code(english, chinese):
     """The same lines are run; what they print is in the language of the page."""
-    said = [[(block.tag, run_of(block.text)) for block in blocks_of(page)] for page in (english, chinese)]
+    said = [[(block.tag, run_of(block)) for block in blocks_of(page)] for page in (english, chinese)]
     assert said[0] == said[1]
 
 
-def run_of(text):
+def run_of(block):
     """What a block runs, whatever the language that it asks for."""
+    text, marks = block.text, ("$ ",) if block.tag == "console" else (">>> ", "... ")
     for words in (', "zh"', ', language="zh"', " --language zh"):
         text = text.replace(words, "")
     lines = text.splitlines()
-    return [line for line in lines if line.startswith((">>> ", "... ", "$ "))] or lines
+    return [line for line in lines if line.startswith(marks)] or lines
 
 
 @IN_BOTH
@@ -338,8 +345,9 @@ def test_every_fault_of_a_scheme_is_on_its_page():
     assert sorted(told) == sorted(re.findall(r"``([a-z_]+)``", documented))
 
 
-def test_every_option_of_the_command_line_is_on_its_page():
-    text = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["command-line.md", "command-line.zh-CN.md"])
+def test_every_option_of_the_command_line_is_on_its_pages(page):
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
 
     def options(parser):
         for action in parser._actions:
@@ -349,8 +357,8 @@ def test_every_option_of_the_command_line_is_on_its_page():
                     yield from options(inner)
             yield from action.option_strings
 
-    missing = [option for option in options(build_parser()) if f"`{option}" not in text and f" {option} " not in text]
-    assert missing == []
+    known = options(build_parser(Words("en")))
+    assert [option for option in known if f"`{option}" not in text and f" {option} " not in text] == []
 
 
 def test_every_public_name_is_in_a_page():

@@ -24,6 +24,7 @@ import pytest
 from conftest import ROOT, Restless
 from points_cases import make_cases
 from settle_city import GIVEN, inputs_of, make_city, prepare
+from settle_city import WEIGHTS as CITY_WEIGHTS
 
 import drgdip
 from drgdip import points, sample_cases, settle
@@ -167,6 +168,8 @@ APPRAISED = POLICY.replace(appraisal={"lowest": Decimal("0.9"), "highest": Decim
 CITY = prepare(make_city(200), POLICY)
 INPUTS = inputs_of(POLICY, CITY)
 PRICED = settle.settle_year(CITY, POLICY, **INPUTS).cases
+CAPS = {"total_share": Decimal("0.5"), "growth_of": "payable"}
+CAPS |= {"highest_growth": Decimal("0.1"), "growth_share": Decimal("0.5")}
 GROUPED = make_cases(300, seed=7, groups=6)
 WEIGHTS = points.weights(GROUPED, scale=100)
 ALONE = pa.table({"group": ["G01", "G02"], "points": [1.0, 2.0]})
@@ -329,6 +332,16 @@ CALLS = {
             "deposits_kept": of_hospitals("deposit_kept", Decimal(2)),
         },
     ),
+    "drgdip.settle.clear_year of caps": (
+        settle.clear_year,
+        {
+            "cases": PRICED,
+            "policy": POLICY.replace(caps=CAPS),
+            "budget": amounts(INPUTS["budget"]),
+            "money_caps": money("G01", "G02", column="cap").rename_columns(["group", "cap"]),
+            "last_year": of_hospitals("payable", Decimal(100), cases=1),
+        },
+    ),
     "drgdip.settle.clear_year of payments": (
         settle.clear_year,
         {"cases": PRICED, "policy": POLICY, "budget": INPUTS["budget"], "payments": PAYMENTS},
@@ -361,7 +374,11 @@ CALLS = {
         {
             "cases": PRICED,
             "policy": POLICY.replace(
-                cases={"payable": "ratio", "fund_share": {"employee": Decimal("0.5"), "resident": Decimal("0.5")}}
+                cases={
+                    "payable": "ratio",
+                    "cross_region": "same",
+                    "fund_share": {"employee": Decimal("0.5"), "resident": Decimal("0.5")},
+                }
             ),
             "ratios": pa.table({"pool": ["employee", "resident"], "fund_share": [Decimal("0.7"), Decimal("0.6")]}),
         },
@@ -413,6 +430,24 @@ CALLS = {
         {"cases": PRICED, "policy": POLICY, "values": money("employee", "resident", column="point_value")},
     ),
     "drgdip.settle.settle_year": (settle.settle_year, {"cases": CITY, "policy": POLICY, **INPUTS}),
+    "drgdip.settle.settle_year of caps": (
+        settle.settle_year,
+        {
+            "cases": CITY.append_column("excluded_cost", CITY["total_cost"]).append_column(
+                "excluded_kind", pa.array(["drug"] * len(CITY))
+            ),
+            "policy": POLICY.replace(
+                caps=CAPS | {"volume_factor": Decimal("0.5")}, exclusion={"variant": "beijing-2022"}
+            ),
+            **INPUTS,
+            "money_caps": money("G01", "G02", column="cap").rename_columns(["group", "cap"]),
+            "last_year": of_hospitals("payable", Decimal(100), cases=1),
+            "volume_caps": pa.table({"group": ["G01", "G02"], "cap": [2, 3]}),
+            "exclusion_means": pa.table(
+                {"group": CITY_WEIGHTS["group"], "mean": CITY_WEIGHTS["mean"], "mean_drug": CITY_WEIGHTS["mean"]}
+            ),
+        },
+    ),
     "drgdip.settle.simulate": (
         settle.simulate,
         {

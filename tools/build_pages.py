@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "drgdip"
-PAGES = ("ARCHITECTURE.md", "docs/api.md", "docs/cases.md", "docs/cases.zh-CN.md")
+SIGNAL_PAGES = ("docs/monitor/signals.md", "docs/monitor/signals.zh-CN.md")
+PAGES = (
+    "ARCHITECTURE.md",
+    "docs/api.md",
+    "docs/cases.md",
+    "docs/cases.zh-CN.md",
+    "docs/monitor/indicators.md",
+    "docs/monitor/indicators.zh-CN.md",
+    *SIGNAL_PAGES,
+)
 _PART = re.compile(r"(<!-- generated: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -133,15 +142,117 @@ def aliases(language: str) -> str:
     return "\n".join([head, "| --- | --- | --- |", *lines]) + "\n"
 
 
+_UNITS = {
+    "count": "人次（个）",
+    "ratio": "比例",
+    "index": "指数",
+    "weight": "权重",
+    "points": "点",
+    "days": "天",
+    "yuan": "元",
+}
+_DIRECTIONS = {"higher": "越高越好", "lower": "越低越好", "none": ""}
+
+
+def indicators(language: str) -> str:
+    """Return the table of indicators (``data/monitor/indicators.csv``)."""
+    names = {row["quantity"]: row["chinese"] for row in rows_of("monitor/quantities.csv")}
+    lines = ["| id | name | formula | unit | better | source | grade |", "| --- | --- | --- | --- | --- | --- | --- |"]
+    if language == "chinese":
+        lines[0] = "| 编号 | 名称 | 算法 | 单位 | 方向 | 依据 | 等级 |"
+    for row in rows_of("monitor/indicators.csv"):
+        if language == "chinese":
+            formula = " / ".join(names[part] for part in (row["numerator"], row["denominator"]) if part)
+            cells = [row["chinese"], formula, _UNITS[row["unit"]], _DIRECTIONS[row["direction"]]]
+        else:
+            better = "" if row["direction"] == "none" else row["direction"]
+            cells = [row["english"], row["formula"], row["unit"], better]
+        lines.append("| " + " | ".join([f"`{row['id']}`", *cells, row["source"], row["grade"]]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+_KINDS = {
+    "chinese": {"flag": "是否", "money": "元", "number": "数", "code": "代码", "key": "文本"},
+    "english": {"flag": "true or false", "money": "yuan", "number": "number", "code": "code", "key": "text"},
+}
+
+
+def indicator_columns(language: str) -> str:
+    """Return the table of the columns that indicators read (``data/monitor/indicator_columns.csv``)."""
+    head = "| 列 | 类型 | 含义 |" if language == "chinese" else "| column | kind | what it holds |"
+    lines = [head, "| --- | --- | --- |"]
+    for row in rows_of("monitor/indicator_columns.csv"):
+        values = ", ".join(f"`{value}`" for value in row["values"].split("|") if value)
+        kind = _KINDS[language][row["kind"]] + (f": {values}" if values else "")
+        lines.append(f"| `{row['column']}` | {kind} | {row[language]} |")
+    return "\n".join(lines) + "\n"
+
+
+def signals(language: str) -> str:
+    """Return the tables of signals and of their parameters (``data/monitor``)."""
+    chinese = language == "chinese"
+    suffix = "_zh" if chinese else ""
+    head = (
+        "| 疑点 | 含义 | `value`、`expected`、`limit` | 所需列和表 | 金额对照 | 来源（等级） |"
+        if chinese
+        else "| signal | meaning | `value`, `expected`, `limit` | needs | amount against | source (grade) |"
+    )
+    lines = [head, "| --- | --- | --- | --- | --- | --- |"]
+    for row in rows_of("monitor/signals.csv"):
+        needs = [f"`{name}`" for name in row["columns"].split("|")]
+        needs += [f"`{name}=`" for name in row["tables"].split("|") if name]
+        first = f"`{row['id']}`<br>{row['chinese' if chinese else 'english']}"
+        cells = [first, row[f"definition{suffix}"], row[f"compared{suffix}"], " ".join(needs)]
+        cells += [f"`{row['counterfactual']}`", f"{row['source']} ({row['grade']})"]
+        lines.append(f"| {' | '.join(map(_cell, cells))} |")
+    return "\n".join(lines) + "\n"
+
+
+def signal_parameters(language: str) -> str:
+    """Return the table of the parameters of signals (``data/monitor``)."""
+    chinese = language == "chinese"
+    head = (
+        "| 疑点 | 参数 | 含义 | 来源中的数值 |" if chinese else "| signal | parameter | meaning | numbers in sources |"
+    )
+    lines = [head, "| --- | --- | --- | --- |"]
+    for row in rows_of("monitor/signal_parameters.csv"):
+        seen = row["seen"].replace("|", "、" if chinese else ", ")
+        cells = [f"`{row['signal']}`", f"`{row['parameter']}`", row[language], seen]
+        lines.append(f"| {' | '.join(map(_cell, cells))} |")
+    return "\n".join(lines) + "\n"
+
+
+def learned_signals(language: str) -> str:
+    """Return the table of learned signals (``data/monitor``)."""
+    suffix = "_zh" if language == "chinese" else ""
+    head = ("| 模型疑点 | 含义 |" if suffix else "| learned signal | meaning |") + " `value`, `expected`, `limit` |"
+    lines = [head, "| --- | --- | --- |"]
+    for row in rows_of("monitor/learned.csv"):
+        cells = [f"`{row['id']}`<br>{row[language]}", row[f"definition{suffix}"], row[f"compared{suffix}"]]
+        lines.append(f"| {' | '.join(map(_cell, cells))} |")
+    return "\n".join(lines) + "\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "modules": modules,
+    "signals": partial(signals, "english"),
+    "signals_zh": partial(signals, "chinese"),
+    "signal_parameters": partial(signal_parameters, "english"),
+    "signal_parameters_zh": partial(signal_parameters, "chinese"),
     "values": partial(values, "english"),
     "values_zh": partial(values, "chinese"),
     "aliases": partial(aliases, "english"),
     "aliases_zh": partial(aliases, "chinese"),
+    "indicators": partial(indicators, "english"),
+    "indicators_zh": partial(indicators, "chinese"),
+    "indicator_columns": partial(indicator_columns, "english"),
+    "indicator_columns_zh": partial(indicator_columns, "chinese"),
+    "learned_signals": partial(learned_signals, "english"),
+    "learned_signals_zh": partial(learned_signals, "chinese"),
     "drgdip": names_of("drgdip"),
     "drgdip.points": names_of("drgdip.points"),
     "drgdip.settle": names_of("drgdip.settle"),
+    "drgdip.monitor": names_of("drgdip.monitor"),
 }
 
 

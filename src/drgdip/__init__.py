@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from drgdip._version import __version__
 
 if TYPE_CHECKING:
-    from drgdip import points, settle
+    from drgdip import monitor, points, settle
     from drgdip._listing import Listing
     from drgdip._text import normalise_code
     from drgdip.cases.case import Case, make_case_schema
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from drgdip.reasons import Reason, describe_reason, list_reasons
     from drgdip.versions import show_versions
 
-#: Modules with the public names that each holds. `points` and `settle` are modules themselves.
+#: Modules with the public names that each holds. `points`, `settle` and `monitor` are modules themselves.
 _MODULES = {
     "drgdip._listing": ("Listing",),
     "drgdip._text": ("normalise_code",),
@@ -98,6 +98,7 @@ _MODULES = {
     "drgdip.grouper.result": ("DipResult", "GroupResult", "REASONS", "STATUSES"),
     "drgdip.grouper.samples": ("sample_cases",),
     "drgdip.grouper.schemas": ("make_json_schema",),
+    "drgdip.monitor": ("monitor",),
     "drgdip.points": ("points",),
     "drgdip.reasons": ("Reason", "list_reasons", "describe_reason"),
     "drgdip.settle": ("settle",),
@@ -166,6 +167,7 @@ __all__ = [
     "make_json_schema",
     "make_result_fields",
     "map_codes",
+    "monitor",
     "move_cases",
     "normalise_code",
     "points",

@@ -184,6 +184,8 @@ def _plain_yuan(column: pa.Array) -> pa.Array | None:
             return None
     elif not (pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)):
         return None
+    if pa.types.is_decimal128(kind) and kind.scale == YUAN.scale:
+        return column
     try:
         return column.cast(pa.decimal128(38, 2))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Flow", "draw_flows"]
+__all__ = ["COLOURS", "Flow", "draw_flows", "places_of", "totals_of"]
 
 _WIDTH, _MARGIN, _NODE, _GAP, _LINE = 900, 300, 12, 6, 16
 #: Colours of kinds, in their order: told apart by readers who do not see red and green as two.
-_COLOURS = (
+COLOURS = (
     "#0072b2",
     "#e69f00",
     "#009e73",
@@ -50,14 +50,14 @@ def draw_flows(flows: Sequence[Flow], kinds: Mapping[str, str], *, title: str) -
     title
         The heading of the picture, which a screen reader says as well.
     """
-    lefts = _totals([(flow.left, flow.cases) for flow in flows])
-    rights = _totals([(flow.right, flow.cases) for flow in flows])
+    lefts = totals_of([(flow.left, flow.cases) for flow in flows])
+    rights = totals_of([(flow.right, flow.cases) for flow in flows])
     top = 44
     scale = 440 / max(sum(lefts.values()), 1)
-    places = [_places(column, scale, top) for column in (lefts, rights)]
+    places = [places_of(column, scale, top, room=_LINE - _GAP, gap=_GAP) for column in (lefts, rights)]
     bottom = max([top, *(end for column in places for _, end in column.values())])
     shown = [kind for kind in kinds if any(flow.kind == kind for flow in flows)]
-    colour = {kind: _COLOURS[list(kinds).index(kind) % len(_COLOURS)] for kind in shown}
+    colour = {kind: COLOURS[list(kinds).index(kind) % len(COLOURS)] for kind in shown}
     height = bottom + 16 + _LINE * len(shown) + 8
     parts = [
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {_WIDTH} {height:.0f}' width='{_WIDTH}'",
@@ -93,7 +93,7 @@ def draw_flows(flows: Sequence[Flow], kinds: Mapping[str, str], *, title: str) -
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _totals(pairs: Sequence[tuple[str, int]]) -> dict[str, int]:
+def totals_of(pairs: Sequence[tuple[str, int]]) -> dict[str, int]:
     """Return the cases of each name, in the order in which the names come first."""
     found: dict[str, int] = {}
     for name, cases in pairs:
@@ -101,14 +101,19 @@ def _totals(pairs: Sequence[tuple[str, int]]) -> dict[str, int]:
     return found
 
 
-def _places(totals: Mapping[str, int], scale: float, top: float) -> dict[str, tuple[float, float]]:
-    """Return where each name's bar starts, and where its room ends: no label stands on another."""
+def places_of(
+    totals: Mapping[str, int], scale: float, top: float, *, room: float, gap: float
+) -> dict[str, tuple[float, float]]:
+    """Return where each name's bar starts, and where its room ends: no label stands on another.
+
+    A name has at least so much room, and there is a gap between one and the next.
+    """
     found = {}
     for name, cases in totals.items():
         high = cases * scale
-        room = max(high, _LINE - _GAP)
-        found[name] = (top + (room - high) / 2, top + room)
-        top += room + _GAP
+        taken = max(high, room)
+        found[name] = (top + (taken - high) / 2, top + taken)
+        top += taken + gap
     return found
 
 

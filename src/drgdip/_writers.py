@@ -16,7 +16,7 @@ from drgdip._files import guard_column, guard_text
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["TableWriter"]
+__all__ = ["TableWriter", "flatten"]
 
 
 class TableWriter:
@@ -55,7 +55,7 @@ class TableWriter:
         elif self.format == "csv":
             if not self.started and self.mark:
                 self.file.write(codecs.BOM_UTF8)
-            self.file.write(_csv(_flat(table), header=not self.started))
+            self.file.write(_csv(_guarded_table(table), header=not self.started))
         else:
             for row in table.to_pylist():
                 before = b"" if self.format == "jsonl" else b",\n" if self.rows else b"[\n"
@@ -77,11 +77,15 @@ def _csv(table: pa.Table, *, header: bool) -> pa.Buffer:
     raise AssertionError("quoted text always fits")
 
 
-def _flat(table: pa.Table) -> pa.Table:
-    """Return the table with every column as CSV can hold it."""
-    return pa.table(
-        {guard_text(name): _guarded(_flat_column(column.combine_chunks())) for name, column in _named(table)}
-    )
+def flatten(table: pa.Table) -> pa.Table:
+    """Return a table without lists and structs: a list is joined by ``|``."""
+    columns = [_flat_column(column.combine_chunks()) for column in table.columns]
+    return pa.table(columns, names=table.column_names)
+
+
+def _guarded_table(table: pa.Table) -> pa.Table:
+    """Return a flat table without texts that a spreadsheet would take for a formula."""
+    return pa.table({guard_text(name): _guarded(column.combine_chunks()) for name, column in _named(flatten(table))})
 
 
 def _named(table: pa.Table) -> list[tuple[str, pa.ChunkedArray]]:

@@ -17,7 +17,7 @@ from drgdip.errors import UnknownNameError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["AREAS", "LANGUAGES", "Reason", "describe_reason", "list_reasons", "reasons_of"]
+__all__ = ["AREAS", "LANGUAGES", "Reason", "check_language", "describe_reason", "list_reasons", "reasons_of"]
 
 #: The areas that give reasons.
 AREAS = ("grouping", "checks", "hints", "columns", "moves", "building", "points", "settle", "monitor")
@@ -81,6 +81,12 @@ def list_reasons(area: str = "") -> Listing[Reason]:
     return Listing(list(reasons_of(area).values()), Reason._fields)
 
 
+def check_language(language: str) -> None:
+    """Raise UnknownNameError for a language that texts are not written in."""
+    if language not in LANGUAGES:
+        raise UnknownNameError("language", language, LANGUAGES, hint=f"The languages are {', '.join(LANGUAGES)}.")
+
+
 def describe_reason(reason: str | None, language: str = "en") -> str:
     """Return the text of a reason that a column of results holds.
 
@@ -106,8 +112,7 @@ def describe_reason(reason: str | None, language: str = "en") -> str:
     >>> describe_reason("no_mdc"), describe_reason("no_mdc", "zh")
     ('no MDC takes the case', '没有可进入的主要诊断大类')
     """
-    if language not in LANGUAGES:
-        raise UnknownNameError("language", language, LANGUAGES, hint=f"The languages are {', '.join(LANGUAGES)}.")
+    check_language(language)
     if reason is None:
         return ""
     code, _, about = reason.partition(":")

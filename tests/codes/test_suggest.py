@@ -129,6 +129,14 @@ def test_a_place_as_a_scheme_is_answered_with_its_ids(place):
         drgdip.group([CASE | {"dx": "A00"}], place)
 
 
+@pytest.mark.parametrize(
+    ("place", "said"), [("金华", "its province has zj-drg-1.0-zhejiang-2022"), ("拉萨", "here: find_")]
+)
+def test_a_place_without_a_scheme_is_answered_with_what_its_province_has(place, said):
+    with pytest.raises(drgdip.UnknownNameError, match=f"{place} is a place without a scheme or catalogue.*{said}"):
+        drgdip.group([CASE | {"dx": "A00"}], place)
+
+
 def test_checks_tell_why_codes_are_unknown():
     from drgdip.cases.codes import crosswalk, known_codes
 

@@ -745,3 +745,12 @@ def test_wrong_words(run, words, message):
     code, _, said = run(*words)
     assert code == 1
     assert message in said
+
+
+def test_polars_frames_move_as_tables_do():
+    """Polars hands texts over as views, of which Arrow takes no rows."""
+    polars = pytest.importorskip("polars")
+    table = many(OLD, 200).select(["case_id", "sex", "age", "age_days", "dx", "procs", "hospital"])
+    moved = move_cases(polars.DataFrame(table), OLD, NEW)
+    assert moved.drg_flows.equals(move_cases(table, OLD, NEW).drg_flows)
+    assert moved.lost.equals(move_cases(table, OLD, NEW).lost)

@@ -26,7 +26,7 @@ def test_plots_draw_what_they_are_given(tmp_path):
     figure = points.plot_weights(before, after)
     (axes,) = figure.axes
     assert figure._repr_png_().startswith(b"\x89PNG")  # which a notebook shows
-    assert axes.get_title() == "2 groups, 1 without a weight in both"
+    assert axes.get_title("left") == "2 groups, 1 without a weight in both"
     assert axes.lines[0].get_xydata().tolist() == [[1.0, 1.1], [2.0, 1.9]]
     figure = points.plot_ratios([{"cost_ratio": ratio} for ratio in (0.2, 1.0, 9.0, None)], edges=[0.5, 2.0])
     (axes,) = figure.axes
@@ -41,5 +41,6 @@ def test_plots_draw_what_they_are_given(tmp_path):
 
 def test_without_matplotlib_a_plot_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.delitem(sys.modules, "drgdip._figure", raising=False)
     with pytest.raises(DrgdipError, match=r"drgdip\[plot\]"):
         points.plot_ratios([{"cost_ratio": 1.0}])

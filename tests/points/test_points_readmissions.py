@@ -3,9 +3,11 @@
 import datetime
 import random
 
+import pyarrow as pa
 import pytest
 
 from drgdip import points
+from drgdip._columns import Columns
 from drgdip.errors import PolicyError, UnknownNameError
 
 
@@ -112,3 +114,27 @@ def test_faults():
         factors([stay(0, 1)], except_for=["planned"])
     with pytest.raises(PolicyError, match="reduced='both'"):
         factors([stay(0, 1)], reduced="both")
+
+
+ALIKE = [
+    ([3, 1, None, 3, 2, 1], pa.int64()),
+    ([10**15, 5, 10**15, None, 5, 7], pa.int64()),
+    ([(1 << 63) + 3, (1 << 63) + 1, (1 << 63) + 3, None], pa.uint64()),
+    ([-(1 << 63), -(1 << 63) + 1, -(1 << 63)], pa.int64()),
+    ([-4, -2, -4, 0, None, -2], pa.int8()),
+    (["b", "a", "", "b", None, "c"], pa.string()),
+    (["b", "a", "", "b", None, "c"], pa.large_string()),
+    (["b", "a", "", "b", None, "c"], pa.dictionary(pa.int32(), pa.string())),
+    ([1.0, 2.0, None, 1.0, 3.0, 2.0], pa.float64()),
+    ([None, None], pa.null()),
+    ([None, None], pa.int64()),
+    ([], pa.int64()),
+]
+
+
+@pytest.mark.parametrize(("values", "kind"), ALIKE)
+def test_patients_are_told_apart_without_order(values, kind):
+    columns = Columns(pa.table({"patient": pa.array(values, kind)}))
+    codes, wanted = columns.alike(["patient"]), columns.codes("patient")[0]
+    assert ((codes < 0) == (wanted < 0)).all()
+    assert ((codes[:, None] == codes) == (wanted[:, None] == wanted)).all()

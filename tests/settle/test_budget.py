@@ -209,6 +209,17 @@ def test_growth_by_pool_and_the_cap_of_a_policy():
         budget_by_growth(last_year, {"x": {"employee": 0}})
 
 
+def test_rates_by_pool_are_no_parts_for_every_pool():
+    """Both pools got 6 % where one was given 5 and the other 1."""
+    last_year = {"employee": 1000, "resident": 2000}
+    rates = {"employee": D("0.05"), "resident": D("0.01")}
+    for budget in (budget_by_growth, budget_by_factors):
+        with pytest.raises(PolicyError, match="has employee, resident, which are pools.*as one part"):
+            budget(last_year, rates)
+        assert [row["amount"] for row in budget(last_year, {"agreed": rates}).table] == [1050, 2020]
+    assert [row["amount"] for row in budget_by_growth(last_year, D("0.05")).table] == [1050, 2100]
+
+
 def test_a_budget_is_accepted_by_the_next_step():
     first = budget_by_growth({"employee": 1000}, {"x": D("0.05")}).table
     again = budget_by_factors(first, {"y": {"employee": D("0.1")}}).table

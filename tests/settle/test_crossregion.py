@@ -122,6 +122,47 @@ def test_a_year_settles_its_accounts_at_the_final_value():
     assert [(r["pool"], r["month"]) for r in settle_year(unnamed, made, budget=BUDGET).cross_region] == [("p", 2)]
 
 
+@pytest.mark.parametrize(("rule", "share"), [("fixed", "0.5"), ("value", "0.75")])
+def test_the_ratio_of_the_year_is_that_of_local_values_alone(rule, share):
+    """A fixed rate has the fund's part that was set with it; the values of local cases go with the local ratio."""
+    made = under(rule, payable="ratio", fund_share={"p": D("0.5"), "q": D("0.5")})
+    local = CASE | {"month": 1, "cross_region": False, "total_cost": 1000, "fund_booked": 750, "patient_paid": 250}
+    rows = [local, local | {"cross_region": True, "insured_region": "L"}]
+    year = settle_year(numbered(rows), made, budget={"p": 900, "q": 1})
+    standard = {"fixed": 950, "value": 1200}[rule]  # the one local point is worth 900 / 0.75
+    assert [row["standard"] for row in year.cases] == [1200, standard]
+    assert [row["payable"] for row in year.cases] == [900, standard * D(share)]
+    assert year.cross_region[0]["receivable"] == standard * D(share)
+
+
+def test_a_case_that_was_not_paid_has_no_price_at_the_end():
+    """At the values of the year it would have one, and the account paid nothing for it."""
+    made = under("same").replace(rates=[{"base_rate": 1000, "group": "A"}])
+    rows = numbered([CASE | {"month": 1, "group": name, "cross_region": False} for name in "AB"])
+    accept = {"unpriced": "leave_out"}
+    year = settle_year(rows, made, budget={"p": 900, "q": 1}, accept=accept)
+    assert [(row["payable"], row["payment_reason"]) for row in year.cases] == [(900, None), (None, "no_rate")]
+    assert year.clearing.table[0]["entitlement"] == 900
+
+
+def test_care_that_the_policy_does_not_name_is_refused_at_every_door():
+    """Tianjin pays it at a fixed rate on an account, Jinhua from its budget: neither is guessed."""
+    silent = policy(form="floating", rates=[{"base_rate": 1000}], year={"fund": "budget"})
+    rows = numbered([CASE | {"month": 1, "cross_region": flag} for flag in (False, True, None)])
+    priced = price_cases(rows, under("same")).table
+    doors = [
+        lambda: price_cases(rows, silent),
+        lambda: month(priced, silent),
+        lambda: clear_year(priced, silent, budget=BUDGET),
+        lambda: settle_year(rows, silent, budget=BUDGET),
+    ]
+    for door in doors:
+        with pytest.raises(PolicyError, match="cases.cross_region: policy 't' .* 1 cases are such, the first in row 1"):
+            door()
+    local = [row for row in rows if row["cross_region"] is not True]
+    assert len(settle_year(local, silent, budget=BUDGET).cases) == 2
+
+
 def test_a_case_without_its_region_is_refused():
     made = under("value")
     rows = [CASE | {"cross_region": True, "insured_region": name, "month": 1} for name in ("L", None)]

@@ -225,7 +225,10 @@ def test_rules_of_a_place_and_their_faults():
 
 def test_the_effect_is_the_year_with_less_the_year_without():
     base = policy(rates=[{"base_rate": 10}], points={"scale": 100, "added": {"T": 3}}, year={"fund": "standards"})
-    rule = base.replace(tcm={"higher": True}, readmission={"days": 9, "factor": D("0.5")})
+    rule = base.replace(
+        tcm={"higher": True},
+        readmission={"days": 9, "factor": D("0.5"), "same": "group", "reduced": "earlier", "except_for": ()},
+    )
     money = {"pool": "p", "month": 1, "total_cost": 900, "fund_booked": 600, "patient_paid": 300, "patient": "P"}
     cases = [
         money

@@ -182,23 +182,32 @@ def entitled(rows, day, kind, policy, kept):
 
 
 def accounts(rows, kind):
-    """The receivable of each insured region and month: the fixed rate x the fund's part of the year in the pool.
+    """The receivable of each insured region and month: the fixed rate x the fund's part, both set before the year.
 
     A late list counts, a failed one does not.
     """
     sums = {}
     for row in filter(lambda row: is_away(row, kind), rows):
-        local = [other for other in rows if other["pool"] == row["pool"] and other["list_status"] != "failed"]
-        local = [other for other in local if not is_away(other, kind) and not other["reviewed"]]
-        share = sum(other["fund_booked"] for other in local) / sum(other["total_cost"] for other in local)
-        amount = cents(cents(D(repr(row["points"])) * D("8.5")) * share.quantize(D("1e-12")))
+        share = {"employee": D("0.7"), "resident": D("0.66")}[row["pool"]]
+        amount = cents(cents(D(repr(row["points"])) * D("8.5")) * share)
         key = row["insured_region"], row["month"]
         sums[key] = sums.get(key, D(0)) + (amount if row["list_status"] != "failed" else 0)
     return sums
 
 
+def check_outside(found):
+    """The cases of special review come to what the account paid for them, by hospital and pool."""
+    sums = {}
+    for row in found.cases:
+        if row["payment_rule"] == "review" and row["list_status"] != "failed":
+            key = row["hospital"], row["pool"]
+            sums[key] = sums.get(key, D(0)) + row["payable"]
+    assert {(row["hospital"], row["pool"]): row["outside"] for row in found.clearing.table if row["outside"]} == sums
+
+
 def check_accounts(found, rows, kind):
     """The accounts of other regions are the spreadsheet's. Hospital D cares for their patients alone."""
+    check_outside(found)
     expected = accounts(rows, kind)
     assert {(row["insured_region"], row["month"]): row["receivable"] for row in found.cross_region or []} == expected
     money = [row["entitlement"] for row in found.clearing.table if row["hospital"] == "D"]

@@ -3,9 +3,10 @@
 import datetime
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
 
-from drgdip.errors import DrgdipError, PolicyError
+from drgdip.errors import CaseError, DrgdipError, PolicyError
 from drgdip.settle import clear_year, month, pick_versions, read_policy, settle_year, sum_payments
 from drgdip.settle.rules import MonthRules
 
@@ -253,6 +254,21 @@ def test_a_withdrawn_case_is_out_until_it_comes_back():
 def test_versions_that_cannot_be_told_apart_are_refused(rows, message):
     with pytest.raises(DrgdipError, match=message):
         pick_versions(rows)
+
+
+def test_a_day_on_which_no_case_counts_is_said():
+    """A list of records without rows has no columns, so that the error named one that is missing."""
+    cases = [case(1, 1000, as_of=DAY(2024, 2, 5))]
+    early = DAY(2024, 2, 4)
+    message = "no case counts on 2024-02-04: the cases count from 2024-02-05 on, or are withdrawn"
+    for rows in (cases, pa.Table.from_pylist(cases)):
+        for door in (
+            lambda rows=rows: month(rows, MonthRules(ratio=1), as_of=early),
+            lambda rows=rows: clear_year(rows, POLICY, budget={"p": 1}, as_of=early),
+            lambda rows=rows: settle_year(rows, POLICY, budget={"p": 1}, as_of=early),
+        ):
+            with pytest.raises(CaseError, match=message):
+                door()
 
 
 def test_the_versions_of_the_last_payment_are_the_earlier_cases():

@@ -140,6 +140,18 @@ BAD = {
         values(year=shared(surplus=[{"until": Decimal("0.1"), "hospitals": 1}, {"hospitals": 0}])),
         r"year: bands: there are several: say marginal \(each stretch has its own share\) or whole",
     ),
+    "readmissions half said": (
+        values(readmission={"days": 10, "factor": D("0.5")}),
+        "readmission.same: is missing.*readmission.reduced: is missing.*readmission.except_for: is missing",
+    ),
+    "a budget for care that is not named": (
+        values(cases={"payable": "residual", "cross_region_budget": "local"}),
+        "cross_region is missing",
+    ),
+    "local values from the local budget": (
+        values(cases={"payable": "residual", "cross_region": "value", "cross_region_budget": "local"}),
+        "is what same does under form = floating",
+    ),
     "lists that may be late": (
         values(calendar={"upload_days": 7}),
         r"month.late: calendar.upload_days = 7 makes lists late: say suspend \(the list waits\), suspend_hospital",

@@ -166,8 +166,11 @@ def test_accepted_findings_and_defaults_are_in_the_report(tmp_path):
     text = write_report(whole, POLICY, tmp_path / "year.html").read_text(encoding="utf-8")
     assert "<h2>Accepted findings</h2>" in text
     assert "<td>duplicate</td>" in text
-    assert POLICY.defaulted == ["cases.cross_region"]
-    assert text.count("default of the library") == 1
+    assert POLICY.defaulted == ["review.cap_over", "prepayment.years", "prepayment.divide"]
+    assert text.count("default of the library") == 3
+    papers = [path.read_text(encoding="utf-8") for path in write_papers(whole, POLICY, tmp_path / "papers")]
+    assert ["<h2>Accepted findings</h2>" in paper for paper in papers] == [True, False, False]
+    assert papers[0].count("<td>duplicate</td>") == 2
 
 
 def test_every_hospital_has_its_papers(year, tmp_path):
@@ -179,7 +182,10 @@ def test_every_hospital_has_its_papers(year, tmp_path):
     ]
     text = paths[0].read_text(encoding="utf-8")
     assert "County Hospital" not in text
-    assert text.count("<h2>") == 4
+    assert text.count("<h2>") == 5
+    values = [f"{row['point_value']}" for row in year.clearing.pools.to_pylist()]
+    assert len(values) == 2
+    assert all(value in text for value in values)  # without them no case of the sheets can be redone
     assert "<h2>1月病例明细</h2>" in text
     assert "<th>医院异议</th>" in text
 
@@ -435,7 +441,7 @@ def test_settle_takes_a_working_folder(folder, capsys):
     assert "24 例" in out
     assert "24,262.76" in out  # as with --deductions
     assert "cases" not in out
-    assert "notes.txt is none of the files" in err
+    assert "notes.txt 不是工作文件夹中约定的文件" in err
     papers = sorted((folder / "papers").iterdir())
     assert len(papers) == 3
     assert "50.00" in papers[0].read_text(encoding="utf-8")

@@ -46,7 +46,7 @@ CASES = [case(number, SOURCE) for number in range(300)]
 RULE = policy(
     points={"scale": 100, "coefficients": "level"},
     outliers={"variant": "dip-1.0"},
-    readmission={"days": 90, "factor": D("0.5"), "same": "any"},
+    readmission={"days": 90, "factor": D("0.5"), "same": "any", "reduced": "earlier", "except_for": ["transfer"]},
 )
 INPUTS = {
     "coefficients": {"level": LEVELS},

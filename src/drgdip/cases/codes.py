@@ -27,6 +27,7 @@ __all__ = [
     "Walk",
     "crosswalk",
     "edition_of",
+    "editions_to",
     "editions_with",
     "find_code_name",
     "grey_codes",
@@ -291,6 +292,19 @@ def editions_with(code: str, kind: str, target: str) -> list[str]:
         except CaseError:  # none leads there
             continue
         if code in walk.counterparts or code in walk.lost:
+            found.append(entry["id"])
+    return found
+
+
+def editions_to(info: SchemeInfo) -> list[str]:
+    """Return the editions that cross-walks lead from to the code sets of a scheme or a catalogue."""
+    found = []
+    for entry in _index()["edition"]:
+        try:
+            walks = walks_to(entry["id"], info)
+        except CaseError:  # none leads there
+            continue
+        if any(walk.counterparts for walk in walks.values()):
             found.append(entry["id"])
     return found
 

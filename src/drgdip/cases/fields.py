@@ -58,8 +58,8 @@ def read_record(
 ) -> tuple[dict[str, Any], frozenset[str]]:
     """Return the values of one record by column, and the columns whose value cannot be read (null in the values).
 
-    Names that are no case column are passed over. The total cost, in fen, is read where it is asked for, and so are
-    the ages and the stay from days where they are missing (``derived``).
+    Names that are no case column are passed over. The total cost, in fen, is read where it is asked for (``cost``).
+    With ``derived``, days give the ages and the stay that are missing.
     """
     resolved = resolve([name for name in record if isinstance(name, str)], columns, what="key of the case")
     values: dict[str, Any] = {}

@@ -16,7 +16,7 @@ from drgdip.cases.table import as_lists
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Codes", "codes_of"]
+__all__ = ["Codes", "codes_of", "numbers_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,11 @@ class Codes:
         return from_list([*self.names, None], pa.string()).take(from_numpy(self.number[chosen]))
 
 
-def codes_of(column: pa.Array) -> Codes:
-    """Return the codes of a column in any layout."""
+def numbers_of(column: pa.Array) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return the distinct codes of a column in any layout, normalised, the place of each code, and each case's number.
+
+    The place of a missing code is the number of distinct ones.
+    """
     lists = as_lists(column)
     lengths = filled(pc.list_value_length(lists), 0)
     encoded = lists.flatten().cast(pa.string()).dictionary_encode()
@@ -60,7 +63,14 @@ def codes_of(column: pa.Array) -> Codes:
     for text in encoded.dictionary.to_pylist():
         code = code_of(text)
         numbers.append(-1 if code is None else names.setdefault(code, len(names)))
-    number = np.array([*numbers, -1])[filled(encoded.indices, -1)]
-    row = np.repeat(np.arange(len(lists)), lengths)
+    number = np.array([*numbers, -1], np.int32)
+    number[number < 0] = len(names)
+    return list(names), number[filled(encoded.indices, -1)], lengths
+
+
+def codes_of(column: pa.Array) -> Codes:
+    """Return the codes of a column in any layout."""
+    names, number, lengths = numbers_of(column)
+    row = np.repeat(np.arange(len(lengths)), lengths)
     place = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return Codes(list(names), np.where(number < 0, len(names), number), row, place)
+    return Codes(names, number.astype(np.int64), row, place)

@@ -122,11 +122,11 @@ def read_cases(
 
 
 class Reading(NamedTuple):
-    """What reading a source tells beside its cases.
+    """The reading of a source, beside its cases.
 
     ``understood`` says how the columns were understood, ``ignored`` names those that were not read. ``above`` has the
-    rows above the header, ``lines`` the lines (from 1) of rows that cannot be read, ``files`` the files of a folder or
-    a zip that were passed over.
+    rows above the header. ``lines`` has the lines (from 1) of rows that cannot be read. ``files`` has the files of a
+    folder or a zip that were passed over.
     """
 
     understood: Understood = Understood({}, {}, {})

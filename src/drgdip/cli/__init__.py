@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import io
+import locale
 import os
 import sys
 from typing import TYPE_CHECKING
 
 from drgdip._text import shown
 from drgdip.cli.parser import build_parser
+from drgdip.cli.signs import fit_streams
+from drgdip.cli.words import Words, find_language, translate
 from drgdip.errors import DrgdipError
 
 if TYPE_CHECKING:
@@ -41,24 +43,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     CC, MCC: none
     0
     """
-    if arguments is None:  # a terminal without Chinese shows escapes rather than nothing
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")
-    options = build_parser().parse_args(arguments)
+    if arguments is None:
+        fit_streams()
+    words = sys.argv[1:] if arguments is None else arguments
+    say = Words(_language_of(words))
+    options = build_parser(say).parse_args(words)
+    options.say = say = Words(getattr(options, "language", say.language))
     try:
         options.run(options)
         sys.stdout.flush()
     except DrgdipError as error:
-        print(f"drgdip: {_lines(str(error))}", file=sys.stderr)
+        print(f"drgdip: {_lines(translate(str(error), say, 'library'))}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader of our output has seen enough
         with contextlib.suppress(OSError, ValueError):  # nothing is to be written when the process ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        print("drgdip: stopped", file=sys.stderr)
+        print(f"drgdip: {say('stopped')}", file=sys.stderr)
         return 130
     return 0
+
+
+def _language_of(words: Sequence[str]) -> str:
+    """Return the language of a run, from its words or the process."""
+    # Windows sets no variable of the locale.
+    system = (locale.getlocale()[0] or "") if os.name == "nt" else ""
+    encoding = getattr(sys.stdout, "encoding", None) or ""
+    return find_language(words, os.environ, system=system, encoding=encoding)
 
 
 def _lines(text: str) -> str:

@@ -7,7 +7,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drgdip.cli.options import FILE, Commands, add_language, add_reading, read_columns, source_of
+from drgdip.cli.options import Commands, add_reading, add_verb, read_columns, source_of
 from drgdip.cli.output import print_note, print_reading
 from drgdip.errors import CaseError
 
@@ -17,37 +17,23 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from drgdip.cli.words import Words
     from drgdip.grouper.refinement import Refinement
 
 __all__ = ["add"]
 
-#: What is printed, by language.
-_WORDS = {
-    "en": (
-        "{n:,} cases",
-        "{groups} groups where the base has {base}; core groups that differ: {changed}",
-        "wrote {folder}",
-    ),
-    "zh": ("共{n:,}例", "细分组{groups}个（国家分组{base}个），{changed}个核心病组有变化", "已写入{folder}"),
-}
 
-
-def add(commands: Commands) -> None:
+def add(commands: Commands, say: Words) -> None:
     """Add the verb to the parser."""
-    parser = commands.add_parser(
-        "build",
-        help="build a place's own DRGs from files of cases",
-        description="Divide the core groups of a national scheme by a place's own cases and criteria.",
-    )
-    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help=FILE)
-    parser.add_argument("--plan", required=True, metavar="PLAN", type=Path, help="TOML: features, criteria, trimming")
-    parser.add_argument("--base", required=True, metavar="ID", help="the scheme whose core groups are divided")
-    parser.add_argument("--id", required=True, metavar="ID", help="id of the new scheme")
-    parser.add_argument("-o", "--output", required=True, metavar="FOLDER", type=Path, help="a new or empty folder")
-    parser.add_argument("--decisions", metavar="CSV", type=Path, help="manual decisions, such as those of a last year")
+    parser = add_verb(commands, "build", say)
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help=say("option.file"))
+    parser.add_argument("--plan", required=True, metavar="PLAN", type=Path, help=say("build.plan"))
+    parser.add_argument("--base", required=True, metavar="ID", help=say("build.base"))
+    parser.add_argument("--id", required=True, metavar="ID", help=say("build.id"))
+    parser.add_argument("-o", "--output", required=True, metavar="FOLDER", type=Path, help=say("build.output"))
+    parser.add_argument("--decisions", metavar="CSV", type=Path, help=say("build.decisions"))
     for name in ("title", "issuer", "place"):
-        parser.add_argument(f"--{name}", default="", metavar="TEXT", help=f"{name} of the new scheme")
-    add_language(parser)
+        parser.add_argument(f"--{name}", default="", metavar="TEXT", help=say(f"build.{name}"))
     add_reading(parser)
     parser.set_defaults(run=_run)
 
@@ -60,19 +46,19 @@ def _run(options: argparse.Namespace) -> None:
     from drgdip.points.weighting import weights
 
     if options.output.exists() and (not options.output.is_dir() or any(options.output.iterdir())):
-        raise CaseError(f"{options.output} is there already; name a folder that is not, or is empty")
+        raise CaseError(options.say("build.there", path=options.output))
     plan = read_plan(options.plan)
     try:
         trim = Trim(**plan.trim) if plan.trim else None
     except TypeError as error:
-        raise CaseError(f"{options.plan}: [trim] cannot be read: {error}") from error
+        raise CaseError(options.say("build.untrimmed", path=options.plan, error=error)) from error
     made = build_scheme(
         _cases(options),
         options.id,
         features=plan.features,
         criteria=plan.criteria,
         base=options.base,
-        decisions=None if options.decisions is None else _decisions(options.decisions),
+        decisions=None if options.decisions is None else _decisions(options.decisions, options.say),
         trim=None if trim is None else functools.partial(trim_cases, trim=trim, by="adrg"),
         weights=functools.partial(weights, trim=trim),
         title=options.title,
@@ -95,21 +81,21 @@ def _cases(options: argparse.Namespace) -> pa.Table:
     tables = []
     for file in options.files:
         cases = read_cases(source_of(file), format=options.input_format, columns=read_columns(options))
-        print_reading(reading_of(cases), options.language)
+        print_reading(reading_of(cases), options.say)
         tables.append(with_all_columns(cases))
     whole = pa.concat_tables(tables, promote_options="permissive")
     if whole["total_cost"].null_count == len(whole):
-        raise CaseError("no case has a cost: give files with total costs, or say with --columns total_cost=NAME which")
+        raise CaseError(options.say("build.no_cost"))
     return whole
 
 
-def _decisions(path: Path) -> list[dict[str, str | None]]:
+def _decisions(path: Path, say: Words) -> list[dict[str, str | None]]:
     """Return the rows of decisions in a file."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             return [dict(row) for row in csv.DictReader(file)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CaseError(f"{path}: the decisions cannot be read as CSV in UTF-8: {error}") from error
+        raise CaseError(say("build.unread", path=path, error=error)) from error
 
 
 def _told(made: Refinement, options: argparse.Namespace) -> Iterator[str]:
@@ -117,15 +103,10 @@ def _told(made: Refinement, options: argparse.Namespace) -> Iterator[str]:
     from drgdip.grouper.drg.model import counts_of
     from drgdip.grouper.drg.scheme import load_scheme
 
-    rows = made.decisions.to_pylist()
-    figures = {
-        "n": sum(row["n"] for row in rows),
-        "groups": counts_of(made.scheme)["drg"],
-        "base": counts_of(load_scheme(options.base))["drg"],
-        "changed": sum(row["changed"] for row in rows),
-        "folder": options.output,
-    }
+    rows, say = made.decisions.to_pylist(), options.say
     if any(row["search"] == "best-first" for row in rows):
-        print_note("too many divisions to try all: the best of each step was followed")
-    for line in _WORDS[options.language]:
-        yield line.format(**figures)
+        print_note(say("build.best_first"), say)
+    yield say("build.cases", n=sum(row["n"] for row in rows))
+    groups, before = (counts_of(scheme)["drg"] for scheme in (made.scheme, load_scheme(options.base)))
+    yield say("build.groups", groups=groups, base=before, changed=sum(row["changed"] for row in rows))
+    yield say("wrote", path=options.output)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from drgdip.cli.options import FILE, SCHEME, Commands, add_language, add_output, add_reading, read_columns, source_of
-from drgdip.cli.output import counted, open_output, print_reading, print_written, screen_of, shorten
+from drgdip._listing import pad, width_of
+from drgdip.cli.options import Commands, add_output, add_reading, add_verb, read_columns, source_of
+from drgdip.cli.output import open_output, print_reading, print_written, screen_of, shorten
 from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pyarrow as pa
+
+    from drgdip.cli.words import Words
 
 __all__ = ["add"]
 
@@ -24,35 +27,16 @@ _BY_EYE = ("evaluation", "mdc", "adrg", "drg", "matching", "groups", "primary_ca
 _WIDTHS = {"change": 8, "code": 6}
 
 
-def add(commands: Commands) -> None:
+def add(commands: Commands, say: Words) -> None:
     """Add the verb to the parser."""
-    parser = commands.add_parser(
-        "diff",
-        help="say what changed between two schemes or catalogues",
-        description="Say what changed between two schemes or two catalogues or, with FILE, which of its cases change "
-        "their group; with FILE, BEFORE may be a scheme and AFTER a catalogue. With --cases, say what the move from "
-        "one DRG scheme to another does: why cases move, what they weigh, and which are lost.",
-    )
-    parser.add_argument("before", metavar="BEFORE", help=SCHEME)
-    parser.add_argument("after", metavar="AFTER", help="another one")
-    parser.add_argument("file", metavar="FILE", type=Path, nargs="?", help=f"cases: {FILE}")
-    parser.add_argument(
-        "--limit", type=int, metavar="N", help="show so many rows of each table (default: 20; 10 with --cases)"
-    )
-    parser.add_argument(
-        "--cases",
-        metavar="FILE",
-        type=Path,
-        help="tell the move of these cases (files as FILE); OUT is .xlsx, .html or .svg",
-    )
-    parser.add_argument(
-        "--weights",
-        nargs=2,
-        metavar=("OLD", "NEW"),
-        help="with --cases: files of group and weight under both schemes, else weights of the cases themselves",
-    )
-    add_output(parser, "every row")
-    add_language(parser)
+    parser = add_verb(commands, "diff", say)
+    parser.add_argument("before", metavar="BEFORE", help=say("option.scheme"))
+    parser.add_argument("after", metavar="AFTER", help=say("diff.after"))
+    parser.add_argument("file", metavar="FILE", type=Path, nargs="?", help=say("diff.file", files=say("option.file")))
+    parser.add_argument("--limit", type=int, metavar="N", help=say("diff.limit"))
+    parser.add_argument("--cases", metavar="FILE", type=Path, help=say("diff.cases"))
+    parser.add_argument("--weights", nargs=2, metavar=("OLD", "NEW"), help=say("diff.weights"))
+    add_output(parser, say("diff.output"))
     add_reading(parser)
     parser.set_defaults(run=_run)
 
@@ -61,26 +45,28 @@ def _run(options: argparse.Namespace) -> None:
     from drgdip.grouper.diff import diff_cases, diff_schemes
     from drgdip.grouper.load import load_any
 
+    say: Words = options.say
     if options.cases is not None:
         _tell_move(options)
         return
     if options.weights is not None:
-        raise CaseError("--weights goes with --cases FILE")
+        raise CaseError(say("diff.weights_alone"))
     limit = 20 if options.limit is None else options.limit
     before, after = load_any(options.before), load_any(options.after)
     if options.file is None:
         table = diff_schemes(before, after)
-        lines = _changes(table, limit)
+        lines = _changes(table, limit, say)
     else:
         cases = _cases_of(options.file, options)
         table = diff_cases(cases, before, after, codes=options.codes)
         alike = before.family == after.family
-        lines = _moves(table, limit, ("group", "moves") if alike else ("status", "pairs"))
+        lines = _moves(table, limit, "groups" if alike else "statuses", say)
     with open_output(options) as writer:
         if writer is not None:
             writer.write(table)
     screen = screen_of(options)
-    print(f"{before.id} revision {before.info.revision} -> {after.id} revision {after.info.revision}", file=screen)
+    sides = (say("diff.side", scheme=side.id, revision=side.info.revision) for side in (before, after))
+    print(" -> ".join(sides), file=screen)
     for line in lines:
         print(line, file=screen)
     print_written(options)
@@ -91,7 +77,7 @@ def _cases_of(file: Path, options: argparse.Namespace) -> pa.Table:
     from drgdip.cases.readers import read_cases, reading_of
 
     cases = read_cases(source_of(file), format=options.input_format, columns=read_columns(options))
-    print_reading(reading_of(cases), options.language)
+    print_reading(reading_of(cases), options.say)
     return cases
 
 
@@ -101,51 +87,61 @@ def _tell_move(options: argparse.Namespace) -> None:
     from drgdip.grouper.moves import move_cases
     from drgdip.settle import read_settlement
 
+    say: Words = options.say
     if options.file is not None:
-        raise CaseError("give the cases once: FILE counts moves, --cases FILE tells why they move and what they weigh")
+        raise CaseError(say("diff.cases_twice"))
     if options.format or (options.output and Path(options.output).suffix.lower() not in FORMATS):
-        raise CaseError(f"with --cases, OUT is a file that ends in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
+        raise CaseError(say("diff.move_format", endings=say.joined(FORMATS[:-1]), last=FORMATS[-1]))
     weights = None if options.weights is None else tuple(map(read_settlement, options.weights))
     cases = _cases_of(options.cases, options)
     move = move_cases(cases, options.before, options.after, weights=weights, codes=options.codes)
-    lines = move.text(options.language, limit=10 if options.limit is None else options.limit).splitlines()
+    lines = move.text(say.language, limit=10 if options.limit is None else options.limit).splitlines()
     print("\n".join(lines[:1] if options.output else lines))
     if options.output:
-        print(f"wrote {move.write(options.output, language=options.language)}")
+        print(say("wrote", path=move.write(options.output, language=say.language)))
 
 
-def _changes(table: pa.Table, limit: int) -> Iterator[str]:
+def _changes(table: pa.Table, limit: int, say: Words) -> Iterator[str]:
     """Yield what changed in each table, with the first rows of those that are read by eye."""
     rows = table.to_pylist()
     if not rows:
-        yield "nothing changed"
+        yield say("diff.nothing")
     for name in dict.fromkeys(row["table"] for row in rows):
         here = [row for row in rows if row["table"] == name]
         counts = Counter(row["change"] for row in here)
-        yield f"{name}: " + ", ".join(f"{change} {number:,}" for change, number in counts.items())
+        told = say.joined([f"{say(f'change.{change}')} {number:,}" for change, number in counts.items()])
+        yield say("diff.table", table=say(f"table.{name}"), changes=told)
         if name not in _BY_EYE:
             continue
-        shown = here[:limit]
-        change_width, code_width = (max([least, *(len(row[part]) for row in shown)]) for part, least in _WIDTHS.items())
-        for row in shown:
+        shown = [(row, say(f"change.{row['change']}")) for row in here[:limit]]
+        change_width = max([_WIDTHS["change"], *(width_of(word) for _, word in shown)])
+        code_width = max([_WIDTHS["code"], *(width_of(row["code"]) for row, _ in shown)])
+        for row, word in shown:
             sides = {"added": ("after",), "gone": ("before",)}.get(row["change"], ("before", "after"))
-            texts = " -> ".join(shorten(row[side] or "(none)") for side in sides)
-            yield f"  {row['change']:<{change_width}} {row['code']:<{code_width}} {texts}"
+            texts = " -> ".join(shorten(row[side] or say("diff.none")) for side in sides)
+            yield f"  {pad(word, change_width)} {pad(row['code'], code_width)} {texts}"
         if len(here) > limit:
-            yield f"  ... and {len(here) - limit:,} more"
+            yield say("diff.more", number=len(here) - limit)
 
 
-def _moves(table: pa.Table, limit: int, words: tuple[str, str]) -> Iterator[str]:
-    """Yield how many cases moved, and the commonest moves; the words are for what they change and what is shown."""
+def _moves(table: pa.Table, limit: int, what: str, say: Words) -> Iterator[str]:
+    """Yield how many cases moved, and the commonest moves; ``what`` is compared: groups or statuses."""
     rows = table.to_pylist()
     total = sum(row["cases"] for row in rows)
     moves = [row for row in rows if row["moved"] is not False]
     moved = sum(row["cases"] for row in moves if row["moved"])
-    yield f"{counted(total, 'case')}: {moved:,} change their {words[0]} ({moved / max(total, 1):.2%})"
+    yield say(f"diff.moved_{what}", total=total, moved=moved, share=moved / max(total, 1))
     for row in moves[:limit]:
-        sides = (
-            f"{row[side] or row[f'{side}_status']} {shorten(row[f'{side}_name'] or '')}" for side in ("before", "after")
-        )
-        yield f"  {row['cases']:>8,} of {row['before_cases']:,}  " + " -> ".join(map(str.strip, sides))
+        sides = (_side(row, side, say) for side in ("before", "after"))
+        yield say("diff.move", cases=f"{row['cases']:>8,}", all=row["before_cases"], sides=" -> ".join(sides))
     if len(moves) > limit:
-        yield f"  ... and {len(moves) - limit:,} more {words[1]}"
+        yield say(f"diff.more_{what}", number=len(moves) - limit)
+
+
+def _side(row: dict[str, Any], side: str, say: Words) -> str:
+    """Return the group of one side with its name, or the status of cases without one."""
+    from drgdip.grouper.result import STATUSES
+
+    status = row[f"{side}_status"]
+    status = STATUSES[status] if say.language == "zh" else status
+    return f"{row[side] or status} {shorten(row[f'{side}_name'] or '')}".strip()

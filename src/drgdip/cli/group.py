@@ -6,7 +6,8 @@ import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drgdip.cli.options import FILE, SCHEME, Commands, add_output, add_reading, read_columns, source_of
+from drgdip.cli.choosing import add_scheme, scheme_of
+from drgdip.cli.options import Commands, add_output, add_reading, add_verb, read_columns, source_of
 from drgdip.cli.output import open_output, print_note, print_reading, print_written, screen_of
 from drgdip.cli.progress import with_progress
 from drgdip.cli.summary import Summary
@@ -19,27 +20,31 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from drgdip.cases.readers import CasePart, Reading
+    from drgdip.cli.words import Words
     from drgdip.grouper.family import SchemeLike
 
 __all__ = ["add"]
 
+#: The column of ``--names``.
+_NAME = "group_name"
 
-def add(commands: Commands) -> None:
+
+def add(commands: Commands, say: Words) -> None:
     """Add the verb to the parser."""
-    parser = commands.add_parser("group", help="group a file of cases", description="Group a file of cases.")
-    parser.add_argument("file", metavar="FILE", type=Path, help=FILE)
-    parser.add_argument("--scheme", required=True, metavar="ID", help=SCHEME)
-    add_output(parser, "the cases with their groups")
-    parser.add_argument("--prefix", default="", metavar="TEXT", help="put before the names of the result's columns")
+    parser = add_verb(commands, "group", say)
+    parser.add_argument("file", metavar="FILE", type=Path, help=say("option.file"))
+    add_scheme(parser)
+    add_output(parser, say("group.output"))
+    parser.add_argument("--names", action="store_true", help=say("group.names"))
+    parser.add_argument("--prefix", default="", metavar="TEXT", help=say("group.prefix"))
     add_reading(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
     from drgdip.cases.readers import join_readings, read_case_parts
-    from drgdip.grouper.load import load_any
 
-    scheme = load_any(options.scheme)
+    scheme = scheme_of(options)
     parts = read_case_parts(
         source_of(options.file),
         format=options.input_format,
@@ -47,16 +52,16 @@ def _run(options: argparse.Namespace) -> None:
         wanted=_wanted(scheme, options),
     )
     first = next(parts)  # before OUT is opened: a column that is missing is so in every row
-    summary = Summary(scheme)
+    summary = Summary(scheme, options.say)
     readings: list[Reading] = []
     with open_output(options) as writer:
-        for part in with_progress(itertools.chain([first], parts)):
+        for part in with_progress(itertools.chain([first], parts), options.say):
             readings.append(part.reading)
             grouped = _group_part(part, scheme, options, summary)
             if writer is not None:
                 writer.write(grouped)
     _report(options, summary)
-    print_reading(join_readings(readings))
+    print_reading(join_readings(readings), options.say)
 
 
 def _wanted(scheme: SchemeLike, options: argparse.Namespace) -> Callable[[list[str]], list[str]]:
@@ -66,11 +71,10 @@ def _wanted(scheme: SchemeLike, options: argparse.Namespace) -> Callable[[list[s
 
     def wanted(names: list[str]) -> list[str]:
         taken = taken_names(names, scheme, options.prefix)
+        if options.names and options.prefix + _NAME in names:
+            taken.append(options.prefix + _NAME)
         if taken:
-            raise CaseError(
-                f"{options.file} has columns {', '.join(taken)} already; "
-                "give --prefix new_ to name the result's columns otherwise"
-            )
+            raise CaseError(options.say("group.taken", file=options.file, columns=options.say.joined(taken)))
         if options.output is not None:
             return names
         used = used_names(names, read_columns(options))
@@ -87,17 +91,31 @@ def _group_part(part: CasePart, scheme: SchemeLike, options: argparse.Namespace,
 
     results = group(with_all_columns(part.cases), scheme, codes=options.codes).select(scheme.result._fields)
     summary.add(part.cases, results)
+    if options.names:
+        results = _with_group_names(results, scheme)
     named = results.rename_columns([options.prefix + name for name in results.column_names])
     return with_columns(part.table, named.replace_schema_metadata(results.schema.metadata))  # renaming loses it
 
 
+def _with_group_names(results: pa.Table, scheme: SchemeLike) -> pa.Table:
+    """Return results with the name of each group behind its code; a group without a name has what it asks for."""
+    import pyarrow as pa
+
+    groups = results["group"].to_pylist()
+    names = pa.array([scheme.labels.get(group) for group in groups], pa.string())
+    place = results.column_names.index("group") + 1
+    return results.add_column(place, _NAME, names)
+
+
 def _report(options: argparse.Namespace, summary: Summary) -> None:
+    say: Words = options.say
     screen = screen_of(options)
-    print(f"{options.file}: ", end="", file=screen)
-    for line in summary.lines():
+    first, *lines = summary.lines()
+    print(say("group.summary", file=options.file, summary=first), file=screen)
+    for line in lines:
         print(line, file=screen)
     if options.output is None:
-        print("nothing written: name a file with -o to keep the groups", file=screen)
+        print(say("group.nothing_written"), file=screen)
     print_written(options)
     for line in summary.warnings():
-        print_note(line)
+        print_note(line, say)

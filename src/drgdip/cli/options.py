@@ -1,4 +1,4 @@
-"""Options that several verbs have: the file of cases, where to write, the language."""
+"""Options that several verbs have: the file of cases, the scheme, where to write."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from drgdip.cli.parsing import Parser
+    from drgdip.cli.words import Words
+
 __all__ = [
-    "FILE",
-    "SCHEME",
     "Commands",
-    "add_language",
     "add_output",
     "add_reading",
+    "add_verb",
     "read_columns",
     "read_pairs",
     "source_of",
@@ -28,44 +29,31 @@ __all__ = [
 #: The object that a verb adds its parser to; argparse has no public type for it.
 Commands: TypeAlias = Any
 
-FILE = "CSV, Excel, JSON (also 4101A), JSON lines or Parquet; a folder or zip of them; - for standard input"
-SCHEME = "a scheme's or catalogue's id, or the path of its folder"
+
+def add_verb(commands: Commands, name: str, say: Words) -> Parser:
+    """Add the parser of a verb, with the texts ``<name>.help`` and ``<name>.description``, and return it."""
+    parser: Parser = commands.add_parser(name, help=say(f"{name}.help"), description=say(f"{name}.description"))
+    return parser
 
 
-def add_reading(parser: argparse.ArgumentParser) -> None:
+def add_reading(parser: Parser) -> None:
     """Add the options that say how FILE is read."""
+    say = parser.say
     parser.add_argument(
         "--input-format",
         choices=("csv", "excel", "json", "jsonl", "parquet"),
         default="auto",
-        help="format of FILE, else by its ending, or by the content of standard input",
+        help=say("option.input_format"),
     )
-    parser.add_argument(
-        "--codes",
-        metavar="EDITION",
-        help="the edition of FILE's codes, such as clinical-2.0, to be mapped to the scheme's",
-    )
-    parser.add_argument(
-        "--columns",
-        action="append",
-        default=[],
-        metavar="COLUMN=NAME",
-        help="the name in FILE of a case column that is not found by itself; also of dx_principal, dx_others, "
-        "procs_principal, procs_others. * stands for anything: 'dx_others=其他诊断编码*'; several names: again",
-    )
+    parser.add_argument("--codes", metavar="EDITION", help=say("option.codes"))
+    parser.add_argument("--columns", action="append", default=[], metavar="COLUMN=NAME", help=say("option.columns"))
 
 
-def add_output(parser: argparse.ArgumentParser, what: str) -> None:
-    """Add the options that say where the result is written, and in which format."""
-    parser.add_argument("-o", "--output", metavar="OUT", help=f"where to write {what}; - for the screen")
-    parser.add_argument(
-        "--format", choices=("csv", "json", "jsonl", "parquet"), help="format of OUT, else by its ending"
-    )
-
-
-def add_language(parser: argparse.ArgumentParser) -> None:
-    """Add the option of the language."""
-    parser.add_argument("--language", choices=("en", "zh"), default="en", help="language of the words (default: en)")
+def add_output(parser: Parser, what: str) -> None:
+    """Add the options that say where the result is written, and in which format; ``what`` is its text."""
+    say = parser.say
+    parser.add_argument("-o", "--output", metavar="OUT", help=say("option.output", what=what))
+    parser.add_argument("--format", choices=("csv", "excel", "json", "jsonl", "parquet"), help=say("option.format"))
 
 
 def read_columns(options: argparse.Namespace) -> dict[str, str | list[str]]:
@@ -73,7 +61,7 @@ def read_columns(options: argparse.Namespace) -> dict[str, str | list[str]]:
     pairs = [pair.partition("=") for pair in options.columns]
     for column, sign, name in pairs:
         if not sign or not column or not name:
-            raise CaseError(f"--columns {column}{sign}{name}: say it as COLUMN=NAME, such as dx=诊断编码")
+            raise CaseError(options.say("error.columns", given=f"{column}{sign}{name}"))
     names: dict[str, list[str]] = {}
     for column, _, name in pairs:
         names.setdefault(column, []).append(name)
@@ -85,13 +73,13 @@ def source_of(file: Path) -> Any:
     return sys.stdin.buffer if str(file) == "-" else file
 
 
-def read_pairs(words: Sequence[str] | None, option: str) -> dict[str, str]:
+def read_pairs(words: Sequence[str] | None, option: str, say: Words) -> dict[str, str]:
     """Return the value by name, from an option of settlement that is given as NAME=VALUE."""
     pairs = [word.rpartition("=") for word in words or ()]
     for name, sign, value in pairs:
         if not name or not value:
-            raise PolicyError(f"{option} {name}{sign}{value}: say it as NAME=VALUE")
+            raise PolicyError(say("error.pair", option=option, given=f"{name}{sign}{value}"))
     doubled = [name for name, times in Counter(name for name, _, _ in pairs).items() if times > 1]
     if doubled:
-        raise PolicyError(f"{option} names {doubled[0]!r} twice: leave one of them")
+        raise PolicyError(say("error.pair_twice", option=option, name=doubled[0]))
     return {name: value for name, _, value in pairs}

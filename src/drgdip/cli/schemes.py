@@ -4,63 +4,88 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from drgdip.cli.options import SCHEME, Commands
+from drgdip._listing import pad
+from drgdip.cli.choosing import offer_others, unknown_place
+from drgdip.cli.options import Commands, add_verb
+from drgdip.errors import SchemeChoiceError, UnknownNameError
 
 if TYPE_CHECKING:
     import argparse
 
+    from drgdip.cli.words import Words
+    from drgdip.data import SchemeInfo
+
 __all__ = ["add"]
 
 
-def add(commands: Commands) -> None:
+def add(commands: Commands, say: Words) -> None:
     """Add the verb to the parser."""
-    parser = commands.add_parser(
-        "schemes", help="list the schemes and catalogues, or show one", description="List schemes and catalogues."
-    )
-    parser.add_argument("--place", metavar="PLACE", help="those of a place: its name, English name or code")
+    parser = add_verb(commands, "schemes", say)
+    parser.add_argument("--place", metavar="PLACE", help=say("schemes.place"))
     parser.set_defaults(run=_list)
-    show = parser.add_subparsers(metavar="show").add_parser("show", help="show one with its notes")
-    show.add_argument("scheme", metavar="ID", help=SCHEME)
+    show = parser.add_verbs(metavar="show").add_parser("show", help=say("schemes.show"))
+    show.add_argument("scheme", metavar="ID", help=say("option.scheme"))
     show.set_defaults(run=_show)
 
 
 def _list(options: argparse.Namespace) -> None:
-    from drgdip.grouper.choose import catalogues_of, find_scheme, schemes_of
-    from drgdip.grouper.dip.catalogue import list_catalogues
     from drgdip.grouper.dip.model import STAGES
-    from drgdip.grouper.drg.scheme import list_schemes
 
-    schemes = list(list_schemes() if options.place is None else schemes_of(options.place))
-    catalogues = list(list_catalogues() if options.place is None else catalogues_of(options.place))
-    if not schemes and not catalogues:
-        find_scheme(options.place)  # whose error names the scheme of the province and the national one
+    say: Words = options.say
+    schemes, catalogues = _listed(options.place, say)
     for info in schemes:
         counts = " ".join(f"{info.counts[name]:>4} {name.upper()}" for name in ("mdc", "adrg", "drg"))
-        print(f"{info.id:<34} revision {info.revision}  {counts}  {info.title}")
+        print(say("schemes.row", scheme=f"{info.id:<34}", revision=info.revision, counts=counts, title=info.title))
     for info in catalogues:
-        kinds = " ".join(f"{info.counts[kind]:>5} {kind}" for kind in STAGES if kind in info.counts)
-        print(f"{info.id:<34} revision {info.revision}  {kinds:<24}  {info.title}")
+        kinds = " ".join(f"{info.counts[kind]:>5} {say(f'stage.{kind}')}" for kind in STAGES if kind in info.counts)
+        counts = pad(kinds, 24)
+        print(say("schemes.row", scheme=f"{info.id:<34}", revision=info.revision, counts=counts, title=info.title))
+
+
+def _listed(place: str | None, say: Words) -> tuple[list[SchemeInfo], list[SchemeInfo]]:
+    """Return the schemes and the catalogues of a place, or all. Raise the error that names others where it has none."""
+    from drgdip.grouper.choose import catalogues_of, find_scheme, schemes_of
+    from drgdip.grouper.dip.catalogue import list_catalogues
+    from drgdip.grouper.drg.scheme import list_schemes
+
+    if place is None:
+        return list(list_schemes()), list(list_catalogues())
+    try:
+        schemes, catalogues = schemes_of(place), catalogues_of(place)
+        if not schemes and not catalogues:
+            find_scheme(place)  # whose error names the scheme of the province and the national one
+    except SchemeChoiceError as error:
+        if say.language == "en":
+            raise
+        raise offer_others(place, None, error.candidates, say) from None
+    except UnknownNameError as error:
+        if say.language == "en":
+            raise
+        raise unknown_place(error, say) from None
+    return schemes, catalogues
 
 
 def _show(options: argparse.Namespace) -> None:
     from drgdip.grouper.load import load_any
 
+    say: Words = options.say
     scheme = load_any(options.scheme)
     info = scheme.info
-    print(f"{info.id}: {info.title}")
-    in_force = " to ".join(filter(None, (info.valid_from, info.valid_to)))
-    for label, value in (
-        ("issuer", info.issuer),
-        ("place", info.place),
-        ("extends", info.extends or "no other scheme"),
-        ("published", info.published or "not stated in the sources"),
-        ("in force", in_force or "not stated in the sources"),
-        ("revision", info.revision),
-        ("codes", f"{info.diagnosis_codes}, {info.procedure_codes}"),
-        ("sha256", info.sha256),
-    ):
-        print(f"  {label:<10} {value}")
-    for title, table in (("counts", info.counts), ("where from", info.provenance), ("notes", scheme.notes)):
-        print(f"{title}:")
-        for name, value in table.items():
-            print(f"  {name}: {value}")
+    print(say("schemes.head", scheme=info.id, title=info.title))
+    in_force = say("schemes.until").join(filter(None, (info.valid_from, info.valid_to)))
+    facts = {
+        "issuer": info.issuer,
+        "place": info.place,
+        "extends": info.extends or say("schemes.alone"),
+        "published": info.published or say("schemes.not_stated"),
+        "in_force": in_force or say("schemes.not_stated"),
+        "revision": info.revision,
+        "codes": f"{info.diagnosis_codes}, {info.procedure_codes}",
+        "sha256": info.sha256,
+    }
+    for name, value in facts.items():
+        print(f"  {pad(say(f'schemes.fact_{name}'), 10)} {value}")
+    for name, table in (("counts", info.counts), ("provenance", info.provenance), ("notes", scheme.notes)):
+        print(say(f"schemes.table_{name}"))
+        for key, value in table.items():
+            print(f"  {key}: {value}")

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from drgdip.cli.options import Commands  # noqa: TC001 - an alias of Any
+from drgdip.cli.options import Commands, add_verb
 
 if TYPE_CHECKING:
     import argparse
 
+    from drgdip.cli.words import Words
+
 __all__ = ["add"]
 
 
-def add(commands: Commands) -> None:
+def add(commands: Commands, say: Words) -> None:
     """Add the verb to the parser."""
-    parser = commands.add_parser(
-        "warmup",
-        help="compile the kernels now, when an image is built",
-        description="Compile the kernels and prepare schemes, so that no process waits for it later.",
-    )
-    parser.add_argument("scheme", nargs="*", metavar="ID", help="schemes and catalogues to prepare")
+    parser = add_verb(commands, "warmup", say)
+    parser.add_argument("scheme", nargs="*", metavar="ID", help=say("warmup.scheme"))
     parser.set_defaults(run=_run)
 
 
@@ -28,4 +26,4 @@ def _run(options: argparse.Namespace) -> None:
     from drgdip.versions import kernel_cache
 
     warmup(*options.scheme)
-    print(f"kernels are compiled; cache: {kernel_cache()}")
+    print(options.say("warmup.done", cache=kernel_cache()))

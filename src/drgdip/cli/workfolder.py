@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
+    from drgdip.cli.words import Words
+
 __all__ = ["NAMES", "PAPERS", "fill_in"]
 
 #: What a file of the folder is: by its name without ending, in English or Chinese. Files of cases may have more behind
@@ -45,6 +47,7 @@ def fill_in(options: argparse.Namespace, known: frozenset[str]) -> list[Path]:
     Returns the files that have no known name, which are not read. Raise CaseError for two files of one kind, and for a
     kind of file that the verb has no option for.
     """
+    say: Words = options.say
     folder: Path = options.cases[0]
     found: dict[str, list[Path]] = {}
     passed: list[Path] = []
@@ -54,17 +57,18 @@ def fill_in(options: argparse.Namespace, known: frozenset[str]) -> list[Path]:
             passed += [path] if path.is_file() else []
             continue
         if kind not in known:
-            raise CaseError(f"{path}: settle does not take {kind} yet: move the file out of the folder")
+            raise CaseError(say("folder.unknown_kind", path=path, kind=kind))
         found.setdefault(kind, []).append(path)
     if "cases" not in found:
-        raise CaseError(f"{folder}: has no file of cases: name it {' or '.join(NAMES['cases'])}, such as cases.csv")
+        raise CaseError(say("folder.no_cases", folder=folder, names=say("list.or").join(NAMES["cases"])))
     for kind, paths in found.items():
         if kind == "cases":
             options.cases = paths
         elif kind == "coefficients":
             options.coefficients = options.coefficients or [f"{_name_behind(path)}={path}" for path in paths]
         elif len(paths) > 1:
-            raise CaseError(f"{folder}: has {' and '.join(path.name for path in paths)}: leave one of them")
+            names = say("list.and").join(path.name for path in paths)
+            raise CaseError(say("folder.twice", folder=folder, names=names))
         elif getattr(options, kind, None) is None:
             setattr(options, kind, paths[0])
     return passed

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from drgdip.grouper.dip.catalogue import Catalogue
     from drgdip.grouper.drg.scheme import Scheme
 
-__all__ = ["Place", "catalogues_of", "find_catalogue", "find_scheme", "ids_of_place", "schemes_of"]
+__all__ = ["Place", "catalogues_of", "find_catalogue", "find_scheme", "hint_of_place", "schemes_of"]
 
 #: What may be taken where a place has nothing of its own for a day.
 Fallback = Literal["national", "latest"]
@@ -161,8 +161,7 @@ def _found(kind: _Kind, place: str | int, on: datetime.date | str | None, fallba
 
 def _instead(kind: _Kind, place: str | int, day: str, own: list[SchemeInfo], fallback: Fallback | None) -> str:
     """Return what stands in for a place without a scheme of its own for a day, or raise an error that names it."""
-    province = {row.place for row in _places() if row.code == f"{_code_of(place)[:2]}0000" and row.place}
-    near = own or _of_names(kind.entries, province)
+    near = own or _of_names(kind.entries, _province_of(place))
     latest = max(near, key=_start, default=None)
     nation = [info for info in _of_names(kind.entries, {_NATION}) if _covers(info, day, kind.entries)]
     national = max(nation, key=_start, default=None)
@@ -197,11 +196,23 @@ def _of_names(kind: str, names: set[str]) -> list[SchemeInfo]:
     return [info for info in index_of(kind).values() if info.place and info.place in names]
 
 
-def ids_of_place(place: str) -> list[str]:
-    """Return the ids of the schemes and catalogues of a place; none where the text is no place."""
-    if not _places_like(place):
-        return []
-    return [info.id for info in (*schemes_of(place), *catalogues_of(place))]
+def hint_of_place(text: str) -> str | None:
+    """Return which ids are meant by a text that is the name of a place, None where it is not."""
+    if not _places_like(text):
+        return None
+    own = [info.id for info in (*schemes_of(text), *catalogues_of(text))]
+    if own:
+        return f"{text} is a place: give one of its ids, {', '.join(own)}."
+    province = _province_of(text)
+    near = [info.id for kind in ("scheme", "catalogue") for info in _of_names(kind, province)]
+    hint = f"{text} is a place without a scheme or catalogue of its own here: "
+    hint += f"its province has {', '.join(near)}; " if near else ""
+    return f"{hint}find_scheme({text!r}) says which national one is in force."
+
+
+def _province_of(place: str | int) -> set[str]:
+    """Return the name of a place's province in schemes and catalogues; none where it has neither."""
+    return {row.place for row in _places() if row.code == f"{_code_of(place)[:2]}0000" and row.place}
 
 
 def _names_of(place: str | int) -> set[str]:

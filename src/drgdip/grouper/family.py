@@ -25,13 +25,15 @@ if TYPE_CHECKING:
     from drgdip.grouper.result import DipResult, GroupResult
     from drgdip.grouper.trace import Trace
 
-__all__ = ["Answer", "Entrance", "Frame", "SchemeLike", "Template"]
+__all__ = ["Answer", "Entrance", "Frame", "Place", "SchemeLike", "Template"]
 
 #: Containers of cases that doors give back as they are given. (Those of pyarrow are Any to a type checker.)
 Frame = TypeVar("Frame", "pd.DataFrame", "pl.DataFrame", "pl.LazyFrame", "duckdb.DuckDBPyRelation")
 
 #: A group and a status, as a comparison of cases sees them.
 Answer = tuple["str | None", str]
+#: What stands above a group, level by level (`SchemeLike.levels`), and the status of its cases.
+Place = tuple[tuple[str, ...], str]
 #: A way into a scheme: the principal diagnoses that may come (None: all), and the comparisons with what they must be.
 Entrance = tuple["frozenset[str] | None", "list[tuple[Compare, bool]]"]
 #: A synthetic case before chance is added (`drgdip.grouper.samples`).
@@ -47,6 +49,8 @@ class SchemeLike(Protocol):
     word: ClassVar[str]
     #: The class of a result; its fields are the result's columns.
     result: ClassVar[type[GroupResult | DipResult]]
+    #: The columns of the result above the group, from the top down.
+    levels: ClassVar[tuple[str, ...]]
     #: The status beside ``grouped``, ``ungrouped`` and ``invalid`` that cases of the family may have.
     other_status: ClassVar[str]
     #: Mean number of further procedures of synthetic cases with a procedure, and without one.
@@ -120,8 +124,15 @@ class SchemeLike(Protocol):
     def named_codes(self) -> frozenset[str]:
         """Every code that the tables name: some are newer than the code set. A prefix is no code."""
 
+    @property
+    def comparisons(self) -> frozenset[Compare]:
+        """Every comparison of a value with a number or a word that a rule makes."""
+
     def texts(self) -> Mapping[str, Texts]:
         """Return by column of the result the texts that it may hold."""
+
+    def places(self) -> Mapping[str, Place]:
+        """Return by group code its place, for every group that a result may name."""
 
     def encode(self, cases: pa.Table, *, every_code: bool = False) -> Encoded:
         """Return cases under canonical names with numbers for their codes.

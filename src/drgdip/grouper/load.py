@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from drgdip.data import index_of
 from drgdip.errors import SchemeError, UnknownNameError
-from drgdip.grouper.choose import ids_of_place
+from drgdip.grouper.choose import hint_of_place
 from drgdip.grouper.dip.catalogue import Catalogue, load_catalogue
 from drgdip.grouper.drg.scheme import Scheme, load_scheme
 from drgdip.grouper.loading import is_path, path_of
@@ -32,11 +32,9 @@ def load_any(scheme: str | os.PathLike[str] | SchemeLike) -> SchemeLike:
         catalogues, schemes = index_of("catalogue"), index_of("scheme")
         if scheme in catalogues or scheme in schemes:
             return load_catalogue(scheme) if scheme in catalogues else load_scheme(scheme)
-        ids = ids_of_place(scheme)
-        if ids:
-            raise UnknownNameError(
-                "scheme or catalogue", scheme, [], hint=f"{scheme} is a place: give one of its ids, {', '.join(ids)}."
-            )
+        hint = hint_of_place(scheme)
+        if hint is not None:
+            raise UnknownNameError("scheme or catalogue", scheme, [], hint=hint)
         hint = "`drgdip schemes` lists all; a folder of your own is named by a path, such as ./" + scheme
         raise UnknownNameError("scheme or catalogue", scheme, [*schemes, *catalogues], hint=hint)
     folder = path_of(scheme, "Give the id or the folder of a DRG scheme or a DIP catalogue")

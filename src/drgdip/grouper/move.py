@@ -15,9 +15,9 @@ from drgdip._files import replacing
 from drgdip._listing import pad, pad_left, width_of
 from drgdip._sankey import Flow, draw_flows
 from drgdip.data import rows_of
-from drgdip.errors import DrgdipError, UnknownNameError
+from drgdip.errors import DrgdipError
 from drgdip.grouper.result import STATUSES
-from drgdip.reasons import LANGUAGES, describe_reason, reasons_of
+from drgdip.reasons import check_language, describe_reason, reasons_of
 
 if TYPE_CHECKING:
     import os
@@ -109,7 +109,7 @@ class Move:
         limit
             How many flows and lost cases are shown.
         """
-        _check(language)
+        check_language(language)
         numbers = f"{len(self.cases):,}例，{self.moved:,}例变动，{len(self.lost):,}例不再正常入组"
         lines = [f"{self.before} → {self.after}：{numbers}" if language == "zh" else repr(self).strip("<>")]
         for name in ("statuses", "totals", "reasons"):
@@ -131,7 +131,7 @@ class Move:
         limit
             How many flows are drawn, those of most cases.
         """
-        _check(language)
+        check_language(language)
         rows = [row for row in self.adrg_flows.to_pylist() if row["reason"] is not None]
         rows = sorted(rows, key=lambda row: -row["cases"])[:limit]
         rows.sort(key=lambda row: (row["before"] or "", row["after"] or ""))
@@ -162,14 +162,14 @@ class Move:
         DrgdipError
             Another ending, a path that cannot be written, or the extra is not installed.
         """
-        _check(language)
+        check_language(language)
         path = Path(path)
         title = f"{self.before} → {self.after}"
         tables = {_word(name, language): self._shown(name, language) for name in _TABLES}
         if path.suffix.lower() == ".xlsx":
             write_workbook(path, tables, title=title)
         elif path.suffix.lower() == ".html":
-            write_page(path, tables, title=title, picture=self.to_svg(language))
+            write_page(path, tables, title=title, language=language, picture=self.to_svg(language))
         elif path.suffix.lower() == ".svg":
             try:
                 with replacing(path) as part:
@@ -206,11 +206,6 @@ _FEW = {
     "adrg_flows": ("before", "before_name", "after", "after_name", "reason", "cases", "weight_change"),
     "lost": ("row", "case_id", "principal_diagnosis", "before", "after", "turned_away_by", "condition", "codes"),
 }
-
-
-def _check(language: str) -> None:
-    if language not in LANGUAGES:
-        raise UnknownNameError("language", language, LANGUAGES, hint=f"The languages are {', '.join(LANGUAGES)}.")
 
 
 def _word(name: str, language: str) -> str:

@@ -2,48 +2,39 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from drgdip._arrow import reads_once
 from drgdip._columns import Columns
-from drgdip.errors import DrgdipError
+from drgdip._plots import finish_axes, make_axes, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from matplotlib.figure import Figure
+
 __all__ = ["plot_ratios", "plot_weights"]
 
 
-def _axes(axes: Any) -> Any:
-    """Return the axes given, or those of a figure of its own, which a notebook shows."""
-    if axes is not None:
-        return axes
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise DrgdipError("plots need matplotlib, which is not installed: pip install 'drgdip[plot]'") from error
-
-    # A figure without pyplot touches nothing global and needs no screen. A notebook shows it by this method alone.
-    class Picture(Figure):
-        def _repr_png_(self) -> bytes:
-            content = io.BytesIO()
-            self.savefig(content, format="png")
-            return content.getvalue()
-
-    return Picture(layout="constrained").subplots()
-
-
 @reads_once
-def plot_weights(before: Any, after: Any, *, columns: Mapping[str, str] | None = None, axes: Any = None) -> Any:
+def plot_weights(
+    before: Any,
+    after: Any,
+    *,
+    language: str = "en",
+    columns: Mapping[str, str] | None = None,
+    axes: Any = None,
+) -> Figure:
     """Plot the weights of one table against those of another, a point a group.
 
     Parameters
     ----------
     before, after
         Tables with ``group`` and ``weight``, such as those of two years, or before and after a change.
+    language
+        The language of the words, ``en`` or ``zh``.
     columns
         The names of columns in both tables by the library's names.
     axes
@@ -58,8 +49,10 @@ def plot_weights(before: Any, after: Any, *, columns: Mapping[str, str] | None =
     ------
     DrgdipError
         matplotlib is not installed.
+    UnknownNameError
+        The language is none of the two.
     """
-    axes = _axes(axes)
+    axes = make_axes(axes)
     first = Columns(before, ["group", "weight"], what="the first weights", columns=columns or {})
     second = Columns(after, ["group", "weight"], what="the second weights", columns=columns or {})
     x = first.numbers("weight")
@@ -69,10 +62,11 @@ def plot_weights(before: Any, after: Any, *, columns: Mapping[str, str] | None =
     if both.any():
         ends = [min(x[both].min(), y[both].min()), max(x[both].max(), y[both].max())]
         axes.loglog(ends, ends, color="grey", linewidth=0.8)
-    axes.set_xlabel("weight before")
-    axes.set_ylabel("weight after")
-    axes.set_title(f"{both.sum()} groups, {len(x) - both.sum()} without a weight in both")
-    return axes.get_figure()
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+    axes.set_xlabel(say("weight_before", language))
+    axes.set_ylabel(say("weight_after", language))
+    return finish_axes(axes, title=say("weights", language, drawn=both.sum(), left=len(x) - both.sum()))
 
 
 @reads_once
@@ -81,9 +75,10 @@ def plot_ratios(
     *,
     edges: Sequence[float] = (),
     highest: float = 6.0,
+    language: str = "en",
     columns: Mapping[str, str] | None = None,
     axes: Any = None,
-) -> Any:
+) -> Figure:
     """Plot the number of cases by their cost ratio, with the edges of an outlier policy.
 
     Parameters
@@ -94,6 +89,8 @@ def plot_ratios(
         Cost ratios to mark.
     highest
         Ratios above are counted in the last bar.
+    language
+        The language of the words, ``en`` or ``zh``.
     columns
         The table's names of columns by the library's names.
     axes
@@ -107,14 +104,15 @@ def plot_ratios(
     ------
     DrgdipError
         matplotlib is not installed.
+    UnknownNameError
+        The language is none of the two.
     """
-    axes = _axes(axes)
+    axes = make_axes(axes)
     values = Columns(cases, ["cost_ratio"], columns=columns or {}).numbers("cost_ratio")
     known = values[~np.isnan(values)]
     axes.hist(np.minimum(known, highest), bins=60, range=(0.0, highest))
     for edge in edges:
         axes.axvline(edge, color="grey", linewidth=0.8)
-    axes.set_xlabel("cost ratio")
-    axes.set_ylabel("cases")
-    axes.set_title(f"{len(known)} cases, {len(values) - len(known)} without a ratio")
-    return axes.get_figure()
+    axes.set_xlabel(say("cost_ratio", language))
+    axes.set_ylabel(say("cases", language))
+    return finish_axes(axes, title=say("ratios", language, drawn=len(known), left=len(values) - len(known)))

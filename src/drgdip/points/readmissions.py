@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from drgdip._columns import Codes, Floats
 
-__all__ = ["READMISSION_EXCEPTIONS", "mark_readmissions"]
+__all__ = ["READMISSION_EXCEPTIONS", "find_excepted", "mark_readmissions", "pair_stays"]
 
 #: Kinds of readmission that a rule may leave out. transfer: the earlier stay ended in a transfer (discharge 2 or 3), or
 #: the later one began on that day at another hospital. planned: the earlier stay announced it
@@ -114,10 +114,11 @@ def mark_readmissions(
     optional = ["group", "discharge", "hospital", "dx_principal", "readmission_planned"]
     table = Columns(cases, needed, columns=columns or {}, optional=optional)
     begin, end = _days(table, "admitted"), _days(table, "discharged")
-    found = table.keys(keys).codes
+    found = table.alike(keys)
     unknown = (found < 0) | np.isnan(begin) | np.isnan(end) | (end < begin)
-    pairs = _pairs(found, begin, end, np.flatnonzero(~unknown))
-    free = _excepted(table, pairs, begin, end, except_for)
+    pairs = pair_stays(found, begin, end, np.flatnonzero(~unknown))
+    same_day = begin[pairs.later] == end[pairs.earlier]
+    free = find_excepted(table, pairs.earlier, pairs.later, same_day, except_for)
     free |= _begins(table, "group", pairs.later, except_groups, whole=True)
     free |= _begins(table, "dx_principal", pairs.later, except_diagnoses, whole=False)
     gap = begin[pairs.later] - end[pairs.earlier]
@@ -156,12 +157,14 @@ class _Pairs(NamedTuple):
     lapped_later: Floats
 
 
-def _pairs(found: Codes, begin: Floats, end: Floats, rows: Codes) -> _Pairs:
+def pair_stays(found: Codes, begin: Floats, end: Floats, rows: Codes) -> _Pairs:
     """Pair every stay with the one of the same key that ended last before it began."""
+    rows = rows[np.bincount(found[rows])[found[rows]] > 1]  # most patients have one stay, which has no neighbour
     first, last = begin[rows].astype(np.int64) + _DAYS // 2, end[rows].astype(np.int64) + _DAYS // 2
     key = found[rows].astype(np.int64)
     # By their ends, so that the last of those up to a begin is the one before it. Stays of no length follow the order.
-    order = np.lexsort((first, last, key))
+    order = np.argsort(first, kind="stable")
+    order = order[np.argsort((key * _DAYS + last)[order], kind="stable")]
     ends = (key * _DAYS + last)[order]
     before = np.searchsorted(ends, (key * _DAYS + first)[order], side="right") - 1
     before = np.minimum(before, np.arange(len(rows)) - 1)
@@ -189,22 +192,24 @@ def _overlaps(found: Codes, begin: Floats, end: Floats, rows: Codes) -> tuple[Fl
     return earlier, later
 
 
-def _excepted(
-    table: Columns, pairs: _Pairs, begin: Floats, end: Floats, except_for: Sequence[str]
+def find_excepted(
+    table: Columns, earlier: Codes, later: Codes, same_day: NDArray[np.bool_], except_for: Sequence[str]
 ) -> NDArray[np.bool_]:
-    """Return which pairs are no readmission under the kinds of `READMISSION_EXCEPTIONS`."""
-    free = np.zeros(len(pairs.earlier), bool)
+    """Return which pairs of rows are no readmission under the kinds of `READMISSION_EXCEPTIONS`.
+
+    `same_day` are the pairs whose later stay began on the day on which the earlier one ended.
+    """
+    free = np.zeros(len(earlier), bool)
     modes = table.numbers("discharge") if "discharge" in table and except_for else np.full(table.rows, np.nan)
     if "transfer" in except_for:
-        free |= np.isin(modes[pairs.earlier], _TRANSFERS)
+        free |= np.isin(modes[earlier], _TRANSFERS)
         if "hospital" in table:
             place, _ = table.codes("hospital")
-            elsewhere = place[pairs.earlier] != place[pairs.later]
-            free |= elsewhere & (begin[pairs.later] == end[pairs.earlier])
+            free |= (place[earlier] != place[later]) & same_day
     if "planned" in except_for:
-        free |= _begins(table, "readmission_planned", pairs.earlier, ["true"], whole=True)
+        free |= _begins(table, "readmission_planned", earlier, ["true"], whole=True)
     if "death" in except_for:
-        free |= modes[pairs.later] == _DEATH
+        free |= modes[later] == _DEATH
     return free
 
 

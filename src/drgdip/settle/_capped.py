@@ -10,17 +10,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drgdip._arrow import to_arrow
-from drgdip._columns import Columns
-from drgdip._money import YUAN, yuan_of
+from drgdip._columns import Columns, add_columns, labels
+from drgdip._money import YUAN, to_yuan, yuan_of
 from drgdip.errors import PolicyError
-from drgdip.settle._entering import pay_by_item
-from drgdip.settle._inputs import NAMES, amounts_by, holds, names_after, optional_money
+from drgdip.settle._inputs import NAMES, amounts_by, holds, names_after, on_account, optional_money
 from drgdip.settle.caps import cap_money, deduct_growth, find_excess
 from drgdip.settle.ledger import LEDGER
-from drgdip.settle.payment import BY_ITEM, FAILED, PAYMENT_RULES, list_states, on_account, price_cases, price_columns
+from drgdip.settle.payment import (
+    BY_POINTS,
+    CROSS_REGION,
+    FAILED,
+    PAYMENT_RULES,
+    list_states,
+    price_cases,
+    price_columns,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
 
     from drgdip._columns import Keys
     from drgdip._money import Fen
@@ -33,6 +42,9 @@ CAP_LINES = pa.schema(
     [(name, pa.string()) for name in ("hospital", "pool", "item", "cap")]
     + [("deductions", YUAN), ("formula", pa.string())]
 )
+
+# The columns of prices that hold codes; the others are money.
+_TEXTS = ("payment_rule", "payment_status", "payment_reason")
 
 
 class Capped(NamedTuple):
@@ -92,11 +104,36 @@ def check_caps(policy: Policy, rule: str, name: str, given: Any) -> None:
 
 
 def price_at_values(cases: Any, policy: Policy, pools: Any, columns: Mapping[str, str] | None) -> Any:
-    """Return cases priced at the point values of the year's pools, and at their payment ratios where they have some."""
+    """Return priced cases at the point values of the year's pools, and at their payment ratios where they have some.
+
+    Value and ratio of the year are for the cases that share its points, and for other regions' at local values. All
+    others keep the price that the clearing took, such as a fixed rate or a bed-day.
+    """
     rows = to_arrow(pools).to_pylist()
     values = {row["pool"]: row["point_value"] or 0 for row in rows}
     ratios = {row["pool"]: row["fund_share"] for row in rows if row["fund_share"] is not None}
-    return price_cases(cases, policy, values=values, ratios=ratios or None, columns=columns).table
+    valued = price_cases(cases, policy, values=values, ratios=ratios or None, columns=columns).table
+    before = Columns(cases, columns=columns, optional=NAMES)
+    floats = holds(before, "payment_rule", PAYMENT_RULES[BY_POINTS])
+    if policy.cases.cross_region == "value":
+        floats |= holds(before, "payment_rule", PAYMENT_RULES[CROSS_REGION]) & on_account(before, policy)
+    floats &= optional_money(before, "payable")[1]
+    if floats.all():
+        return valued
+    after = Columns(valued, columns=names_after(columns, valued, price_columns(policy)), optional=NAMES)
+    return add_columns(valued, {name: _either(after, before, name, floats) for name in price_columns(policy)})
+
+
+def _either(one: Columns, other: Columns, name: str, rows: NDArray[np.bool_]) -> pa.Array:
+    """Return a column of prices: of some rows from one table, of the others from another."""
+    if name in _TEXTS:
+        codes, values = one.codes(name)
+        more, others = other.codes(name)
+        names = list(dict.fromkeys([*values.to_pylist(), *others.to_pylist()]))
+        place = [np.array([*map(names.index, part.to_pylist()), -1], np.int32) for part in (values, others)]
+        return labels(np.where(rows, place[0][codes], place[1][more]), names)
+    (fen, known), (instead, given) = optional_money(one, name), optional_money(other, name)
+    return to_yuan(np.where(rows, fen, instead), np.where(rows, known, given))
 
 
 def _counted(cases: Any, policy: Policy, pools: Any, columns: Any) -> tuple[pa.Table, Any]:
@@ -104,12 +141,11 @@ def _counted(cases: Any, policy: Policy, pools: Any, columns: Any) -> tuple[pa.T
     table = Columns(cases, columns=columns, optional=NAMES)
     known = optional_money(table, "payable")[1]
     rows = known & (list_states(table) != FAILED) & ~on_account(table, policy)
-    by_item = holds(table, "payment_rule", PAYMENT_RULES[BY_ITEM])[rows]
     counted = to_arrow(cases).filter(pa.array(rows))
     if policy.form == "fixed":
         return counted, columns
     valued = price_at_values(counted, policy, pools, columns)
-    return pay_by_item(valued, by_item, names_after(columns, valued, price_columns(policy)))
+    return valued, names_after(columns, valued, price_columns(policy))
 
 
 def _money_lines(cases: pa.Table, caps: Any, policy: Policy, columns: Any) -> Iterator[dict[str, Any]]:

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from drgdip._columns import Columns
 from drgdip._money import add_up, round_over, scaled, split_fen
 from drgdip.errors import PolicyError
-from drgdip.settle._inputs import NAMES, holds, keys_of, money, optional_money, pool_rows, texts
+from drgdip.settle._inputs import NAMES, holds, keys_of, money, on_account, optional_money, pool_rows, texts
 from drgdip.settle._sections import rounding_of, section_of
-from drgdip.settle.payment import BY_POINTS, FAILED, LATE, PAYMENT_RULES, list_states, on_account
+from drgdip.settle.payment import BY_POINTS, FAILED, LATE, PAYMENT_RULES, list_states
 from drgdip.settle.policy import Policy
 from drgdip.settle.rules import LATE_WAYS, MonthRules
 

@@ -13,6 +13,7 @@ from drgdip._arrow import names_of
 from drgdip._columns import Columns, Keys, decode
 from drgdip._money import add_up, exact_rate, fen_of, read_money
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
+from drgdip.settle.rules import CROSS_REGION_WAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,6 +31,7 @@ __all__ = [
     "YES",
     "amounts_by",
     "by_pool",
+    "cross_region_rows",
     "decisions",
     "flag",
     "holds",
@@ -39,6 +41,7 @@ __all__ = [
     "money",
     "names_after",
     "numbers_by_pool",
+    "on_account",
     "optional_money",
     "places",
     "plain",
@@ -140,6 +143,24 @@ def decisions(columns: Columns, name: str) -> NDArray[np.int8]:
 def flag(columns: Columns, name: str) -> NDArray[np.bool_]:
     """Return a column of true and false, false where it is null or absent."""
     return np.equal(decisions(columns, name), YES)
+
+
+def cross_region_rows(table: Columns, policy: Policy) -> NDArray[np.bool_]:
+    """Return which cases are of other regions' insured. Raise PolicyError where the policy does not say how to pay."""
+    away = flag(table, "cross_region")
+    if policy.cases.cross_region is None and away.any():
+        rows = np.flatnonzero(away)
+        raise PolicyError(
+            f"cases.cross_region: policy {policy.id!r} does not say how cross-region care is paid, and {len(rows):,} "
+            f"cases are such, the first in row {rows[0]}: say {CROSS_REGION_WAYS}"
+        )
+    return away
+
+
+def on_account(table: Columns, policy: Policy) -> NDArray[np.bool_]:
+    """Return which cases their insured regions pay for, and not the local budget."""
+    away = cross_region_rows(table, policy)
+    return away if policy.cases.has_account else np.zeros(table.rows, bool)
 
 
 def holds(columns: Columns, name: str, *wanted: str) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from drgdip._files import replacing
+from drgdip._html import make_page, make_table, number_cell, text_cell
 from drgdip._money import YUAN
 from drgdip.errors import PolicyError
 from drgdip.settle._words import heading, say
@@ -81,20 +82,10 @@ def _formula(name: str, place: dict[str, str], row: int) -> str | None:
     return "=" + "".join(parts).removeprefix("+")
 
 
-_STYLE = (
-    "body{font:14px sans-serif;margin:2em;max-width:80em}table{border-collapse:collapse;margin:1em 0}"
-    "td,th{border:1px solid #ccc;padding:2px 8px}td.n{text-align:right;font-variant-numeric:tabular-nums}"
-    "th{background:#eee;text-align:left}"
-)
-
-
 def write_html(path: Path, tables: dict[str, pa.Table], policy: Policy, language: str) -> None:
     """Write tables and plots as one page."""
-    parts = [
-        f"<!doctype html><html lang='{language}'><head><meta charset='utf-8'>",
-        f"<title>{html.escape(policy.title)}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{html.escape(policy.title)}</h1><p>{html.escape(policy.source or 'policy ' + policy.id)}</p>",
-    ]
+    source = policy.source or f"{say('policy', language)} {policy.id}"
+    parts = [f"<p>{html.escape(source)}</p>"]
     plots = {
         "Hospitals": ("entitlement", say("entitlement plot", language)),
         "Surplus by hospital": ("profit", say("profit plot", language)),
@@ -106,27 +97,21 @@ def write_html(path: Path, tables: dict[str, pa.Table], policy: Policy, language
             labels = [f"{row['hospital']} {row['pool']}" for row in table.to_pylist()]
             parts.append(_bars(caption, labels, [float(value) for value in table[name].to_pylist()]))
         parts.append(_html_table(table, [heading(name, language, policy.family) for name in table.column_names]))
-    parts.append("</body></html>\n")
     with replacing(path) as part:
-        part.write_text("".join(parts), encoding="utf-8")
+        part.write_text(make_page(policy.title, parts, language), encoding="utf-8")
 
 
 def _html_table(table: pa.Table, heads: list[str]) -> str:
     """Return a table as HTML."""
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in heads)
-    body = "".join("<tr>" + "".join(_cell(value) for value in row.values()) + "</tr>" for row in table.to_pylist())
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return make_table(heads, (map(_cell, row.values()) for row in table.to_pylist()))
 
 
 def _cell(value: Any) -> str:
     """Return a cell of a table as HTML, numbers to the right."""
     if isinstance(value, Decimal):
         exponent = int(value.as_tuple().exponent)
-        shown = value if exponent >= -2 else value.normalize()
-        return f"<td class='n'>{shown:,f}</td>"
-    if isinstance(value, int | float):
-        return f"<td class='n'>{value:,.10g}</td>"
-    return f"<td>{'' if value is None else html.escape(str(value))}</td>"
+        return number_cell(f"{value if exponent >= -2 else value.normalize():,f}")
+    return number_cell(f"{value:,.10g}") if isinstance(value, int | float) else text_cell(value)
 
 
 def _bars(caption: str, labels: list[str], values: list[float]) -> str:

@@ -6,19 +6,12 @@ from typing import TYPE_CHECKING
 
 from drgdip._once import once
 from drgdip.data import rows_of
-from drgdip.errors import UnknownNameError
 from drgdip.reasons import LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["check_language", "heading", "say"]
-
-
-def check_language(language: str) -> None:
-    """Raise UnknownNameError for a language that papers are not written in."""
-    if language not in LANGUAGES:
-        raise UnknownNameError("language", language, LANGUAGES, hint=f"The languages are {', '.join(LANGUAGES)}.")
+__all__ = ["heading", "say"]
 
 
 @once

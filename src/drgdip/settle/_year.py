@@ -10,8 +10,8 @@ import pyarrow as pa
 from drgdip._columns import Columns
 from drgdip._money import add_up, scaled
 from drgdip.errors import CaseError, PolicyError
-from drgdip.settle._inputs import NAMES, keys_of, known_numbers, matched, optional_money, places, pool_rows
-from drgdip.settle.payment import BY_POINTS, FAILED, PAYMENT_RULES, list_states, on_account
+from drgdip.settle._inputs import NAMES, keys_of, known_numbers, matched, on_account, optional_money, places, pool_rows
+from drgdip.settle.payment import BY_POINTS, FAILED, PAYMENT_RULES, list_states
 from drgdip.settle.payments import join_keys
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from drgdip.settle._inputs import by_pool, keys_of
 from drgdip.settle._pools import divide_pools
 from drgdip.settle._year import YearSums
 from drgdip.settle.payments import read_payments
-from drgdip.settle.versions import known_on, pick_versions
+from drgdip.settle.versions import cases_on, known_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -185,7 +185,7 @@ def clear_year(
         raise PolicyError(f"stage={stage!r}: say 'pre_clearing' or 'clearing'")
     if stage == "pre_clearing" and policy.year.preclearing_ratio is None:
         raise PolicyError(f"policy {policy.id!r} has no pre-clearing: add preclearing_ratio to [year]")
-    cases = pick_versions(cases, as_of, columns=columns)
+    cases = cases_on(cases, as_of, columns)
     deductions = known_on(deductions, as_of)
     read = _read_payments(payments, paid, working_capital, as_of)
     entered = enter_cases(cases, policy, accept, columns=columns, needs=("hospital", "pool"))

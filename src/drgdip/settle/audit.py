@@ -15,10 +15,9 @@ from drgdip._columns import Columns, decode, labels
 from drgdip._exact import exactly
 from drgdip._money import to_yuan
 from drgdip.errors import PolicyError
-from drgdip.settle._inputs import NAMES, holds, optional_money, texts
+from drgdip.settle._inputs import NAMES, holds, on_account, optional_money, texts
 from drgdip.settle._twins import Found, find_reversals, find_twins, plain_column
 from drgdip.settle.money_rules import FUNDS, PATIENT_PAYERS
-from drgdip.settle.payment import on_account
 from drgdip.settle.policy import Policy
 
 if TYPE_CHECKING:
@@ -317,7 +316,8 @@ def _months_of(text: str) -> tuple[int, int]:
 
 def _of_regions(table: Columns, policy: Any) -> Iterator[Found]:
     """Yield cross-region cases that the policy settles apart, and that name no insured region."""
-    if isinstance(policy, Policy) and "cross_region" in table and "insured_region" in table:
+    named = isinstance(policy, Policy) and policy.cases.has_account
+    if named and "cross_region" in table and "insured_region" in table:
         lacking = on_account(table, policy) & (table.codes("insured_region")[0] < 0)
         yield Found("cross_region", lacking, "no_insured_region", "cross_region insured_region")
 

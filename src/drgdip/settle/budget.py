@@ -37,7 +37,11 @@ __all__ = [
 @exactly
 @reads_once
 def budget_by_growth(
-    last_year: Any, growth: Mapping[str, Any], *, highest: Any = None, policy: Policy | BudgetRules | None = None
+    last_year: Any,
+    growth: Mapping[str, Any] | Decimal | int,
+    *,
+    highest: Any = None,
+    policy: Policy | BudgetRules | None = None,
 ) -> Step:
     """Budget by growth rate: last year's inpatient fund x (1 + growth).
 
@@ -48,7 +52,8 @@ def budget_by_growth(
         or a table with ``pool`` and ``amount``, such as the steps here give.
     growth
         The negotiated parts of the growth rate, such as admissions, prices or the provincial target, as shares of 1.
-        They are added. A part may be negative, and may be a mapping from each pool to its own.
+        They are added. A part may be negative, and may be a mapping from each pool to its own. A number is the whole
+        rate.
     highest
         A cap on the growth rate, or a mapping of caps by pool; None takes that of ``policy``.
     policy
@@ -62,7 +67,7 @@ def budget_by_growth(
     Raises
     ------
     PolicyError
-        Money or a growth rate that is a float, or a budget that is not above 0.
+        Money or a growth rate that is a float, parts that are named like pools, or a budget that is not above 0.
 
     Notes
     -----
@@ -76,12 +81,11 @@ def budget_by_growth(
     """
     if highest is None and policy is not None:
         highest = section_of(policy, "budget", BudgetRules).highest_growth
-    rates = {}
     before = _amounts_by_pool(last_year, "last_year")
-    for pool in before:
-        rates[pool] = sum((_of_pool(part, pool, f"growth[{name!r}]") for name, part in growth.items()), Decimal(0))
-        if highest is not None:
-            rates[pool] = min(rates[pool], _of_pool(highest, pool, "highest"))
+    parts = growth if isinstance(growth, Mapping) else {"rate": growth}
+    rates = _rates(parts, before, "growth")
+    if highest is not None:
+        rates = {pool: min(rate, _of_pool(highest, pool, "highest")) for pool, rate in rates.items()}
     return _grown(before, rates, "budget by growth")
 
 
@@ -127,11 +131,21 @@ def budget_by_factors(last_year: Any, factors: Mapping[str, Any], *, agreed: Map
             raise PolicyError(f"agreed={name!r}: is none of the factors {', '.join(factors)}")
     final = {**factors, **(agreed or {})}
     before = _amounts_by_pool(last_year, "last_year")
-    rates = {
-        pool: sum((_of_pool(part, pool, f"factors[{name!r}]") for name, part in final.items()), Decimal(0))
+    return _grown(before, _rates(final, before, "factors"), "budget by factors")
+
+
+def _rates(parts: Mapping[str, Any], before: Mapping[str, int], what: str) -> dict[str, Decimal]:
+    """Return the growth of each pool: the sum of its parts. Raise PolicyError where pools stand in their place."""
+    pools = [name for name in parts if name in before]
+    if pools:
+        raise PolicyError(
+            f"{what}= has {', '.join(pools)}, which are pools, and its parts are added for every pool: "
+            f"give the rates by pool as one part, such as {{'rate': {{{pools[0]!r}: ...}}}}"
+        )
+    return {
+        pool: sum((_of_pool(part, pool, f"{what}[{name!r}]") for name, part in parts.items()), Decimal(0))
         for pool in before
     }
-    return _grown(before, rates, "budget by factors")
 
 
 def _amounts_by_pool(given: Any, what: str) -> dict[str, int]:

@@ -14,11 +14,11 @@ from drgdip._columns import Columns, Reasons, add_columns, nullable
 from drgdip._exact import exactly
 from drgdip._money import add_up, read_money, round_over, rounded, scaled, split_fen, to_yuan
 from drgdip.errors import CaseError, PolicyError
-from drgdip.settle._inputs import NAMES, holds, keys_of, optional_money, places
+from drgdip.settle._inputs import NAMES, holds, keys_of, on_account, optional_money, places
 from drgdip.settle._sections import rounding_of, section_of
 from drgdip.settle.ledger import Ledger, Step
 from drgdip.settle.money_rules import CapRules
-from drgdip.settle.payment import FAILED, LIST_STATUSES, on_account
+from drgdip.settle.payment import FAILED, LIST_STATUSES
 from drgdip.settle.policy import Policy
 
 if TYPE_CHECKING:

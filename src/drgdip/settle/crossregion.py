@@ -12,9 +12,9 @@ from drgdip._columns import Columns, as_list
 from drgdip._exact import exactly
 from drgdip._money import add_up, scaled, to_yuan
 from drgdip.errors import PolicyError
-from drgdip.settle._inputs import NAMES, amounts_by, keys_of, optional_money, pool_rows
+from drgdip.settle._inputs import NAMES, amounts_by, keys_of, on_account, optional_money, pool_rows
 from drgdip.settle.ledger import Ledger, Step
-from drgdip.settle.payment import FAILED, list_states, on_account
+from drgdip.settle.payment import FAILED, list_states
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

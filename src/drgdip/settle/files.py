@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-__all__ = ["read_settlement"]
+__all__ = ["read_settlement", "typed_table"]
 
 _NUMBERS = (
     "points",
@@ -76,7 +76,7 @@ def read_settlement(*paths: str | os.PathLike[str], columns: Mapping[str, str] |
     >>> read_settlement("docs/examples/settlement.csv").column_names[:4]
     ['case_id', 'hospital', 'pool', 'level']
     """
-    tables = [_typed(_renamed(read_table(path), columns or {}), str(path)) for path in paths]
+    tables = [typed_table(_renamed(read_table(path), columns or {}), str(path)) for path in paths]
     if not tables:
         raise CaseError("no file is named: name at least one")
     for path, table in zip(paths, tables, strict=True):
@@ -99,7 +99,7 @@ def _renamed(table: pa.Table, columns: Mapping[str, str]) -> pa.Table:
     return table.rename_columns([ours.get(name, name) for name in own])
 
 
-def _typed(table: pa.Table, path: str) -> pa.Table:
+def typed_table(table: pa.Table, path: str) -> pa.Table:
     """Return a table under the library's names, with numbers, flags and dates read."""
     table = plain(table)
     own = table.column_names

@@ -19,7 +19,7 @@ from drgdip.settle._inputs import keys_of, places
 from drgdip.settle.audits import deducted_by
 from drgdip.settle.ledger import Ledger
 from drgdip.settle.payments import join_keys, paid_by, paid_on, read_payments
-from drgdip.settle.versions import has_versions, known_on, pick_versions
+from drgdip.settle.versions import cases_on, has_versions, known_on, pick_versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -151,7 +151,7 @@ def month(
     (Decimal('895.00'), [('paid_otherwise', '895.00')])
     """
     paid = None if payments is None else read_payments(payments, as_of)
-    entered = enter_cases(pick_versions(cases, as_of, columns=columns), policy, accept, columns=columns, needs=KEY)
+    entered = enter_cases(cases_on(cases, as_of, columns), policy, accept, columns=columns, needs=KEY)
     now = _month_cases(entered, policy, columns)
     then = None if paid is None else _earlier(cases, before, policy, paid, accept, columns)
     tables = [now.keys, *([then.keys] if then else []), *_more_keys(known_on(deductions, as_of), paid)]

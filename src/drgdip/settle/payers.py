@@ -11,12 +11,12 @@ from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, labels
 from drgdip._exact import exactly
 from drgdip._money import add_up, to_yuan
-from drgdip.settle._inputs import NAMES, amounts_by, keys_of, optional_money, places
+from drgdip.settle._inputs import NAMES, amounts_by, keys_of, on_account, optional_money, places
 from drgdip.settle._payers import read_paid
 from drgdip.settle._sections import section_of
 from drgdip.settle.ledger import Ledger, Step
 from drgdip.settle.money_rules import PayerRules
-from drgdip.settle.payment import FAILED, list_states, on_account
+from drgdip.settle.payment import FAILED, list_states
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

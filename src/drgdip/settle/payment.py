@@ -12,7 +12,7 @@ from drgdip._columns import Columns, Reasons, add_columns, labels
 from drgdip._exact import exactly
 from drgdip._money import add_up, fen_of, round_over, scaled, to_yuan
 from drgdip.errors import CaseError
-from drgdip.settle._inputs import NAMES, flag, holds, numbers_by_pool, optional_money, pool_rows
+from drgdip.settle._inputs import NAMES, cross_region_rows, holds, numbers_by_pool, optional_money, pool_rows
 from drgdip.settle._payers import payer_columns, read_paid
 from drgdip.settle._rates import of_pools, point_rates, rates_of
 from drgdip.settle.ledger import Ledger, Step
@@ -41,7 +41,6 @@ __all__ = [
     "PAYMENT_STATUSES",
     "PRICE_COLUMNS",
     "list_states",
-    "on_account",
     "price_cases",
     "price_columns",
 ]
@@ -113,11 +112,6 @@ def list_states(table: Columns) -> NDArray[np.int8]:
     return np.array([*numbers, PASSED], np.int8)[codes]
 
 
-def on_account(table: Columns, policy: Policy) -> NDArray[np.bool_]:
-    """Return which cases their insured regions pay for, and not the local budget."""
-    return flag(table, "cross_region") if policy.cases.has_account else np.zeros(table.rows, bool)
-
-
 @exactly
 @reads_once
 def price_cases(
@@ -170,7 +164,8 @@ def price_cases(
     CaseError
         Float money. Amounts, rates and days that are missing or impossible are reasons of their rows.
     PolicyError, UnknownNameError
-        A pool that the policy has not, or no rate and no value to price with.
+        A pool that the policy has not, no rate and no value to price with, or cross-region care that the policy has no
+        rule for.
 
     Notes
     -----
@@ -272,8 +267,9 @@ def _normal(table: Columns, policy: Policy) -> NDArray[np.bool_]:
 def _rules(table: Columns, policy: Policy) -> NDArray[np.int8]:
     """Return the rule of each row: the first that fits of review, item, bed-day, cross-region, points."""
     rules, rule = policy.cases, np.full(table.rows, BY_POINTS, np.int8)
+    away = cross_region_rows(table, policy)
     if rules.cross_region != "same":
-        rule[flag(table, "cross_region")] = BY_ITEM if rules.cross_region == "item" else CROSS_REGION
+        rule[away] = BY_ITEM if rules.cross_region == "item" else CROSS_REGION
     if rules.bed_day_rates:
         rule[holds(table, "case_kind", "bed_day")] = BY_DAY
     item = holds(table, "case_kind", *rules.item_kinds)
@@ -322,6 +318,7 @@ def _outside(table: Columns, policy: Policy) -> NDArray[np.bool_]:
 def _point_standards(table: Columns, policy: Policy, pools: Any, rule: Any, values: Any, reasons: Reasons) -> Fen:
     """Return points x rate for the cases paid by points, at the policy's rates or at those of cross-region care."""
     points = table.numbers("points") if "points" in table else np.full(table.rows, np.nan)
+    points = np.where(np.isfinite(points), points, np.nan)  # points without measure are none
     amount = np.maximum(scaled(points, policy.rounding.points, "the points"), 0)
     of_points, away = rule == BY_POINTS, rule == CROSS_REGION
     reasons.note((of_points | away) & ~(points >= 0), "bad_points")

@@ -208,7 +208,7 @@ class Policy(Rules):
     @property
     def defaulted(self) -> list[str]:
         """The dotted paths of rules that act though nobody gave them: the library's defaults."""
-        acting = {"readmission": ("reduced",), "cases": ("cross_region",)}
+        acting = {"review": ("cap_over",), "prepayment": ("years", "divide")}
         sections = ((name, getattr(self, name), fields) for name, fields in acting.items())
         return [
             f"{name}.{field}"
@@ -284,5 +284,9 @@ def _faults_of_cases(policy: Policy) -> Iterator[str]:
         yield "cases.fund_share: payable = ratio needs the fund's share of every pool"
     if (cases.cross_region == "fixed") != bool(cases.cross_region_rates):
         yield "cases.cross_region_rates and cross_region = fixed belong together"
+    if cases.cross_region is None and cases.cross_region_budget is not None:
+        yield f"cases.cross_region_budget = {cases.cross_region_budget}: cross_region is missing, say how it is paid"
+    if cases.cross_region == "value" and cases.cross_region_budget == "local" and form != "fixed":
+        yield f"cases.cross_region = value from the local budget is what same does under form = {form}: say same"
     if cases.cross_region == "same" and cases.cross_region_budget == "account":
         yield "cases.cross_region = same shares the local budget: say value to settle at local values on an account"

@@ -13,10 +13,11 @@ from drgdip._arrow import to_arrow
 from drgdip._columns import Columns
 from drgdip._exact import exactly
 from drgdip.errors import PolicyError
-from drgdip.reasons import describe_reason
+from drgdip.reasons import check_language, describe_reason
 from drgdip.settle._inputs import NAMES, plain
 from drgdip.settle._pages import write_excel, write_html
-from drgdip.settle._words import check_language, say
+from drgdip.settle._words import say
+from drgdip.settle.audit import FINDINGS
 from drgdip.settle.sheets import make_case_sheets
 from drgdip.settle.statements import make_statements
 from drgdip.settle.surplus import measure_surplus
@@ -32,6 +33,8 @@ __all__ = ["REPORT_FORMATS", "write_papers", "write_report"]
 
 #: The endings of the files that a report can be written to.
 REPORT_FORMATS = (".xlsx", ".html")
+# What a hospital needs of its pools to redo the amounts of its cases.
+_VALUES = ["pool", "fund", "outside", "shared", "points", "point_value", "fund_share"]
 
 
 @exactly
@@ -85,7 +88,9 @@ def write_papers(
     form: str = ".html",
     language: str = "en",
 ) -> list[Path]:
-    """Write the papers of each hospital to a file of its own: its statement, and its case sheet of each month.
+    """Write the papers of each hospital to a file of its own: statement, pools, accepted findings, case sheets.
+
+    With point value and payment ratio a calculator gives the standard of a case and the fund's part.
 
     Parameters
     ----------
@@ -127,10 +132,16 @@ def write_papers(
         raise PolicyError(f"{folder}: cannot be made: {error.strerror or error}") from error
     statements = _statements(year, language)
     sheets = to_arrow(make_case_sheets(year.cases, names=names, language=language, columns=year.columns))
+    pools = plain(to_arrow(year.clearing.pools)).select(_VALUES)
+    findings = _told(FINDINGS.empty_table() if year.findings is None else year.findings, language)
     hospitals = pc.unique(statements["hospital"]).to_pylist()
     paths = []
     for number, hospital in enumerate(hospitals, start=1):
         tables = {"Statement": statements.filter(pc.equal(statements["hospital"], hospital))}
+        own = pc.unique(tables["Statement"]["pool"])
+        tables["Pools"] = pools.filter(pc.is_in(pools["pool"], own))
+        accepted = findings.filter(pc.equal(findings["hospital"], hospital))
+        tables |= {"Accepted findings": accepted} if len(accepted) else {}
         mine = sheets.filter(pc.equal(sheets["hospital"], hospital))
         for month in sorted(pc.unique(mine["month"]).to_pylist()):
             title = say("sheet", language).format(month)

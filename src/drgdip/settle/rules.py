@@ -13,6 +13,7 @@ from drgdip.errors import DrgdipError, RuleError
 from drgdip.points import Expression, OutlierPolicy, load_outlier_policy
 
 __all__ = [
+    "CROSS_REGION_WAYS",
     "LATE_WAYS",
     "AppraisalRules",
     "BudgetRules",
@@ -34,14 +35,20 @@ __all__ = [
     "TcmRules",
     "YearRules",
     "check_bands",
+    "no_float",
 ]
 
 
+#: The ways of ``cases.cross_region``, for messages.
+CROSS_REGION_WAYS = (
+    "same (as any other case, from the local budget), fixed (at rates of its own), value (at local values) or item"
+)
 #: The ways of ``month.late``, for messages.
 LATE_WAYS = "suspend (the list waits), suspend_hospital (its hospital waits with the month) or pay"
 
 
-def _no_float(value: Any) -> Any:
+def no_float(value: Any) -> Any:
+    """Return a number as it is. Raise ValueError for a float or a flag, which stand for no exact number."""
     if isinstance(value, float):
         raise ValueError(f"is a float, which cannot hold it exactly: give Decimal({str(value)!r})")  # noqa: TRY004
     if isinstance(value, bool):
@@ -49,12 +56,12 @@ def _no_float(value: Any) -> Any:
     return value
 
 
-Number = Annotated[Decimal, BeforeValidator(_no_float), Field(ge=0, allow_inf_nan=False)]
+Number = Annotated[Decimal, BeforeValidator(no_float), Field(ge=0, allow_inf_nan=False)]
 # Shares are whole multiples of 10 ** -12 where money is worked out.
-Share = Annotated[Decimal, BeforeValidator(_no_float), Field(ge=0, le=1, decimal_places=12)]
-Ratio = Annotated[Decimal, BeforeValidator(_no_float), Field(gt=0, le=1, decimal_places=12)]
-Above = Annotated[Decimal, BeforeValidator(_no_float), Field(gt=0, allow_inf_nan=False)]
-Yuan = Annotated[Decimal, BeforeValidator(_no_float), Field(gt=0, lt=10**13, decimal_places=2)]
+Share = Annotated[Decimal, BeforeValidator(no_float), Field(ge=0, le=1, decimal_places=12)]
+Ratio = Annotated[Decimal, BeforeValidator(no_float), Field(gt=0, le=1, decimal_places=12)]
+Above = Annotated[Decimal, BeforeValidator(no_float), Field(gt=0, allow_inf_nan=False)]
+Yuan = Annotated[Decimal, BeforeValidator(no_float), Field(gt=0, lt=10**13, decimal_places=2)]
 Rounded = Annotated[int, Field(ge=0, le=12)]
 
 
@@ -176,8 +183,8 @@ class CaseRules(Rules):
     """The fund's part of a standard, and the cases that are not paid by points.
 
     Cross-region care is paid as any other case (same), at rates of its own (fixed), at the values of local cases
-    (value), or by item. Under the last three the insured region pays for it (``cross_region_budget = account``), unless
-    the policy says that the local budget does (``local``).
+    (value), or by item: a policy says so where there is such care. Under the last three the insured region pays for it
+    (``cross_region_budget = account``), unless the policy says that the local budget does (``local``).
     """
 
     payable: Literal["residual", "itemised", "ratio", "item"]
@@ -186,7 +193,7 @@ class CaseRules(Rules):
     item_kinds: tuple[str, ...] = ()
     longest_stay: Annotated[int, Field(gt=0)] | None = None
     bed_day_rates: dict[str, Yuan] = {}
-    cross_region: Literal["same", "fixed", "value", "item"] = "same"
+    cross_region: Literal["same", "fixed", "value", "item"] | None = None
     cross_region_rates: tuple[Rate, ...] = ()
     cross_region_budget: Literal["local", "account"] | None = None
     incomplete_discharges: tuple[int, ...] = ()
@@ -196,22 +203,23 @@ class CaseRules(Rules):
     def has_account(self) -> bool:
         """Whether the insured regions pay for cross-region care, and the local budget does not."""
         return self.cross_region_budget == "account" or (
-            self.cross_region_budget is None and self.cross_region != "same"
+            self.cross_region_budget is None and self.cross_region not in {None, "same"}
         )
 
 
 class ReadmissionRules(Rules):
     """A stay of the same patient and pool within some days makes the points of one of the two less.
 
-    ``same`` is the column that both stays share: group, adrg, mdc, another, or ``any`` for none. The exceptions are
-    those of `drgdip.points.mark_readmissions`.
+    ``same`` is the column that both stays share: group, adrg, mdc, another, or ``any`` for none. ``reduced`` is the
+    stay that loses points, ``except_for`` the kinds that do not count (or none). Places differ in all three. The
+    exceptions are those of `drgdip.points.mark_readmissions`.
     """
 
     days: Annotated[int, Field(ge=0)]
     factor: Share
-    same: str = "group"
-    reduced: Literal["earlier", "later"] = "earlier"
-    except_for: tuple[Literal["transfer", "planned", "death"], ...] = ("transfer",)
+    same: str
+    reduced: Literal["earlier", "later"]
+    except_for: tuple[Literal["transfer", "planned", "death"], ...]
     except_groups: tuple[str, ...] = ()
     except_diagnoses: tuple[str, ...] = ()
 

@@ -13,9 +13,9 @@ from drgdip._columns import Columns
 from drgdip._exact import exactly
 from drgdip._money import YUAN, add_up, to_yuan
 from drgdip.errors import CaseError
-from drgdip.reasons import describe_reason
+from drgdip.reasons import check_language, describe_reason
 from drgdip.settle._inputs import NAMES, keys_of, optional_money, texts
-from drgdip.settle._words import check_language, say
+from drgdip.settle._words import say
 from drgdip.settle.payment import PAYMENT_RULES
 
 if TYPE_CHECKING:

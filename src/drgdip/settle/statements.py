@@ -10,13 +10,13 @@ import pyarrow as pa
 from drgdip._arrow import reads_once, to_arrow, to_kind
 from drgdip._exact import exactly
 from drgdip._money import YUAN
-from drgdip.reasons import LANGUAGES
-from drgdip.settle._words import check_language
+from drgdip.reasons import LANGUAGES, check_language
+from drgdip.settle.annual import Clearing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from drgdip.settle.annual import Clearing
+    from drgdip.settle.year import Year
 
 __all__ = ["LINES", "make_statements"]
 
@@ -83,13 +83,13 @@ _EXCLUDED = ("; of it for new items outside the group: {} yuan", "；其中除�
 
 @exactly
 @reads_once
-def make_statements(clearing: Clearing, *, language: str = "en") -> Any:
+def make_statements(clearing: Clearing | Year, *, language: str = "en") -> Any:
     """Make the statement (结算单) of each hospital: its account as lines that add up from top to bottom.
 
     Parameters
     ----------
     clearing
-        The result of `clear_year`.
+        The result of `clear_year`, or of `settle_year`.
     language
         Language of ``how``: ``"en"`` or ``"zh"``.
 
@@ -118,6 +118,7 @@ def make_statements(clearing: Clearing, *, language: str = "en") -> Any:
     + 510.00 part of the surplus or overspend | 510.00 × 100 / 100
     """
     check_language(language)
+    clearing = clearing if isinstance(clearing, Clearing) else clearing.clearing
     accounts = to_arrow(clearing.table).to_pylist()
     pools = {row["pool"]: row | _sums_of(row["pool"], accounts) for row in to_arrow(clearing.pools).to_pylist()}
     caps = _formulas_of(clearing.caps)

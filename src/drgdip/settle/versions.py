@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from drgdip._arrow import reads_once, to_arrow, to_kind
 from drgdip._columns import Columns
@@ -17,7 +18,7 @@ from drgdip.settle._inputs import flag, keys_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["has_versions", "known_on", "pick_versions"]
+__all__ = ["cases_on", "has_versions", "known_on", "pick_versions"]
 
 
 @exactly
@@ -85,6 +86,16 @@ def pick_versions(
     last = order[np.append(~same, True)] if len(order) else order
     kept = np.sort(last[~flag(table, "withdrawn")[last]])
     return to_kind(to_arrow(cases).take(pa.array(kept)), cases)
+
+
+def cases_on(cases: Any, as_of: datetime.date | None, columns: Mapping[str, str] | None) -> Any:
+    """Return the version of each case that counts on a day. Raise CaseError where none does yet."""
+    picked = pick_versions(cases, as_of, columns=columns)
+    table = Columns(cases, columns=columns)
+    if table.rows and not Columns(picked).rows and as_of is not None:
+        days = pc.min(table.dates("as_of")).as_py()
+        raise CaseError(f"no case counts on {as_of}: {table.what} count from {days} on, or are withdrawn")
+    return picked
 
 
 def has_versions(cases: Any, columns: Mapping[str, str] | None = None) -> bool:

@@ -16,18 +16,18 @@ from drgdip._money import to_yuan
 from drgdip.errors import PolicyError
 from drgdip.settle._capped import check_caps, price_at_values
 from drgdip.settle._entering import Decided, as_paid, enter_cases, enter_priced, pay_by_item, rejoin
-from drgdip.settle._inputs import NAMES, holds, names_after, optional_money, texts
+from drgdip.settle._inputs import NAMES, holds, names_after, on_account, optional_money, texts
 from drgdip.settle.annual import Clearing, clear_year
 from drgdip.settle.caps import VOLUME_COLUMNS, cap_volumes
 from drgdip.settle.crossregion import settle_cross_region
 from drgdip.settle.exclusion import EXCLUDED_COLUMNS, pay_exclusions
 from drgdip.settle.ledger import Ledger
 from drgdip.settle.monthly import month
-from drgdip.settle.payment import on_account, price_cases, price_columns
+from drgdip.settle.payment import price_cases, price_columns
 from drgdip.settle.payments import paid_on, read_payments
 from drgdip.settle.review import REVIEW_COLUMNS, Review, review_cases
 from drgdip.settle.scoring import SCORED_COLUMNS, score_again
-from drgdip.settle.versions import has_versions, known_on, pick_versions
+from drgdip.settle.versions import cases_on, has_versions, known_on, pick_versions
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -217,8 +217,7 @@ def settle_year(
     ledgers.append(clearing.ledger)
     table = now.table
     if policy.form != "fixed":
-        table = price_at_values(now.scored, policy, clearing.pools, now.names)
-        table, _ = pay_by_item(table, decided.by_item, names_after(now.names, table, price_columns(policy)))
+        table = price_at_values(now.table, policy, clearing.pools, after)
     away = _cross_region(table, policy, after)
     ledgers += [] if away is None else [away.ledger]
     accounts = None if away is None else away.table
@@ -231,10 +230,8 @@ def settle_year(
 
 
 class _Priced(NamedTuple):
-    """Cases that entered: with points and review, the names of their columns, and as they are paid."""
+    """Cases that entered, as they are paid: review, pricing, decisions, the table and the names of its columns."""
 
-    scored: Any
-    names: Names
     review: Review | None
     priced: Step
     decided: Entered
@@ -277,7 +274,7 @@ def _enter(
     after = names_after(names, priced.table, price_columns(policy))
     decided = enter_priced(priced.table, entered, accept, columns=after)
     table, after = pay_by_item(priced.table, decided.by_item, after)
-    return _Priced(scored, names, review, priced, decided, table, after, more)
+    return _Priced(review, priced, decided, table, after, more)
 
 
 def _check_exclusion(cases: Any, policy: Policy, means: Any, columns: Names) -> None:
@@ -332,7 +329,7 @@ def _versions(cases: Any, payments: Any, as_of: datetime.date | None, columns: N
     if payments is not None and has_versions(cases, columns):
         day = paid_on(read_payments(payments, as_of))
         before = None if day is None else pick_versions(cases, day, columns=columns)
-    return pick_versions(cases, as_of, columns=columns), before
+    return cases_on(cases, as_of, columns), before
 
 
 def _cross_region(cases: Any, policy: Policy, columns: Names) -> Step | None:

@@ -17,6 +17,7 @@ from drgdip.grouper.dip.model import CatalogueTables, Matching
 from drgdip.grouper.dip.options import matching_of
 from drgdip.grouper.dip.procedure_types import types_of
 from drgdip.grouper.dip.reference import group_record
+from drgdip.grouper.grammar import Compare, walk
 from drgdip.grouper.loading import folder_of, is_path
 from drgdip.grouper.result import DipResult
 from drgdip.grouper.tables import CATALOGUE
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from drgdip.grouper.changes import Change
     from drgdip.grouper.columns import Texts
     from drgdip.grouper.encoded import Encoded
-    from drgdip.grouper.family import Answer, Entrance, Template
+    from drgdip.grouper.family import Answer, Entrance, Place, Template
     from drgdip.grouper.result import GroupResult
     from drgdip.grouper.trace import Trace
 
@@ -48,6 +49,7 @@ class Catalogue(CatalogueTables):
     family: ClassVar[str] = "DIP"
     word: ClassVar[str] = "catalogue"
     result: ClassVar[type[GroupResult | DipResult]] = DipResult
+    levels: ClassVar[tuple[str, ...]] = ("kind",)
     other_status: ClassVar[str] = "excluded"
     more_procedures: ClassVar[tuple[float, float]] = (0.3, 0.02)
 
@@ -164,6 +166,16 @@ class Catalogue(CatalogueTables):
         terms = {term.codes for group in groups for term in (*(group.procedures or ()), *group.related)}
         listed = (self.types, self.excluded_procs, self.ignored_procs, self.excluded_dx)
         return frozenset().union(*terms, *listed, *self.sets.values())
+
+    @property
+    def comparisons(self) -> frozenset[Compare]:
+        """Every comparison that the conditions of groups make."""
+        rules = (group.condition for group in (*self.groups, *self.primary_care))
+        return frozenset(node for rule in rules for node in walk(rule) if isinstance(node, Compare))
+
+    def places(self) -> Mapping[str, Place]:
+        """Return the kind by group; cases without a group have no place."""
+        return {group.code: ((group.kind,), "grouped") for group in self.groups}
 
     def texts(self) -> Mapping[str, Texts]:
         """Return by column of the result the texts that it may hold."""

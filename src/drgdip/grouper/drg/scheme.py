@@ -10,8 +10,9 @@ from drgdip._listing import Listing
 from drgdip._once import once
 from drgdip.data import LISTED, SchemeInfo, index_of
 from drgdip.grouper.drg.load import load_folder, load_packaged
-from drgdip.grouper.drg.model import COUNTS, SchemeTables
+from drgdip.grouper.drg.model import COUNTS, STATUS_OF_KIND, SchemeTables, rules_of
 from drgdip.grouper.drg.reference import group_record
+from drgdip.grouper.grammar import Compare, walk
 from drgdip.grouper.loading import folder_of, is_path
 from drgdip.grouper.result import GroupResult
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from drgdip.grouper.changes import Change
     from drgdip.grouper.columns import Texts
     from drgdip.grouper.encoded import Encoded
-    from drgdip.grouper.family import Answer, Entrance, Template
+    from drgdip.grouper.family import Answer, Entrance, Place, Template
     from drgdip.grouper.result import DipResult
     from drgdip.grouper.trace import Trace
 
@@ -42,6 +43,7 @@ class Scheme(SchemeTables):
     family: ClassVar[str] = "DRG"
     word: ClassVar[str] = "scheme"
     result: ClassVar[type[GroupResult | DipResult]] = GroupResult
+    levels: ClassVar[tuple[str, ...]] = ("mdc", "adrg")
     other_status: ClassVar[str] = "ambiguous"
     more_procedures: ClassVar[tuple[float, float]] = (0.9, 0.35)
 
@@ -146,6 +148,20 @@ class Scheme(SchemeTables):
     def named_codes(self) -> frozenset[str]:
         """Every code that the tables name."""
         return frozenset().union(self.severity, *self.sets.values(), *self.exclusions.values())
+
+    @property
+    def comparisons(self) -> frozenset[Compare]:
+        """Every comparison that the rules make."""
+        return frozenset(node for rule in rules_of(self.mdcs) for node in walk(rule) if isinstance(node, Compare))
+
+    def places(self) -> Mapping[str, Place]:
+        """Return MDC, ADRG and status by group; the group of a case that nothing took stands under neither."""
+        places: dict[str, Place] = {self.evaluation.ungroupable: ((), "ungrouped")}
+        for adrg in self.adrgs:
+            place = ((adrg.result_mdc, adrg.code), STATUS_OF_KIND.get(adrg.kind, ("grouped",))[0])
+            groups = [drg.code for drg in adrg.drgs]
+            places |= dict.fromkeys(groups if self.evaluation.adrg_fallthrough else [*groups, adrg.code], place)
+        return places
 
     def texts(self) -> Mapping[str, Texts]:
         """Return by column of the result the texts that it may hold."""
