@@ -210,6 +210,12 @@ def built(cases):
         return drgdip.build_catalogue(cases, folder, threshold=1, score=points.weights)
 
 
+def refined(cases, decisions):
+    features, criteria = [drgdip.Feature.severity()], drgdip.SplitCriteria(min_cases=2, hospital_share=0.9)
+    options = {"features": features, "criteria": criteria, "decisions": decisions, "weights": points.weights}
+    return drgdip.build_scheme(cases, "own", **options).decisions
+
+
 def described(cases):
     """Without the examples of values, which are the first of the source."""
     return to_arrow(drgdip.describe_cases(cases, "chs-drg-2.0")).drop(["examples"])
@@ -222,6 +228,10 @@ def heights(figure):
 #: Public functions, or what calls them, with arguments of which some are tables; what follows a blank tells two apart.
 CALLS = {
     "drgdip.build_catalogue": (built, {"cases": CASES}),
+    "drgdip.build_scheme": (
+        refined,
+        {"cases": CASES, "decisions": pa.table({"adrg": ["KS1"], "action": ["keep"], "about": [""]})},
+    ),
     "drgdip.check_cases": (drgdip.check_cases, {"cases": CASES, "scheme": "chs-drg-2.0"}),
     "drgdip.describe_cases": (described, {"cases": CASES}),
     "drgdip.diff_cases": (drgdip.diff_cases, {"cases": CASES, "before": "chs-drg-2.0", "after": "chs-drg-3.0"}),

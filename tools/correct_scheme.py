@@ -24,7 +24,7 @@ from build_index import DATA
 from build_index import write as write_index
 
 from drgdip.data import COUNT_ALIASES
-from drgdip.grouper.drg.load import build_scheme
+from drgdip.grouper.drg.load import scheme_of
 from drgdip.grouper.drg.model import counts_of
 from drgdip.grouper.drg.reach import why_unreachable
 from drgdip.grouper.drg.scheme import Scheme
@@ -134,7 +134,7 @@ def load(folder: Path, *, checked: bool = False) -> Scheme:
         head["counts"] = {}
         tables.pop("unreachable.csv", None)
     path = folder / HEAD
-    scheme = build_scheme(path, head, tables, base=base, sha256=digest, folder=folder, list_closed=not checked)
+    scheme = scheme_of(path, head, tables, base=base, sha256=digest, folder=folder, list_closed=not checked)
     return Scheme.of(scheme)
 
 

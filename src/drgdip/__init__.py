@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from drgdip.grouper.dip.auxiliary import find_auxiliary_types
     from drgdip.grouper.dip.auxiliary_rules import AuxiliaryRules, load_auxiliary
     from drgdip.grouper.dip.catalogue import Catalogue, list_catalogues, load_catalogue
+    from drgdip.grouper.drg.features import Feature
     from drgdip.grouper.drg.scheme import Scheme, list_schemes, load_scheme
+    from drgdip.grouper.drg.splitting import SplitCriteria
     from drgdip.grouper.encoded import Encoded
     from drgdip.grouper.explain import explain
     from drgdip.grouper.explanation import Explanation
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
     from drgdip.grouper.move import Move
     from drgdip.grouper.moves import move_cases
     from drgdip.grouper.one import group_one
+    from drgdip.grouper.refine import build_scheme
+    from drgdip.grouper.refinement import Refinement
     from drgdip.grouper.result import REASONS, STATUSES, DipResult, GroupResult
     from drgdip.grouper.samples import sample_cases
     from drgdip.grouper.schemas import make_json_schema
@@ -85,7 +89,9 @@ _MODULES = {
     "drgdip.grouper.dip.auxiliary": ("find_auxiliary_types",),
     "drgdip.grouper.dip.auxiliary_rules": ("AuxiliaryRules", "load_auxiliary"),
     "drgdip.grouper.dip.catalogue": ("Catalogue", "list_catalogues", "load_catalogue"),
+    "drgdip.grouper.drg.features": ("Feature",),
     "drgdip.grouper.drg.scheme": ("Scheme", "list_schemes", "load_scheme"),
+    "drgdip.grouper.drg.splitting": ("SplitCriteria",),
     "drgdip.grouper.encoded": ("Encoded",),
     "drgdip.grouper.explain": ("explain",),
     "drgdip.grouper.explanation": ("Explanation",),
@@ -93,6 +99,8 @@ _MODULES = {
     "drgdip.grouper.move": ("Move",),
     "drgdip.grouper.moves": ("move_cases",),
     "drgdip.grouper.one": ("group_one",),
+    "drgdip.grouper.refine": ("build_scheme",),
+    "drgdip.grouper.refinement": ("Refinement",),
     "drgdip.grouper.result": ("DipResult", "GroupResult", "REASONS", "STATUSES"),
     "drgdip.grouper.samples": ("sample_cases",),
     "drgdip.grouper.schemas": ("make_json_schema",),
@@ -120,6 +128,7 @@ __all__ = [
     "DrgdipError",
     "Encoded",
     "Explanation",
+    "Feature",
     "GroupResult",
     "InvariantError",
     "Listing",
@@ -127,16 +136,19 @@ __all__ = [
     "Move",
     "PolicyError",
     "Reason",
+    "Refinement",
     "RuleError",
     "Scheme",
     "SchemeChoiceError",
     "SchemeError",
     "SchemeInfo",
+    "SplitCriteria",
     "Suggestion",
     "UnknownNameError",
     "__version__",
     "alternatives",
     "build_catalogue",
+    "build_scheme",
     "check_cases",
     "compare_case",
     "describe_cases",

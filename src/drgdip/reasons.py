@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["AREAS", "LANGUAGES", "Reason", "check_language", "describe_reason", "list_reasons", "reasons_of"]
 
 #: The areas that give reasons.
-AREAS = ("grouping", "checks", "alternatives", "hints", "columns", "moves", "points", "settle", "monitor")
+AREAS = ("grouping", "checks", "alternatives", "hints", "columns", "moves", "building", "points", "settle", "monitor")
 #: The languages of texts.
 LANGUAGES = ("en", "zh")
 
@@ -28,8 +28,8 @@ LANGUAGES = ("en", "zh")
 class Reason(NamedTuple):
     """A reason: its code, the areas that give it, how grave it is, and its text in two languages.
 
-    ``areas`` are of grouping, checks, alternatives, hints, columns, moves, points, settle and monitor; ``level`` is
-    error, warning or info. A text has ``{}`` where a name stands that the reason is about.
+    ``areas`` are of grouping, checks, alternatives, hints, columns, moves, building, points, settle and monitor;
+    ``level`` is error, warning or info. A text has ``{}`` where a name stands that the reason is about.
     """
 
     code: str
@@ -59,8 +59,8 @@ def list_reasons(area: str = "") -> Listing[Reason]:
     Parameters
     ----------
     area
-        ``grouping``, ``checks``, ``alternatives``, ``hints``, ``columns``, ``points``, ``settle`` or ``monitor``; ""
-        for all.
+        ``grouping``, ``checks``, ``alternatives``, ``hints``, ``columns``, ``building``, ``points``, ``settle`` or
+        ``monitor``; "" for all.
 
     Returns
     -------

@@ -316,7 +316,7 @@ def test_a_lazy_plan_that_gives_another_order_each_time(name):
 def test_every_function_that_takes_cases_is_among_those():
     """A function that takes a table and is not here would not be known to read it once."""
     tried = {*FUNCTIONS, "add_points", "apply_auxiliary", "borrow_weights", "build_rate_table", "derive_parent_weights"}
-    tried |= {"downgrade_tcm", "mark_readmissions", "plot_ratios", "plot_weights", "remove_inversion"}
+    tried |= {"downgrade_tcm", "homogeneity", "mark_readmissions", "plot_ratios", "plot_weights", "remove_inversion"}
     tried |= {"restructure_weights", "take_higher_group"}
     first = {
         name: next(iter(inspect.signature(function).parameters), "")

@@ -85,7 +85,7 @@ def test_columns_may_have_other_names(name):
 def test_every_function_that_reads_a_table_takes_columns():
     functions = {name for name in points.__all__ if inspect.isfunction(getattr(points, name))}
     taking = {name for name in functions if "columns" in inspect.signature(getattr(points, name)).parameters}
-    assert taking == set(CALLS) | {"plot_weights", "plot_ratios"}
+    assert taking == set(CALLS) | {"homogeneity", "plot_weights", "plot_ratios"}
     assert {name.split("_")[0] for name in functions - taking} == {"list", "load"}
 
 

@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from drgdip._version import __version__
-from drgdip.cli import certify, check, diff, explain, group, indicators, policies, schemes, settle, signals, warmup
+from drgdip.cli import (
+    build,
+    certify,
+    check,
+    diff,
+    explain,
+    group,
+    indicators,
+    policies,
+    schemes,
+    settle,
+    signals,
+    warmup,
+)
 from drgdip.cli.parsing import Parser
 
 if TYPE_CHECKING:
@@ -14,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["build_parser"]
 
 #: The verbs in the order of the help.
-_VERBS = (group, check, explain, schemes, diff, warmup, settle, policies, indicators, signals, certify)
+_VERBS = (group, check, explain, schemes, diff, build, warmup, settle, policies, indicators, signals, certify)
 
 
 def build_parser(say: Words) -> Parser:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from drgdip._arrow import filled, from_numpy, one_chunk, read_once, to_arrow, to_kind, with_columns
-from drgdip.cases.fields import UNREADABLE
+from drgdip._arrow import filled, one_chunk, read_once, to_arrow
 from drgdip.cases.table import with_fen
 from drgdip.errors import CaseError
 from drgdip.grouper.dip.catalogue import Catalogue, load_catalogue
@@ -23,6 +22,7 @@ from drgdip.grouper.history import (
     Combination,
     Made,
     counts_of,
+    for_caller,
     is_one_of,
     parts_of,
     read_history,
@@ -162,7 +162,7 @@ def build_catalogue(
     )
     source = read_once(cases)
     given = to_arrow(source)
-    table = read_history(source, columns, codes, national, needs_hospital=bool(low_level))
+    table = read_history(source, columns, codes, national, needs=["hospital"] if low_level else [])
     fen = np.nan_to_num(filled(one_chunk(with_fen(table)["total_cost"]), 0.0)).astype(np.int64)
     rows, taken = usable_rows(table, fen, national)
     cost = fen[rows]
@@ -182,7 +182,7 @@ def build_catalogue(
     grouped = group(table, built)
     final = taken_groups(grouped, built)[rows]
 
-    weights = None if score is None else score(_for_score(cases, given, table, grouped, rows))
+    weights = None if score is None else score(for_caller(cases, given, table, grouped, rows))
     scores = {} if weights is None else _scores(weights, built)
     shares = _shares_of(table, rows, final, low_level, len(groups))
     limits = _PrimaryCare(low_share, common or 0, cv_limit)
@@ -383,16 +383,6 @@ def _mean_and_cv(ordered: np.ndarray) -> tuple[float, float]:
 
 
 # --- scores ----------------------------------------------------------------------------------------------------------
-
-
-def _for_score(cases: Any, given: pa.Table, table: pa.Table, grouped: pa.Table, rows: np.ndarray) -> Any:
-    """Return the usable cases in the caller's kind of container, with case columns and those of the result."""
-    known = [name for name in table.column_names if name not in given.column_names and name != UNREADABLE]
-    results = grouped.select([name for name in grouped.column_names if name not in table.column_names])
-    whole = with_columns(with_columns(given, table.select(known)), results)
-    if len(rows) < len(whole):
-        whole = whole.take(from_numpy(rows))
-    return to_kind(whole, cases)
 
 
 def _scores(weights: Any, catalogue: Catalogue) -> dict[str, str]:

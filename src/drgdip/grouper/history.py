@@ -1,4 +1,4 @@
-"""The history of cases that a catalogue is built from: which cases count, and which groups each could be of."""
+"""The history of cases that a scheme or a catalogue is built from: which count, and which groups each could be of."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from drgdip._arrow import filled, one_chunk
+from drgdip._arrow import filled, from_numpy, one_chunk, to_kind, with_columns
 from drgdip.cases.codes import walks_to
 from drgdip.cases.crosswalks import map_cases
+from drgdip.cases.fields import UNREADABLE
 from drgdip.cases.table import clean_codes, to_cases
 from drgdip.errors import CaseError
 from drgdip.grouper.dip.reference import situation_of
@@ -21,8 +22,19 @@ if TYPE_CHECKING:
 
     from drgdip.cases.names import ColumnNames
     from drgdip.grouper.dip.catalogue import Catalogue
+    from drgdip.grouper.drg.scheme import Scheme
 
-__all__ = ["Combination", "Made", "counts_of", "is_one_of", "parts_of", "read_history", "taken_groups", "usable_rows"]
+__all__ = [
+    "Combination",
+    "Made",
+    "counts_of",
+    "for_caller",
+    "is_one_of",
+    "parts_of",
+    "read_history",
+    "taken_groups",
+    "usable_rows",
+]
 
 #: Codes that groups can be of, as far as groups name them.
 _DIAGNOSIS = re.compile(r"[A-Z]\d\d(\.\w|[A-Z0-9]\w?)?", re.ASCII)
@@ -52,19 +64,34 @@ class Made(NamedTuple):
 
 
 def read_history(
-    given: Any, columns: ColumnNames | None, codes: str | None, national: Catalogue, *, needs_hospital: bool
+    given: Any,
+    columns: ColumnNames | None,
+    codes: str | None,
+    national: Catalogue | Scheme,
+    *,
+    needs: Collection[str] = (),
 ) -> pa.Table:
     """Return the cases under canonical names, with the base's codes."""
     table = to_cases(given, columns)
-    wanted = ["procs", "total_cost", *(["hospital"] if needs_hospital else [])]
+    wanted = ["procs", "total_cost", *needs]
     absent = [name for name in wanted if name not in table.column_names]
     if absent:
-        raise CaseError(f"building a catalogue needs {' and '.join(absent)}, for which there is no column")
+        raise CaseError(f"building a {national.word} needs {' and '.join(absent)}, for which there is no column")
     if codes is not None:
         table = map_cases(table, walks_to(codes, national.info))
     for name in ("dx", "procs"):
         table = table.set_column(table.column_names.index(name), name, clean_codes(one_chunk(table[name])))
     return table
+
+
+def for_caller(cases: Any, given: pa.Table, table: pa.Table, grouped: pa.Table, rows: np.ndarray) -> Any:
+    """Return the usable cases in the caller's kind of container, with case columns and those of the result."""
+    known = [name for name in table.column_names if name not in given.column_names and name != UNREADABLE]
+    results = grouped.select([name for name in grouped.column_names if name not in table.column_names])
+    whole = with_columns(with_columns(given, table.select(known)), results)
+    if len(rows) < len(whole):
+        whole = whole.take(from_numpy(rows))
+    return to_kind(whole, cases)
 
 
 def usable_rows(table: pa.Table, fen: np.ndarray, national: Catalogue) -> tuple[np.ndarray, np.ndarray]:

@@ -29,6 +29,7 @@ __all__ = [
     "Layout",
     "Table",
     "check_cells",
+    "read_contents",
     "read_folder",
     "read_table",
     "read_toml",
@@ -216,6 +217,13 @@ def read_folder(folder: Path, layout: Layout = SCHEME, base_digest: str = "") ->
             contents[name] = path.read_bytes()
         elif name not in layout.optional:
             raise _missing(path, layout)
+    return read_contents(folder, contents, layout, base_digest)
+
+
+def read_contents(
+    folder: Path, contents: Mapping[str, bytes], layout: Layout, base_digest: str = ""
+) -> tuple[dict[str, Table], str]:
+    """Return the tables of a folder whose files are in memory, by file name, and the SHA-256 that it would have."""
     digest = hashlib.sha256()
     for name in sorted(contents):
         digest.update(f"{name}\n{len(contents[name])}\n".encode())

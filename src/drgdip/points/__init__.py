@@ -13,6 +13,7 @@ from drgdip.points.coefficients import measure_cost_coefficients, remove_inversi
 from drgdip.points.combining import combine_coefficients
 from drgdip.points.estimates import estimate_value
 from drgdip.points.expressions import Expression
+from drgdip.points.homogeneity import HomogeneityFigures, homogeneity
 from drgdip.points.inclusion import TRIM_METHODS, CaseRule, Trim
 from drgdip.points.outlier_policies import (
     DENOMINATORS,
@@ -56,6 +57,7 @@ __all__ = [
     "ByWeight",
     "CaseRule",
     "Expression",
+    "HomogeneityFigures",
     "OutlierPolicy",
     "Trim",
     "add_points",
@@ -71,6 +73,7 @@ __all__ = [
     "derive_parent_weights",
     "downgrade_tcm",
     "estimate_value",
+    "homogeneity",
     "list_outlier_policies",
     "list_weights",
     "load_outlier_policy",

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from drgdip.data import SchemeInfo
 
-__all__ = ["build_scheme", "load_folder", "load_packaged"]
+__all__ = ["load_folder", "load_packaged", "scheme_of"]
 
 
 @once
@@ -52,10 +52,10 @@ def load_folder(folder: Path, expected: SchemeInfo | None = None) -> SchemeTable
     base = _base(head_path, head)
     tables, digest = read_folder(folder, OVERLAY, base.info.sha256) if base else read_folder(folder)
     check_digest(folder, digest, expected)
-    return build_scheme(head_path, head, tables, base=base, sha256=digest, folder=folder)
+    return scheme_of(head_path, head, tables, base=base, sha256=digest, folder=folder)
 
 
-def build_scheme(
+def scheme_of(
     path: Path,
     head: Mapping[str, Any],
     tables: Mapping[str, Table],

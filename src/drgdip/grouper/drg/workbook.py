@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from drgdip._text import normalise_code
-from drgdip.grouper.drg.load import build_scheme
+from drgdip.grouper.drg.load import scheme_of
 from drgdip.grouper.drg.model import options_of
 from drgdip.grouper.tables import COLUMNS, SCHEME, Table, check_cells
 from drgdip.grouper.workbook import cell_text, head_of, read_sheets, sheet_path
@@ -45,7 +45,7 @@ def read_workbook(path: Path, head: Mapping[str, str], like: SchemeTables) -> Sc
     _name_mdcs(tables["mdc.csv"], tables["adrg.csv"])
     whole = head_of(path, head, like.info, tables="tables", title="evaluation", options=options_of(like))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return build_scheme(path, whole, tables, sha256=digest, folder=path, list_closed=True)
+    return scheme_of(path, whole, tables, sha256=digest, folder=path, list_closed=True)
 
 
 def _table(path: Path, name: str, sheet: list[list[Any]]) -> Table:
