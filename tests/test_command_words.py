@@ -241,7 +241,7 @@ def test_help_is_all_in_its_language(number, monkeypatch):
 
 
 def test_no_parser_is_left_out():
-    assert len(list(parsers(build_parser(ZH)))) == 15
+    assert len(list(parsers(build_parser(ZH)))) == 16
 
 
 WRONG = [
