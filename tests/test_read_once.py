@@ -162,6 +162,8 @@ def held_by_examples(function, kind):
 
 # Many rows, and tables that the examples do not show
 
+STROKE = {"sex": 1, "age": 71, "dx": ["I63.900", "E87.600"], "procs": []}
+STROKES = pa.table({"group": ["BR21", "BR23", "BR25", "KZ15"], "weight": [2.0, 1.1, 0.9, 0.6]})
 CASES = sample_cases(300, "chs-drg-2.0", seed=5)
 POLICY = load_policy("jinhua", **GIVEN["jinhua"])
 APPRAISED = POLICY.replace(appraisal={"lowest": Decimal("0.9"), "highest": Decimal("1.1"), "difference": "fund"})
@@ -227,6 +229,14 @@ def heights(figure):
 
 #: Public functions, or what calls them, with arguments of which some are tables; what follows a blank tells two apart.
 CALLS = {
+    "drgdip.alternatives": (
+        lambda weights: drgdip.alternatives(STROKE, "chs-drg-2.0", weights=weights).text(),
+        {"weights": STROKES},
+    ),
+    "drgdip.explain": (
+        lambda weights: drgdip.explain(STROKE, "chs-drg-2.0", weights=weights).text(),
+        {"weights": STROKES},
+    ),
     "drgdip.build_catalogue": (built, {"cases": CASES}),
     "drgdip.build_scheme": (
         refined,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
-from drgdip._books import html_table
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -35,6 +33,8 @@ def parts_repr(result: Any) -> str:
 
 def parts_html(result: Any) -> str:
     """Return the first rows of the tables of a named tuple as HTML."""
+    from drgdip._books import html_table  # it needs Arrow, which loading a scheme does not
+
     page = f"<div><b>{html.escape(type(result).__name__)}</b></div>"
     for name, part, rows in _tables(result):
         page += f"<div>{html.escape(name)} ({min(rows, _ROWS):,} / {rows:,})</div>{html_table(_first(part))}"
@@ -56,6 +56,6 @@ def _results(result: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _first(table: Any) -> Any:
-    from drgdip._arrow import to_arrow  # it needs Arrow, which loading a scheme does not
+    from drgdip._arrow import to_arrow
 
     return to_arrow(table.slice(0, _ROWS) if hasattr(table, "slice") else table.head(_ROWS))

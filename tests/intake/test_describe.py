@@ -128,7 +128,9 @@ def test_the_command_line_says_which_codes_are_not_used(file, capsys, verb, lang
     said = capsys.readouterr().err
     text = drgdip.describe_reason("column_unused_dx", language)
     advice = "--columns dx_others=医保主要诊断编码"
-    assert f"医保主要诊断编码: {text} ({advice})" in said
+    sign = "：" if language == "zh" else ": "
+    assert f"医保主要诊断编码{sign}{text}" in said
+    assert advice in said
     assert "主要诊断: " not in said.replace("医保主要诊断编码", "")
     if verb[0] == "group":
         assert "no column for age" in said
