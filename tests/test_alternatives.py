@@ -228,7 +228,7 @@ def test_a_comparison_in_words():
     assert "  状态：分组成功" in chinese
     assert "  严重程度：CC E87.600 低钾血症" in chinese
     assert _Text(found._repr_html_()).tags <= {"table", "thead", "tbody", "tr", "th", "td", "br"}
-    assert repr(found).startswith("<Comparison chs-drg-3.0 ")
+    assert repr(found).startswith("<CaseComparison chs-drg-3.0 ")
     for wrong in ("chs-drg-2.0", []):
         with pytest.raises(CaseError, match="give a list of schemes"):
             compare_case(STROKE, wrong)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from drgdip.grouper.build import build_catalogue
     from drgdip.grouper.checks import Check, check_cases, list_checks
     from drgdip.grouper.choose import find_catalogue, find_scheme
-    from drgdip.grouper.compare import Comparison, compare_case
+    from drgdip.grouper.compare import CaseComparison, compare_case
     from drgdip.grouper.describe import describe_cases
     from drgdip.grouper.diff import diff_cases, diff_schemes
     from drgdip.grouper.dip.auxiliary import find_auxiliary_types
@@ -83,7 +83,7 @@ _MODULES = {
     "drgdip.grouper.build": ("build_catalogue",),
     "drgdip.grouper.checks": ("Check", "check_cases", "list_checks"),
     "drgdip.grouper.choose": ("find_catalogue", "find_scheme"),
-    "drgdip.grouper.compare": ("Comparison", "compare_case"),
+    "drgdip.grouper.compare": ("CaseComparison", "compare_case"),
     "drgdip.grouper.describe": ("describe_cases",),
     "drgdip.grouper.diff": ("diff_cases", "diff_schemes"),
     "drgdip.grouper.dip.auxiliary": ("find_auxiliary_types",),
@@ -119,11 +119,11 @@ __all__ = [
     "Alternatives",
     "AuxiliaryRules",
     "Case",
+    "CaseComparison",
     "CaseError",
     "Catalogue",
     "Check",
     "CodeSet",
-    "Comparison",
     "DipResult",
     "DrgdipError",
     "Encoded",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from drgdip.cli.words import Words
     from drgdip.grouper.alternatives import Alternatives
-    from drgdip.grouper.compare import Comparison
+    from drgdip.grouper.compare import CaseComparison
 
 __all__ = ["add"]
 
@@ -59,7 +59,7 @@ def _run(options: argparse.Namespace) -> None:
         print(found.text(options.say.language))
 
 
-def _what_if(case: dict[str, Any], options: argparse.Namespace) -> Alternatives | Comparison:
+def _what_if(case: dict[str, Any], options: argparse.Namespace) -> Alternatives | CaseComparison:
     from drgdip.grouper.alternatives import alternatives
     from drgdip.grouper.compare import compare_case
 

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from drgdip.grouper.family import SchemeLike
     from drgdip.grouper.telling import Tongue
 
-__all__ = ["Comparison", "compare_case"]
+__all__ = ["CaseComparison", "compare_case"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Comparison:
+class CaseComparison:
     """A case under several schemes and catalogues (`drgdip.compare_case`).
 
     Attributes
@@ -45,7 +45,7 @@ class Comparison:
 
     def __repr__(self) -> str:
         found = ", ".join(f"{side.scheme} {side.result.group or side.result.status}" for side in self.sides)
-        return f"<Comparison {found}>"
+        return f"<CaseComparison {found}>"
 
     def to_pylist(self) -> list[dict[str, Any]]:
         """Return a row for each scheme: its id, and the fields of its result; those that its family lacks are None."""
@@ -128,7 +128,7 @@ def compare_case(
     columns: ColumnNames | None = None,
     codes: str | None = None,
     weights: Mapping[str, Any] | None = None,
-) -> Comparison:
+) -> CaseComparison:
     """Group one case under several schemes and catalogues.
 
     Parameters
@@ -142,7 +142,7 @@ def compare_case(
 
     Returns
     -------
-    A `Comparison`, in the order of the schemes.
+    A `CaseComparison`, in the order of the schemes.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def compare_case(
     --------
     >>> case = {"sex": 1, "age": 71, "dx": ["I63.900", "E87.600"]}
     >>> compare_case(case, ["chs-drg-1.1", "chs-drg-2.0", "nhsa-dip-2.0"])
-    <Comparison chs-drg-1.1 BR23, chs-drg-2.0 BR23, nhsa-dip-2.0 DIP3437>
+    <CaseComparison chs-drg-1.1 BR23, chs-drg-2.0 BR23, nhsa-dip-2.0 DIP3437>
     """
     if isinstance(schemes, str) or not schemes:
         raise CaseError(f"schemes is {schemes!r}; give a list of schemes or catalogues")
@@ -162,4 +162,4 @@ def compare_case(
         explain(case, scheme, columns=columns, codes=codes, weights=given.get(scheme.id))
         for scheme in map(load_any, schemes)
     )
-    return Comparison(tuple(sides))
+    return CaseComparison(tuple(sides))
