@@ -50,6 +50,12 @@ DECKS = {
 ANSWER = ("mdc", "adrg", "group", "status")
 
 
+def rows_of(path):
+    """The rows of a CSV file: texts by column."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def read_deck(deck):
     """The rows of a golden deck as they stand: texts by column."""
     path = GOLDEN / f"{deck}.csv.gz"

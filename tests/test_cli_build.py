@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import pytest
+from conftest import rows_of
 
 import drgdip
 from drgdip import points
@@ -19,11 +19,6 @@ HEAD = ["--base", "chs-drg-2.0", "--id", "mine"]
 
 def run(*words):
     return main([str(word) for word in ("build", *words)])
-
-
-def rows_of(path):
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_the_folder_is_what_the_function_gives(tmp_path, capsys):

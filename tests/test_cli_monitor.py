@@ -10,7 +10,7 @@ import re
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT
+from conftest import ROOT, rows_of
 
 import drgdip
 from drgdip import monitor, settle
@@ -43,11 +43,6 @@ def made(tmp_path_factory):
     path = tmp_path_factory.mktemp("made") / "cases.parquet"
     pq.write_table(cases, path)
     return path, drgdip.group(cases, "chs-drg-2.0")
-
-
-def rows_of(path):
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def blocks_of(said):

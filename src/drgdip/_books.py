@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["BookWriter", "html_table", "write_page", "write_workbook"]
+__all__ = ["BookWriter", "html_table", "write_page", "write_tables", "write_workbook"]
 
 #: Columns of a sheet that a column of a table takes at least and at most.
 _NARROW, _WIDE = 8, 48
@@ -165,6 +165,20 @@ def write_page(path: Path, tables: Mapping[str, pa.Table], *, title: str, langua
             part.write_text(make_page(title, parts, language), encoding="utf-8")
     except OSError as error:
         raise DrgdipError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def write_tables(path: Path, tables: Mapping[str, pa.Table], *, title: str, language: str, picture: str = "") -> None:
+    """Write tables to a workbook where the path ends in ``.xlsx``, else, below a picture, to a page.
+
+    Raises
+    ------
+    DrgdipError
+        As for `write_workbook` and `write_page`.
+    """
+    if path.suffix.lower() == ".xlsx":
+        write_workbook(path, tables, title=title)
+    else:
+        write_page(path, tables, title=title, language=language, picture=picture)
 
 
 def html_table(table: pa.Table) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["facts_html", "parts_html", "parts_repr"]
+__all__ = ["facts_html", "info_html", "parts_html", "parts_repr", "shown"]
+
+_Result = TypeVar("_Result")
 
 #: Rows of a table that a notebook shows; the others are counted.
 _ROWS = 10
@@ -22,6 +24,20 @@ def facts_html(title: str, facts: Iterable[tuple[str, Any]]) -> str:
         if value not in (None, "", (), {})
     )
     return f"<div><b>{html.escape(title)}</b></div><table><tbody>{rows}</tbody></table>"
+
+
+def info_html(thing: Any, names: Iterable[str]) -> str:
+    """Return what is loaded by name as HTML: its repr, its title, some facts of its ``info``, and its counts."""
+    info = thing.info
+    facts = ((name, getattr(info, name)) for name in ("title", *names))
+    return facts_html(repr(thing).strip("<>"), [*facts, *info.counts.items()])
+
+
+def shown(kind: type[_Result]) -> type[_Result]:
+    """Give a kind of named tuple that holds tables a short repr, and its first rows in a notebook."""
+    kind.__repr__ = parts_repr  # type: ignore[method-assign]
+    kind._repr_html_ = parts_html  # type: ignore[attr-defined]
+    return kind
 
 
 def parts_repr(result: Any) -> str:

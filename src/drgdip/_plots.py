@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from drgdip._once import once
 from drgdip._sankey import COLOURS
-from drgdip.data import rows_of
+from drgdip.data import words_of
 from drgdip.errors import DrgdipError
 from drgdip.reasons import LANGUAGES, check_language
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from matplotlib.figure import Figure
     from matplotlib.text import Text
@@ -95,15 +95,10 @@ def make_axes(axes: Any = None, *, size: tuple[float, float] = (7.2, 4.8)) -> An
     return Picture(figsize=size, layout="constrained").subplots()
 
 
-@once
-def _words() -> Mapping[str, tuple[str, str]]:
-    return {row["name"]: (row["english"], row["chinese"]) for row in rows_of("plots.csv")}
-
-
 def say(name: str, language: str, /, **values: Any) -> str:
     """Return a text of pictures in a language, with values in their places."""
     check_language(language)
-    return _words()[name][LANGUAGES.index(language)].format(**values)
+    return words_of("plots.csv")[name][LANGUAGES.index(language)].format(**values)
 
 
 def finish_axes(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import random
 from collections import defaultdict
 
 import pytest
-from conftest import ANSWER, DATA, GOLDEN, LOCAL, PLACES, SOURCE, answer_of, question_of, read_deck
+from conftest import ANSWER, DATA, GOLDEN, LOCAL, PLACES, SOURCE, answer_of, question_of, read_deck, rows_of
 
 from drgdip import find_scheme, group, group_one, list_schemes, load_scheme
 from drgdip.grouper.drg.reach import why_unreachable
@@ -20,11 +19,6 @@ from drgdip.grouper.tables import COLUMNS
 DRG = SOURCE / "data" / "drg"
 WITH_DECKS = [place for place in PLACES if (GOLDEN / f"{place}.csv.gz").exists()]
 SEED, TRIES = 20261121, 400
-
-
-def rows_of(path):
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 #: Number of rows and SHA-256 of the sorted rows of each full table, as tools/correct_scheme.py found them.

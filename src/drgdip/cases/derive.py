@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from drgdip._arrays import read_days
 from drgdip._arrow import filled, from_numpy, one_chunk, valid
-from drgdip.cases.fields import UNREADABLE
+from drgdip.cases.fields import INFANT, UNREADABLE
 from drgdip.cases.table import marked
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ def _calendar(days: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 #: The columns that are filled in, and the days of a case that each is reckoned from.
 SOURCES = {"age": ("born", "admitted"), "age_days": ("born", "admitted"), "los": ("admitted", "discharged")}
-_INFANT = 365
 
 
 def derive(cases: pa.Table, wanted: Collection[str] = tuple(SOURCES)) -> pa.Table:
@@ -52,7 +51,7 @@ def derive(cases: pa.Table, wanted: Collection[str] = tuple(SOURCES)) -> pa.Tabl
         cases = _filled_in(cases, "age", _lacks(cases, "age"), whole_years)
         if "age_days" in cases.column_names:
             days = _numbers(cases, "age_days")
-            infants = np.flatnonzero(_lacks(cases, "age") & (days >= 0) & (days < _INFANT))
+            infants = np.flatnonzero(_lacks(cases, "age") & (days >= 0) & (days < INFANT))
             cases = _fill(cases, "age", infants, np.zeros(len(infants)))
     if "age_days" in wanted:
         ages = _numbers(cases, "age")

@@ -19,6 +19,7 @@ __all__ = [
     "CODE_COLUMNS",
     "COMPANIONS",
     "FAULTS",
+    "INFANT",
     "READERS",
     "UNREADABLE",
     "join_wide",
@@ -49,7 +50,8 @@ READERS: dict[str, Callable[[object], Any]] = {
     "procs": read_codes,
 }
 _DAYS = ("born", "admitted", "discharged")
-_INFANT = 365  # days of age below which a case is 0 years old
+#: Days of age below which a case is 0 years old.
+INFANT = 365
 _READERS_AND_COST = READERS | {"total_cost": read_fen}
 
 
@@ -102,7 +104,7 @@ def _fill_in(values: dict[str, Any], unreadable: Collection[str], days_of: Mappi
             values["age"] = years
         if years == 0 and lacks("age_days") and not values["age"]:
             values["age_days"] = (admitted - born).days
-    if lacks("age") and (infant := values["age_days"]) is not None and 0 <= infant < _INFANT:
+    if lacks("age") and (infant := values["age_days"]) is not None and 0 <= infant < INFANT:
         values["age"] = 0
     if lacks("los") and (days := between("admitted", "discharged")):
         values["los"] = max(1, (days[1] - days[0]).days)

@@ -7,7 +7,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drgdip.cli.options import Commands, add_reading, add_verb, read_columns, source_of
+from drgdip.cli.options import Commands, add_reading, add_verb, read_file
 from drgdip.cli.output import print_note, print_reading
 from drgdip.errors import CaseError
 
@@ -75,12 +75,12 @@ def _cases(options: argparse.Namespace) -> pa.Table:
     """Return the cases of all files."""
     import pyarrow as pa
 
-    from drgdip.cases.readers import read_cases, reading_of
+    from drgdip.cases.readers import reading_of
     from drgdip.cases.table import with_all_columns
 
     tables = []
     for file in options.files:
-        cases = read_cases(source_of(file), format=options.input_format, columns=read_columns(options))
+        cases = read_file(file, options)
         print_reading(reading_of(cases), options.say)
         tables.append(with_all_columns(cases))
     whole = pa.concat_tables(tables, promote_options="permissive")

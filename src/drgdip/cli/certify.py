@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from drgdip._text import shown
 from drgdip.cli.choosing import add_scheme, scheme_of
-from drgdip.cli.options import Commands, add_reading, add_verb, read_columns, source_of
+from drgdip.cli.options import Commands, add_reading, add_verb, read_file
 from drgdip.cli.output import check_output, print_note, print_reading
 from drgdip.errors import CaseError
 
@@ -43,7 +43,7 @@ def add(commands: Commands, say: Words) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from drgdip.cases.readers import read_cases, reading_of
+    from drgdip.cases.readers import reading_of
     from drgdip.monitor import compare_returned
     from drgdip.monitor.reports import REPORT_FORMATS
 
@@ -53,7 +53,7 @@ def _run(options: argparse.Namespace) -> None:
             raise CaseError(say("error.report", path=options.output, endings=say("list.or").join(REPORT_FORMATS)))
         check_output(options.output, [options.file], say)
     scheme = scheme_of(options)
-    cases = read_cases(source_of(options.file), format=options.input_format, columns=read_columns(options), others=True)
+    cases = read_file(options.file, options, others=True)
     found = compare_returned(
         cases,
         scheme,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from drgdip._listing import pad
 from drgdip.cli.choosing import add_scheme, scheme_of
-from drgdip.cli.options import Commands, add_output, add_reading, add_verb, read_columns, source_of
+from drgdip.cli.options import Commands, add_output, add_reading, add_verb, read_file
 from drgdip.cli.output import open_output, print_reading, print_written, screen_of
 from drgdip.errors import CaseError
 
@@ -32,13 +32,13 @@ def add(commands: Commands, say: Words) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from drgdip.cases.readers import read_cases, reading_of
+    from drgdip.cases.readers import reading_of
     from drgdip.grouper.checks import check_cases, list_checks
 
     say: Words = options.say
     limits = dict(_read_limit(text, say) for text in options.limit)
     scheme = scheme_of(options)
-    cases = read_cases(source_of(options.file), format=options.input_format, columns=read_columns(options))
+    cases = read_file(options.file, options)
     findings = check_cases(cases, scheme, codes=options.codes, limits=limits)
     with open_output(options) as writer:
         if writer is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drgdip._listing import pad, width_of
-from drgdip.cli.options import Commands, add_output, add_reading, add_verb, read_columns, source_of
+from drgdip.cli.options import Commands, add_output, add_reading, add_verb, read_file
 from drgdip.cli.output import open_output, print_reading, print_written, screen_of, shorten
 from drgdip.errors import CaseError
 
@@ -74,9 +74,9 @@ def _run(options: argparse.Namespace) -> None:
 
 def _cases_of(file: Path, options: argparse.Namespace) -> pa.Table:
     """Return the cases of a file, and print what was not understood."""
-    from drgdip.cases.readers import read_cases, reading_of
+    from drgdip.cases.readers import reading_of
 
-    cases = read_cases(source_of(file), format=options.input_format, columns=read_columns(options))
+    cases = read_file(file, options)
     print_reading(reading_of(cases), options.say)
     return cases
 
@@ -140,8 +140,8 @@ def _moves(table: pa.Table, limit: int, what: str, say: Words) -> Iterator[str]:
 
 def _side(row: dict[str, Any], side: str, say: Words) -> str:
     """Return the group of one side with its name, or the status of cases without one."""
-    from drgdip.grouper.result import STATUSES
+    from drgdip.grouper.result import status_word
 
     status = row[f"{side}_status"]
-    status = STATUSES[status] if say.language == "zh" else status
+    status = status_word(status, say.language)
     return f"{row[side] or status} {shorten(row[f'{side}_name'] or '')}".strip()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drgdip.cli.choosing import add_scheme, scheme_of
-from drgdip.cli.options import Commands, add_reading, add_verb, read_columns, source_of
+from drgdip.cli.options import Commands, add_reading, add_verb, read_file, read_table
 from drgdip.cli.output import print_note, print_reading
 from drgdip.errors import CaseError, UnknownNameError
 
@@ -50,7 +50,7 @@ def _run(options: argparse.Namespace) -> None:
     if found is None:
         from drgdip.grouper.explain import explain
 
-        trace = explain(case, scheme_of(options), codes=options.codes, weights=_weights_of(options))
+        trace = explain(case, scheme_of(options), codes=options.codes, weights=read_table(options.weights))
         detail = "brief" if options.brief else "full" if options.full else "path"
         print(trace.to_json(indent=2) if options.json else trace.text(options.say.language, detail=detail))
     elif options.json:
@@ -63,20 +63,12 @@ def _what_if(case: dict[str, Any], options: argparse.Namespace) -> Alternatives 
     from drgdip.grouper.alternatives import alternatives
     from drgdip.grouper.compare import compare_case
 
-    weights = _weights_of(options)
+    weights = read_table(options.weights)
     if options.alternatives:
         return alternatives(case, scheme_of(options), codes=options.codes, weights=weights)
     if weights is not None:
         raise CaseError(options.say("explain.weights_of_one"))
     return compare_case(case, [scheme_of(options), *options.compare], codes=options.codes)
-
-
-def _weights_of(options: argparse.Namespace) -> Any:
-    if options.weights is None:
-        return None
-    from drgdip.settle.files import read_settlement
-
-    return read_settlement(options.weights)
 
 
 def _case_of_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -87,10 +79,10 @@ def _case_of_options(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _case_of_file(options: argparse.Namespace) -> dict[str, Any]:
-    from drgdip.cases.readers import read_cases, reading_of
+    from drgdip.cases.readers import reading_of
 
     say: Words = options.say
-    cases = read_cases(source_of(options.file), format=options.input_format, columns=read_columns(options))
+    cases = read_file(options.file, options)
     if "case_id" not in cases.column_names:
         raise CaseError(say("explain.no_numbers", file=options.file))
     numbers = [str(number) for number in cases["case_id"].to_pylist()]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from drgdip.cli.words import Words
     from drgdip.grouper.family import SchemeLike
 
-__all__ = ["add_cases", "load_scheme_of", "read_grouped", "read_ids", "read_keys", "read_names"]
+__all__ = ["add_cases", "load_scheme_of", "read_grouped", "read_ids", "read_keys", "read_more", "read_names"]
 
 
 def add_cases(parser: Parser) -> None:
@@ -61,6 +61,11 @@ def read_grouped(paths: Sequence[Path], options: argparse.Namespace, scheme: Sch
         print_note(say("grouped.groups_stay", path=paths[0]), say)
         return cases
     return group(cases, scheme, codes=options.codes)
+
+
+def read_more(path: Path | None, options: argparse.Namespace, scheme: SchemeLike | None) -> pa.Table | None:
+    """Return the grouped cases of a file of an option (`read_grouped`), None where it is not given."""
+    return None if path is None else read_grouped([path], options, scheme)
 
 
 def _read(path: Path, options: argparse.Namespace) -> pa.Table:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drgdip.cli.grouped import add_cases, load_scheme_of, read_grouped, read_ids, read_keys
-from drgdip.cli.options import Commands, add_verb
+from drgdip.cli.grouped import add_cases, load_scheme_of, read_grouped, read_ids, read_keys, read_more
+from drgdip.cli.options import Commands, add_verb, read_table
 from drgdip.cli.output import print_note, print_written, screen_of
-from drgdip.cli.tables import add_table_output, print_rows, write_table
+from drgdip.cli.tables import add_table_output, check_table_output, print_rows, write_table
 from drgdip.errors import CaseError
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from drgdip.cli.words import Words
-    from drgdip.grouper.family import SchemeLike
 
 __all__ = ["add"]
 
@@ -41,18 +40,19 @@ def add(commands: Commands, say: Words) -> None:
     parser.add_argument("--parts", action="store_true", help=say("indicators.parts"))
     parser.add_argument("--describe", action="store_true", help=say("indicators.describe"))
     add_table_output(parser, say("indicators.output"))
-    parser.set_defaults(run=_run, file=None, input_format="auto")
+    parser.set_defaults(run=_run, input_format="auto")
 
 
 def _run(options: argparse.Namespace) -> None:
     from drgdip.monitor import describe_indicators, indicators
 
+    check_table_output(options)
     scheme = load_scheme_of(options)
     cases = read_grouped(options.files, options, scheme)
     say: Words = options.say
     given = {
-        "reference": _cases(options.reference, options, scheme),
-        "weights": _table(options.weights),
+        "reference": read_more(options.reference, options, scheme),
+        "weights": read_table(options.weights),
         "low_risk": _groups(options.low_risk, say),
         "basic": _groups(options.basic, say),
         "readmission_days": options.readmission_days,
@@ -63,7 +63,7 @@ def _run(options: argparse.Namespace) -> None:
         return
     by = read_keys(options.by, cases.column_names)
     which = read_ids(options.which, {row.chinese: row.id for row in described})
-    previous = _cases(options.previous, options, scheme)
+    previous = read_more(options.previous, options, scheme)
     table = indicators(cases, by, previous=previous, which=which, parts=options.parts, small=options.small, **given)
     _show(table, len(cases), by, options)
     if described.row("grouped").computed:
@@ -103,19 +103,9 @@ def _describe(table: pa.Table, cases: int, options: argparse.Namespace) -> None:
     print_written(options)
 
 
-def _cases(path: Path | None, options: argparse.Namespace, scheme: SchemeLike | None) -> pa.Table | None:
-    return None if path is None else read_grouped([path], options, scheme)
-
-
-def _table(path: Path | None) -> pa.Table | None:
-    from drgdip.settle import read_settlement
-
-    return None if path is None else read_settlement(path)
-
-
 def _groups(path: Path | None, say: Words) -> list[str] | None:
     """Return the groups of a file."""
-    table = _table(path)
+    table = read_table(path)
     if table is None:
         return None
     if "group" not in table.column_names:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import pyarrow as pa
+
     from drgdip.cli.parsing import Parser
     from drgdip.cli.words import Words
 
@@ -22,7 +24,9 @@ __all__ = [
     "add_reading",
     "add_verb",
     "read_columns",
+    "read_file",
     "read_pairs",
+    "read_table",
     "source_of",
 ]
 
@@ -71,6 +75,21 @@ def read_columns(options: argparse.Namespace) -> dict[str, str | list[str]]:
 def source_of(file: Path) -> Any:
     """Return where the cases come from: a file, or standard input for ``-``."""
     return sys.stdin.buffer if str(file) == "-" else file
+
+
+def read_file(file: Path, options: argparse.Namespace, *, others: bool | None = None) -> pa.Table:
+    """Return the cases of a file, or of standard input for ``-``, read as the options of `add_reading` say."""
+    from drgdip.cases.readers import read_cases
+
+    columns = read_columns(options)
+    return read_cases(source_of(file), format=options.input_format, columns=columns, others=others)
+
+
+def read_table(path: Path | None) -> pa.Table | None:
+    """Return the table of a file of an option, None where it is not given."""
+    from drgdip.settle.files import read_settlement
+
+    return None if path is None else read_settlement(path)
 
 
 def read_pairs(words: Sequence[str] | None, option: str, say: Words) -> dict[str, str]:

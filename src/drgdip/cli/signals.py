@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from drgdip.cli.grouped import add_cases, load_scheme_of, read_grouped, read_ids
-from drgdip.cli.options import Commands, add_verb
+from drgdip.cli.grouped import add_cases, load_scheme_of, read_grouped, read_ids, read_more
+from drgdip.cli.options import Commands, add_verb, read_table
 from drgdip.cli.output import print_note, print_written, screen_of
-from drgdip.cli.tables import add_table_output, print_rows, write_table
+from drgdip.cli.tables import add_table_output, check_table_output, print_rows, write_table
 
 if TYPE_CHECKING:
     import argparse
@@ -39,29 +39,25 @@ def add(commands: Commands, say: Words) -> None:
     parser.add_argument("--items", metavar="FILE", type=Path, help=say("signals.items"))
     parser.add_argument("--plan", action="store_true", help=say("signals.plan"))
     add_table_output(parser, say("signals.output"))
-    parser.set_defaults(run=_run, file=None, input_format="auto")
+    parser.set_defaults(run=_run, input_format="auto")
 
 
 def _run(options: argparse.Namespace) -> None:
     from drgdip.monitor import list_signals, plan_signals, signals
-    from drgdip.settle import read_settlement
 
+    check_table_output(options)
     scheme = load_scheme_of(options)
     cases = read_grouped(options.files, options, scheme)
     which = read_ids(options.which, {signal.chinese: signal.id for signal in list_signals()})
     given: dict[str, Any] = {"which": which, "parameters": options.parameters}
-    for name in ("outpatient", "items"):
-        path = getattr(options, name)
-        given[name] = None if path is None else read_settlement(path)
-    given["previous"] = None if options.previous is None else read_grouped([options.previous], options, scheme)
+    given |= {name: read_table(getattr(options, name)) for name in ("outpatient", "items")}
+    given["previous"] = read_more(options.previous, options, scheme)
     plan = plan_signals(cases, scheme, **given)
     if options.plan:
         _show_plan(plan, len(cases), options)
         return
-    for name in ("weights", "rates"):
-        path = getattr(options, name)
-        given[name] = None if path is None else read_settlement(path)
-    given["reference"] = None if options.reference is None else read_grouped([options.reference], options, scheme)
+    given |= {name: read_table(getattr(options, name)) for name in ("weights", "rates")}
+    given["reference"] = read_more(options.reference, options, scheme)
     found = signals(cases, scheme, **given)
     _show(found, len(cases), options)
     say: Words = options.say

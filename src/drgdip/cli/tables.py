@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from drgdip.cli.parsing import Parser
 
-__all__ = ["add_table_output", "print_rows", "table_lines", "write_table"]
+__all__ = ["add_table_output", "check_table_output", "print_rows", "table_lines", "write_table"]
 
 #: How a number is written on the screen, by the unit of its column.
 _FORMATS = {
@@ -58,12 +58,14 @@ def table_lines(table: pa.Table, heads: Sequence[str], *, keys: int, limit: int)
     A table that is wider than the terminal is cut into blocks of columns. The columns of the key, which are the first
     ones, stand before each block.
     """
+    from drgdip._arrays import is_text
+
     rows = table.slice(0, max(limit, 0))
     columns = [
         [_cell(name, value) for value in column.to_pylist()]
         for name, column in zip(rows.column_names, rows.columns, strict=True)
     ]
-    number = [place >= keys and not _is_text(rows.schema.field(place).type) for place in range(len(columns))]
+    number = [place >= keys and not is_text(rows.schema.field(place).type) for place in range(len(columns))]
     widths = [max(map(width_of, [head, *cells])) for head, cells in zip(heads, columns, strict=True)]
     for block in _blocks(widths, keys, shutil.get_terminal_size().columns):
         yield ""
@@ -75,25 +77,26 @@ def table_lines(table: pa.Table, heads: Sequence[str], *, keys: int, limit: int)
             yield "  ".join(cells).rstrip()
 
 
+def check_table_output(options: argparse.Namespace) -> None:
+    """Raise CaseError where the file of ``-o`` is one of those that are read."""
+    options.file = options.files[0]  # whose encoding decides on a byte order mark
+    if options.output not in {None, "-"}:
+        given = [value for value in vars(options).values() if isinstance(value, Path)]
+        check_output(Path(options.output), [*options.files, *given], options.say)
+
+
 def write_table(table: pa.Table, heads: Sequence[str], options: argparse.Namespace, title: str) -> None:
     """Write a table to the file of ``-o``, if there is one; a workbook or a page by its ending."""
     table = table.rename_columns(list(heads))
     path = None if options.output in {None, "-"} else Path(options.output)
-    options.file = options.files[0]  # whose encoding decides on a byte order mark
-    if path is not None:
-        given = [value for value in vars(options).values() if isinstance(value, Path)]
-        check_output(path, [*options.files, *given], options.say)
     if path is None or path.suffix.lower() not in _BOOKS or options.format:
         with open_output(options) as writer:
             if writer is not None:
                 writer.write(table)
         return
-    from drgdip._books import write_page, write_workbook
+    from drgdip._books import write_tables
 
-    if path.suffix.lower() == ".xlsx":
-        write_workbook(path, {title: table}, title=title)
-    else:
-        write_page(path, {title: table}, title=title, language=options.say.language)
+    write_tables(path, {title: table}, title=title, language=options.say.language)
 
 
 def _blocks(widths: Sequence[int], keys: int, room: int) -> Iterator[list[int]]:
@@ -110,12 +113,6 @@ def _blocks(widths: Sequence[int], keys: int, room: int) -> Iterator[list[int]]:
         used += 2 + widths[place]
     if block or keys == len(widths):
         yield first + block
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind))
 
 
 def _cell(name: str, value: Any) -> str:

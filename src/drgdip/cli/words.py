@@ -8,7 +8,7 @@ from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 from drgdip._once import once
-from drgdip.data import rows_of
+from drgdip.data import words_of
 from drgdip.errors import UnknownNameError
 from drgdip.reasons import LANGUAGES
 
@@ -59,7 +59,7 @@ class Words:
         >>> Words("en")("summary.in_groups", number=1), Words("zh")("summary.in_groups", number=3)
         ('in 1 group', '共3个病组')
         """
-        texts = _texts()
+        texts = words_of(_TABLE)
         if name not in texts:
             raise UnknownNameError("text", name, texts)
         return _FILLER.format(texts[name][LANGUAGES.index(self.language)], **facts)
@@ -67,11 +67,6 @@ class Words:
     def joined(self, things: Sequence[object]) -> str:
         """Return several things in a row, as a sentence has them."""
         return self("list.separator").join(map(str, things))
-
-
-@once
-def _texts() -> Mapping[str, tuple[str, ...]]:
-    return {row["id"]: (row["english"], row["chinese"]) for row in rows_of(_TABLE)}
 
 
 def translate(message: str, say: Words, source: str) -> str:
@@ -83,7 +78,7 @@ def translate(message: str, say: Words, source: str) -> str:
     >>> translate("argument --limit: expected one argument", Words("zh"), "argparse")
     '参数 --limit：需要给出一个值'
     """
-    for name, (english, _) in _texts().items():
+    for name, (english, _) in words_of(_TABLE).items():
         if name.startswith(f"{source}."):
             found = re.fullmatch(_pattern_of(english), message, re.DOTALL)
             if found:

@@ -96,6 +96,13 @@ def rows_of(name: str) -> tuple[Mapping[str, str], ...]:
 
 
 @once
+def words_of(name: str) -> Mapping[str, tuple[str, str]]:
+    """Return the English and the Chinese text of each name, the first column, of a table of words of the package."""
+    rows = rows_of(name)
+    return MappingProxyType({next(iter(row.values())): (row["english"], row["chinese"]) for row in rows})
+
+
+@once
 def toml_of(name: str, number: Callable[[str], Any] = float) -> Mapping[str, Any]:
     """Return a TOML file of the package, named by its path from `ROOT`; ``number`` reads what has a point."""
     return MappingProxyType(tomllib.loads(text_of(name), parse_float=number))

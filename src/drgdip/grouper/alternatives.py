@@ -12,7 +12,7 @@ from drgdip.grouper.lines import Line, as_html, as_text
 from drgdip.grouper.load import load_any
 from drgdip.grouper.principal import faults_of
 from drgdip.grouper.record import mapping_of, record_of
-from drgdip.grouper.result import STATUSES
+from drgdip.grouper.result import path_text, status_word
 from drgdip.grouper.telling import code_text, tongue_of
 from drgdip.grouper.worth import figures_by_group
 from drgdip.reasons import check_language, describe_reason
@@ -189,11 +189,11 @@ class Alternatives:
 def _told(row: Alternative, tongue: Tongue) -> str:
     """Return what becomes of the case with a change."""
     parts = [] if row.moved else [tongue.say("what_if.same")]
-    path = " → ".join(code for code in dict.fromkeys(row.result.path) if code)
+    path = path_text(row.result)
     if row.moved and path:
         parts.append(f"{path} {row.name}".rstrip())
     if row.moved and row.status not in {"grouped", "ambiguous"}:  # the name of an ambiguous group says what it is
-        parts.append(STATUSES[row.status] if tongue.language == "zh" else row.status)
+        parts.append(status_word(row.status, tongue.language))
     if row.reason and row.reason not in row.faults:
         parts.append(describe_reason(row.reason, tongue.language))
     if row.decided_by is not None:

@@ -11,7 +11,7 @@ from drgdip.grouper.explain import explain
 from drgdip.grouper.explanation import fact, figure_text, path_of, step_text
 from drgdip.grouper.lines import Line, as_text
 from drgdip.grouper.load import load_any
-from drgdip.grouper.result import STATUSES
+from drgdip.grouper.result import path_text, status_word
 from drgdip.grouper.telling import code_text, tongue_of
 from drgdip.reasons import check_language, describe_reason
 
@@ -100,8 +100,8 @@ def _side_lines(side: Explanation[Any], language: str) -> Iterator[Line]:
     result = side.result
     told = result._asdict()
     yield Line("side", 0, "", "", side.scheme)
-    yield _inner(tongue, "status", STATUSES[result.status] if language == "zh" else result.status)
-    path = " → ".join(code for code in dict.fromkeys(result.path) if code)
+    yield _inner(tongue, "status", status_word(result.status, language))
+    path = path_text(result)
     if path:
         yield _inner(tongue, "group", f"{path}  {side.names.get(result.group or '', '')}".rstrip())
     if result.reason:

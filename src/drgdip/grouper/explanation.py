@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from drgdip.errors import UnknownNameError
 from drgdip.grouper.lines import Line, as_html, as_text
-from drgdip.grouper.result import REASONS, STATUSES, DipResult, GroupResult
+from drgdip.grouper.result import REASONS, DipResult, GroupResult, path_text, status_word
 from drgdip.grouper.telling import code_text, condition_text, group_name, lack_text, tongue_of
 from drgdip.reasons import check_language, describe_reason
 
@@ -217,11 +217,11 @@ def path_of(steps: tuple[Step, ...]) -> list[Step]:
 def result_lines(told: Any, tongue: Tongue) -> Iterator[Line]:
     """Yield the case, its scheme, status, group and reason of an explanation, or of what has the same attributes."""
     result = told.result
-    status = STATUSES[result.status] if tongue.language == "zh" else result.status
+    status = status_word(result.status, tongue.language)
     number = told.case.get("case_id") or ""
     words = [f"{tongue.say('title.case')} {number}".rstrip(), told.scheme, status]
     yield Line("fact", 0, "", "", " · ".join(words))
-    path = " → ".join(code for code in dict.fromkeys(result.path) if code)
+    path = path_text(result)
     if path:
         title = "group_dip" if isinstance(result, DipResult) else "group"
         yield fact(tongue, title, f"{path}  {told.names.get(result.group or '', '')}".rstrip())

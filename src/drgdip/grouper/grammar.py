@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ALWAYS",
     "CODE_VARIABLES",
+    "DIAGNOSES",
     "LEVELS",
     "VALUE_VARIABLES",
     "And",
@@ -30,6 +31,7 @@ __all__ = [
     "Rule",
     "Severity",
     "parse",
+    "sets_of",
     "walk",
 ]
 
@@ -40,6 +42,8 @@ CODE_VARIABLES = {
     "ZYSS": "principal procedure",
     "QTSS": "other procedures",
 }
+#: Those of them that stand for diagnoses.
+DIAGNOSES = ("ZYZD", "QTZD")
 #: Variables that stand for one value, with the case column that holds it.
 VALUE_VARIABLES = {
     "NL": "age",
@@ -166,6 +170,11 @@ def walk(rule: Rule) -> Iterator[Rule]:
     elif isinstance(rule, And | Or):
         for part in rule.parts:
             yield from walk(part)
+
+
+def sets_of(node: Rule) -> tuple[str, ...]:
+    """Return the sets of codes that a node itself names, none for one of another kind."""
+    return node.sets if isinstance(node, In) else (node.set,) if isinstance(node, Count) else ()
 
 
 _TOKEN = re.compile(r"\s*(?:(?P<word>[^\W\d]\w*)|(?P<number>\d+)|(?P<sign><=|>=|[<>=(){},∩])|(?P<end>\Z))")

@@ -18,7 +18,7 @@ from drgdip.grouper.dip.reference import situation_of
 from drgdip.grouper.group import group
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterable
+    from collections.abc import Collection, Hashable, Iterable, Mapping
 
     from drgdip.cases.names import ColumnNames
     from drgdip.grouper.dip.catalogue import Catalogue
@@ -28,9 +28,11 @@ __all__ = [
     "Combination",
     "Made",
     "counts_of",
+    "encoded_values",
     "for_caller",
     "is_one_of",
     "parts_of",
+    "places_of",
     "read_history",
     "taken_groups",
     "usable_rows",
@@ -103,7 +105,7 @@ def usable_rows(table: pa.Table, fen: np.ndarray, national: Catalogue) -> tuple[
     return rows, taken_groups(first, national)[rows]
 
 
-def _encoded(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, list[Any]]:
+def encoded_values(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, list[Any]]:
     """Return a column as numbers, one behind the last for null, and the values that they stand for."""
     if pa.types.is_dictionary(column.type):
         column = column.unify_dictionaries() if isinstance(column, pa.ChunkedArray) else column
@@ -115,14 +117,20 @@ def _encoded(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, list[Any]]
 
 def taken_groups(grouped: pa.Table, catalogue: Catalogue) -> np.ndarray:
     """Return the group of each case by its order in the catalogue, -1 for none."""
-    numbers, groups = _encoded(grouped["group"])
+    numbers, groups = encoded_values(grouped["group"])
     orders = {one.code: one.order for one in catalogue.groups}
     return np.asarray(np.array([*(orders[code] for code in groups), -1])[numbers])
 
 
+def places_of(column: pa.ChunkedArray, places: Mapping[str, int]) -> np.ndarray:
+    """Return the place of each text of a column, -1 for one that has none."""
+    numbers, found = encoded_values(column)
+    return np.asarray(np.array([*(places.get(text, -1) for text in found), -1], dtype=np.int64)[numbers])
+
+
 def is_one_of(column: pa.ChunkedArray, values: Collection[Any]) -> np.ndarray:
     """Return in which rows a column has one of some values."""
-    numbers, found = _encoded(column)
+    numbers, found = encoded_values(column)
     return np.asarray(np.array([*(value in values for value in found), False])[numbers])
 
 
@@ -130,9 +138,9 @@ def parts_of(table: pa.Table, national: Catalogue, rows: np.ndarray) -> Made:
     """Return the parts of the cases in these rows; each distinct list of codes is looked at once."""
     dx, procs = one_chunk(table["dx"]), one_chunk(table["procs"])
     first = filled(dx.offsets, 0)
-    principal, diagnoses = _encoded(dx.values)
+    principal, diagnoses = encoded_values(dx.values)
     starts = filled(procs.offsets, 0)
-    ids, procedures = _encoded(procs.values)
+    ids, procedures = encoded_values(procs.values)
     diagnoses, procedures = [*diagnoses, None], [*procedures, None]
     # A case without diagnoses is not usable: there is a first one in each of these rows.
     numbers, where = _numbered_lists(principal[first[rows]], ids, starts[rows], starts[rows + 1])

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from drgdip._arrow import from_list, from_numpy
-from drgdip._books import html_table, write_page, write_workbook
+from drgdip._books import html_table, write_tables
 from drgdip._files import replacing
 from drgdip._listing import pad, pad_left, width_of
 from drgdip._sankey import Flow, draw_flows
-from drgdip.data import rows_of
+from drgdip.data import words_of
 from drgdip.errors import DrgdipError
-from drgdip.grouper.result import STATUSES
+from drgdip.grouper.result import status_word
 from drgdip.reasons import check_language, describe_reason, reasons_of
 
 if TYPE_CHECKING:
@@ -164,20 +164,19 @@ class Move:
         """
         check_language(language)
         path = Path(path)
-        title = f"{self.before} → {self.after}"
-        tables = {_word(name, language): self._shown(name, language) for name in _TABLES}
-        if path.suffix.lower() == ".xlsx":
-            write_workbook(path, tables, title=title)
-        elif path.suffix.lower() == ".html":
-            write_page(path, tables, title=title, language=language, picture=self.to_svg(language))
-        elif path.suffix.lower() == ".svg":
+        ending = path.suffix.lower()
+        if ending not in FORMATS:
+            raise DrgdipError(f"{path}: a move is written as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
+        picture = "" if ending == ".xlsx" else self.to_svg(language)
+        if ending == ".svg":
             try:
                 with replacing(path) as part:
-                    part.write_text(self.to_svg(language), encoding="utf-8")
+                    part.write_text(picture, encoding="utf-8")
             except OSError as error:
                 raise DrgdipError(f"{path}: cannot be written: {error.strerror or error}") from error
-        else:
-            raise DrgdipError(f"{path}: a move is written as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
+            return path
+        tables = {_word(name, language): self._shown(name, language) for name in _TABLES}
+        write_tables(path, tables, title=f"{self.before} → {self.after}", language=language, picture=picture)
         return path
 
     def _shown(
@@ -210,18 +209,13 @@ _FEW = {
 
 def _word(name: str, language: str) -> str:
     """Return a heading or a word of the tables in a language (``data/headings.csv``)."""
-    words = {row["name"]: row["chinese" if language == "zh" else "english"] for row in rows_of("headings.csv")}
-    return words[name]
-
-
-def _status(status: str, language: str) -> str:
-    return STATUSES[status] if language == "zh" else status
+    return words_of("headings.csv")[name][language == "zh"]
 
 
 #: How the codes of some columns become texts.
 _TEXTS: dict[str, Callable[[str, str], str]] = {
     **dict.fromkeys(_REASONS, describe_reason),
-    **dict.fromkeys(_STATUSES, _status),
+    **dict.fromkeys(_STATUSES, status_word),
     "where": lambda where, language: _word(f"where_{where}", language),
     "measure": _word,
 }
@@ -229,7 +223,7 @@ _TEXTS: dict[str, Callable[[str, str], str]] = {
 
 def _node(row: Mapping[str, Any], side: str, language: str) -> str:
     """Return the label of a group in the picture."""
-    status = _status(row[f"{side}_status"], language)
+    status = status_word(row[f"{side}_status"], language)
     text = f"{row[side] or ''} {row[f'{side}_name'] or status}".strip()
     while width_of(text) > _LABEL:
         text = text[:-2] + "…"

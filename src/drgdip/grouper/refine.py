@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from drgdip._arrays import read_days
 from drgdip._arrow import filled, from_numpy, one_chunk, read_once, to_arrow
@@ -17,14 +16,16 @@ from drgdip.grouper.drg.drafting import Row, base_rows, draft, rows_of_branch, t
 from drgdip.grouper.drg.features import Feature, check_features
 from drgdip.grouper.drg.scheme import Scheme, load_scheme
 from drgdip.grouper.drg.splitting import SplitCriteria, Wishes, divide
-from drgdip.grouper.drg.wishes import Wish, read_wishes, why_kept
+from drgdip.grouper.drg.wishes import Wish, read_wishes, rules_of_divisions, why_kept
 from drgdip.grouper.group import group
-from drgdip.grouper.history import for_caller, read_history
+from drgdip.grouper.history import encoded_values, for_caller, is_one_of, places_of, read_history
 from drgdip.grouper.refinement import Found, Refinement, candidates_of, decisions_of, notes_of
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow as pa
 
     from drgdip.cases.names import ColumnNames
     from drgdip.grouper.drg.model import Adrg
@@ -131,7 +132,9 @@ def build_scheme(
     grouped = group(table, national)
     rows = _usable(grouped, fen)
     counted = rows if trim is None else rows[_kept(trim(for_caller(cases, given, table, grouped, rows)), len(rows))]
-    divisible = [adrg for adrg in adrgs.values() if not why_kept(adrg, wishes.get(adrg.code), features)]
+    known = rules_of_divisions(features)
+    kept = {code: why_kept(adrg, wishes.get(code), known) for code, adrg in adrgs.items()}
+    divisible = [adrg for code, adrg in adrgs.items() if not kept[code]]
     found = _search(table, grouped, fen, counted, _Task(national, divisible, features, criteria, wishes))
 
     drgs: list[Row] = []
@@ -146,7 +149,7 @@ def build_scheme(
     if weights is not None:
         made = to_arrow(weights(for_caller(cases, given, table, group(table, scheme), rows)))
     candidates = candidates_of(found, features)
-    return Refinement(scheme, decisions_of(adrgs, scheme, found, features, wishes), candidates, made, files)
+    return Refinement(scheme, decisions_of(adrgs, scheme, found, features, wishes, kept), candidates, made, files)
 
 
 class _Task(NamedTuple):
@@ -164,9 +167,7 @@ class _Task(NamedTuple):
 
 def _usable(grouped: pa.Table, fen: np.ndarray) -> np.ndarray:
     """Return the rows of cases that the base groups, with a cost above 0."""
-    known = np.array([status == "grouped" for status in one_chunk(grouped["status"]).dictionary.to_pylist()] + [False])
-    status = filled(one_chunk(grouped["status"]).indices, len(known) - 1)
-    rows = np.flatnonzero((fen > 0) & known[status])
+    rows = np.flatnonzero((fen > 0) & is_one_of(grouped["status"], ("grouped",)))
     if not len(rows):
         raise CaseError("no case is grouped under the base and has a cost above 0: nothing to build from")
     return rows
@@ -177,31 +178,25 @@ def _kept(trimmed: Any, rows: int) -> np.ndarray:
     table = to_arrow(trimmed)
     if "trim_status" not in table.column_names or len(table) != rows:
         raise CaseError(f"trim must give back its {rows} cases with a column trim_status, as points.trim_cases does")
-    used: np.ndarray = _places(table["trim_status"], {"used": 0}) == 0
+    used = is_one_of(table["trim_status"], ("used",))
     if not used.any():
         raise CaseError("trim lets no case count; give wider limits")
     return used
 
 
-def _places(column: pa.ChunkedArray, places: Mapping[str, int]) -> np.ndarray:
-    """Return the place of each text of a column, -1 for one that has none."""
-    column = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    encoded = one_chunk(column.unify_dictionaries())
-    known = np.array([*(places.get(text, -1) for text in encoded.dictionary.to_pylist()), -1], dtype=np.int64)
-    return np.asarray(known[filled(encoded.indices, len(known) - 1)])
-
-
 def _search(table: pa.Table, grouped: pa.Table, fen: np.ndarray, rows: np.ndarray, task: _Task) -> dict[str, Found]:
     """Return the best division of each core group that has cases."""
     place = {adrg.code: number for number, adrg in enumerate(task.divisible)}
-    adrg = _places(grouped["adrg"], place)[rows]
+    adrg = places_of(grouped["adrg"], place)[rows]
     rows, adrg = rows[adrg >= 0], adrg[adrg >= 0]
     taken = table.take(from_numpy(rows)) if len(rows) < len(table) else table
     parts = np.zeros((len(rows), len(task.features)), dtype=np.int8)
     for number, feature in enumerate(task.features):
         parts[:, number] = _parts(taken, task, feature)
     kept = (parts >= 0).all(axis=1)  # a value that a feature reads and no one can makes a case invalid
-    hospital = _numbers(taken["hospital"])[kept] if task.criteria.hospital_share is not None else None
+    hospital = None
+    if task.criteria.hospital_share is not None:
+        hospital = encoded_values(taken["hospital"])[0].astype(np.int64)[kept]
     year = _years(taken["discharged"])[kept] if task.criteria.years else None
     sources = Sources(adrg[kept], fen[rows][kept], parts[kept], hospital, year)
     counted = dict(count_cells(sources, len(task.divisible), task.criteria))
@@ -224,18 +219,10 @@ def _parts(cases: pa.Table, task: _Task, feature: Feature) -> np.ndarray:
     """Return the part of each case, as the engine finds it, -1 where it refuses the case."""
     scheme = Scheme.of(trial(task.base, feature, task.divisible))
     numbers = {f"{adrg.code}.{number}": number for adrg in task.divisible for number in range(len(feature.parts))}
-    return _places(group(cases, scheme)["group"], numbers)
-
-
-def _numbers(column: pa.ChunkedArray) -> np.ndarray:
-    """Return a number for each text of a column; rows without one share a number."""
-    encoded = one_chunk(column.dictionary_encode().unify_dictionaries())
-    return np.asarray(filled(encoded.indices, len(encoded.dictionary)), dtype=np.int64)
+    return places_of(group(cases, scheme)["group"], numbers)
 
 
 def _years(column: pa.ChunkedArray) -> np.ndarray:
     """Return the year of discharge from the first one on; an unreadable day is of a year of its own."""
-    days, failed = read_days(one_chunk(column))
-    missing = failed | np.isnat(days)
-    years = np.where(missing, 0, days.astype("datetime64[Y]").astype(np.int64))
-    return np.asarray(np.unique(np.where(missing, -9999, years), return_inverse=True)[1])
+    days, _ = read_days(one_chunk(column))  # an unreadable day is NaT, which sorts first
+    return np.asarray(np.unique(days.astype("datetime64[Y]").astype(np.int64), return_inverse=True)[1])

@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from drgdip.grouper.drg.drafting import base_rows
 from drgdip.grouper.drg.splitting import list_chosen
-from drgdip.grouper.drg.wishes import why_kept
 from drgdip.grouper.writing import make_folder, write_csv
 
 if TYPE_CHECKING:
@@ -80,18 +79,13 @@ class Refinement:
             table = getattr(self, name)
             if table is not None:
                 rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
-                write_csv(folder / f"{name}.csv", table.column_names, [list(map(_cell, row)) for row in rows])
+                write_csv(folder / f"{name}.csv", table.column_names, rows)
         for name, content in self.files.items():
             (folder / name).write_bytes(content)
 
     def __repr__(self) -> str:
         changed = sum(self.decisions["changed"].to_pylist())
         return f"<Refinement {self.scheme!r}, {changed} ADRG differ from {self.scheme.info.extends}>"
-
-
-def _cell(value: Any) -> str:
-    """Return a value as a cell of CSV; floats in full."""
-    return "" if value is None else str(value)
 
 
 class Found(NamedTuple):
@@ -146,8 +140,9 @@ def decisions_of(
     found: Mapping[str, Found],
     features: Sequence[Feature],
     wishes: Mapping[str, Wish],
+    kept: Mapping[str, str],
 ) -> pa.Table:
-    """Return the decision about each core group: see `Refinement`."""
+    """Return the decision about each core group: see `Refinement`. ``kept`` has the reasons of `why_kept`."""
     now = {adrg.code: adrg for adrg in scheme.adrgs}
     rows = []
     for code, before in adrgs.items():
@@ -165,7 +160,7 @@ def decisions_of(
                 "riv": None if one is None else one.riv,
                 "search": None if one is None else "exhaustive" if one.exhaustive else "best-first",
                 "changed": base_rows(before) != base_rows(now[code]),
-                "reason": None if one else why_kept(before, wish, features) or "no_case",
+                "reason": None if one else kept[code] or "no_case",
                 "action": wish.action if wish else None,
                 "about": "; ".join(wish.about) or None if wish else None,
                 "note": wish.note if wish else None,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from drgdip.reasons import reasons_of
 
-__all__ = ["REASONS", "STATUSES", "DipResult", "GroupResult"]
+__all__ = ["REASONS", "STATUSES", "DipResult", "GroupResult", "path_text", "status_word"]
 
 #: Every status with its Chinese name.
 STATUSES = {
@@ -19,6 +19,16 @@ STATUSES = {
 
 #: Every reason for a status other than grouped, in English and Chinese.
 REASONS = {code: (reason.english, reason.chinese) for code, reason in reasons_of("grouping").items()}
+
+
+def status_word(status: str, language: str) -> str:
+    """Return a status for a reader: its Chinese name (``zh``), or itself."""
+    return STATUSES[status] if language == "zh" else status
+
+
+def path_text(result: GroupResult | DipResult) -> str:
+    """Return the codes from the category of a result to its group, in a row; "" where there is none."""
+    return " → ".join(code for code in dict.fromkeys(result.path) if code)
 
 
 class GroupResult(NamedTuple):

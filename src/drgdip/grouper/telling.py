@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from drgdip._once import once
 from drgdip.cases.codes import known_codes, names_of_codes
 from drgdip.data import rows_of
-from drgdip.grouper.grammar import VALUE_VARIABLES, And, Compare, Count, In, Not, Or, Severity, parse
+from drgdip.grouper.grammar import DIAGNOSES, VALUE_VARIABLES, And, Compare, Count, In, Not, Or, Severity, parse
 from drgdip.grouper.words import has_word, names_beginning, say
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ __all__ = ["Tongue", "code_text", "codes_text", "condition_text", "group_name", 
 
 #: Codes that a condition of a catalogue shows before the others are counted.
 _MOST = 4
-#: The variables of rules that hold diagnoses.
-_DIAGNOSES = ("ZYZD", "QTZD")
 #: A rule of a catalogue begins with a variable of rules or a parenthesis, a demand with one of its words.
 _VARIABLES = ("(", "{", "not ", "length(", "ZYZD", "QTZD", "ZYSS", "QTSS", *VALUE_VARIABLES)
 
@@ -161,7 +159,7 @@ def _variables(variables: tuple[str, ...], tongue: Tongue) -> str:
 
 
 def _lists(sets: tuple[str, ...], variables: tuple[str, ...], tongue: Tongue) -> str:
-    kind = "dx" if variables[0] in _DIAGNOSES else "procs"
+    kind = "dx" if variables[0] in DIAGNOSES else "procs"
     return tongue.say("list.or").join(_list(name, kind, tongue) for name in sets)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from typing import TYPE_CHECKING, Protocol
+import io
+from typing import TYPE_CHECKING, Any, Protocol
 
 from drgdip import _toml
 from drgdip.data import HEAD_KEYS
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from drgdip.data import SchemeInfo
 
-__all__ = ["head_text", "make_folder", "write_csv"]
+__all__ = ["csv_bytes", "head_text", "make_folder", "write_csv"]
 
 
 class HasHead(Protocol):
@@ -38,10 +39,16 @@ def make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """Write a CSV table as every folder has it: UTF-8, line feeds."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+def csv_bytes(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> bytes:
+    """Return a CSV table as every folder has it: UTF-8, line feeds."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue().encode()
+
+
+def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Write a CSV table as every folder has it."""
+    path.write_bytes(csv_bytes(header, rows))
 
 
 def head_text(scheme: HasHead, counts: Mapping[str, int], title: str, options: Mapping[str, object]) -> str:

@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from drgdip._arrow import from_list, from_numpy
 from drgdip._books import html_table
-from drgdip.grouper.result import STATUSES
+from drgdip.grouper.result import status_word
 from drgdip.monitor.differences import ids_of, list_differences
-from drgdip.monitor.reports import check_language, word, write_tables
-from drgdip.reasons import describe_reason
+from drgdip.monitor.reports import word, write_report
+from drgdip.reasons import check_language, describe_reason
 
 if TYPE_CHECKING:
     import os
@@ -154,7 +154,7 @@ class Comparison:
         tables = {
             word(name, language): self._shown(name, language) for name in _TABLES if getattr(self, name) is not None
         }
-        return write_tables(path, tables, title=title, summary=self.summary(language), language=language)
+        return write_report(path, tables, title=title, summary=self.summary(language), language=language)
 
     def summary(self, language: str = "en") -> str:
         """Return the result in one line, in English (``en``) or Chinese (``zh``)."""
@@ -205,16 +205,12 @@ def level_word(name: str, language: str) -> str:
     return word(f"level_{name}" if name in {"group", "status"} else name, language)
 
 
-def _status(status: str, language: str) -> str:
-    return STATUSES[status] if language == "zh" else status
-
-
 #: How the codes of some columns become texts.
 _TEXTS: dict[str, Callable[[str, str], str]] = {
     "class": _difference,
     "cause": _difference,
-    "status": _status,
-    "returned_status": _status,
+    "status": status_word,
+    "returned_status": status_word,
     "reason": describe_reason,
     "measure": word,
     "level": level_word,

@@ -18,8 +18,8 @@ from drgdip._money import round_over, scaled
 from drgdip.errors import CaseError
 from drgdip.monitor.curves import DIGITS, ONE, curve_texts, score_measures
 from drgdip.monitor.evaluation_rules import EvaluationScheme, read_evaluation
-from drgdip.monitor.reports import check_language, word, write_tables
-from drgdip.reasons import describe_reason
+from drgdip.monitor.reports import word, write_report
+from drgdip.reasons import check_language, describe_reason
 
 if TYPE_CHECKING:
     import os
@@ -100,7 +100,7 @@ class Evaluation:
         example = f" ({word('evaluation_example', language)})" if self.scheme.example else ""
         title = f"{word('evaluation', language)}: {self.scheme.title}{example}"
         tables = {word(_title(name), language): self._shown(name, language) for name in _TABLES}
-        return write_tables(path, tables, title=title, summary=self.scheme.source, language=language)
+        return write_report(path, tables, title=title, summary=self.scheme.source, language=language)
 
     def _shown(self, name: str, language: str) -> pa.Table:
         """Return a table as readers see it."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from drgdip._once import once
-from drgdip.data import rows_of
+from drgdip.data import words_of
 from drgdip.monitor.indicators import translate_indicators
 from drgdip.monitor.period import Indicator, list_indicators
 from drgdip.reasons import LANGUAGES, check_language
@@ -17,13 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["heading", "indicator_of", "unit_of"]
 
+_TABLE = "headings.csv"
+
 #: What follows the id of an indicator in the names of its columns.
 _ENDINGS = ("reference", "previous", "change", "numerator", "denominator")
-
-
-@once
-def _words() -> Mapping[str, tuple[str, str]]:
-    return {row["name"]: (row["english"], row["chinese"]) for row in rows_of("headings.csv")}
 
 
 @once
@@ -53,7 +50,7 @@ def heading(name: str, language: str = "en", *, unit: bool = False) -> str:
     place = LANGUAGES.index(language)
     indicator, _ = indicator_of(name)
     if indicator is None:
-        return _words().get(name, (name, name))[place]
+        return words_of(_TABLE).get(name, (name, name))[place]
     (text,) = translate_indicators(pa.table({name: pa.nulls(0)}), language).column_names
     known = f"unit_{unit_of(name)}" if unit else ""
-    return _words().get(known, ("{}", "{}"))[place].format(text)
+    return words_of(_TABLE).get(known, ("{}", "{}"))[place].format(text)

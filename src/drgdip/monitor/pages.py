@@ -10,8 +10,7 @@ import pyarrow as pa
 
 from drgdip._arrow import to_arrow
 from drgdip._books import write_page
-from drgdip._once import once
-from drgdip.data import rows_of
+from drgdip.data import words_of
 from drgdip.errors import DrgdipError, UnknownNameError
 from drgdip.monitor.period import Indicator, list_indicators
 from drgdip.reasons import LANGUAGES, describe_reason
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from drgdip.monitor.panels import Feedback
 
 __all__ = ["KEY_FIGURES", "write_feedback"]
+
+_TABLE = "monitor/words.csv"
 
 #: The indicators of a page, where the cases give them.
 KEY_FIGURES = (
@@ -137,14 +138,9 @@ def _months(known: set[str], month: str | None) -> tuple[str, str | None]:
     return months[place], months[place - 1] if place else None
 
 
-@once
-def _words() -> Mapping[str, tuple[str, str]]:
-    return {row["name"]: (row["english"], row["chinese"]) for row in rows_of("monitor/words.csv")}
-
-
 def _say(name: str, language: str) -> str:
     """Return a word of the pages in a language (``data/monitor/words.csv``)."""
-    return _words()[name][LANGUAGES.index(language)]
+    return words_of(_TABLE)[name][LANGUAGES.index(language)]
 
 
 def _order(month: str) -> tuple[int, str]:
@@ -155,7 +151,7 @@ def _order(month: str) -> tuple[int, str]:
 def _name(row: Indicator, language: str) -> str:
     name = row.chinese if language == "zh" else row.english
     unit = f"unit_{row.unit}"
-    if unit not in _words():
+    if unit not in words_of(_TABLE):
         return name
     return f"{name}（{_say(unit, language)}）" if language == "zh" else f"{name}, {_say(unit, language)}"
 

@@ -6,11 +6,9 @@ import html
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drgdip._books import write_page, write_workbook
-from drgdip._once import once
-from drgdip.data import rows_of
-from drgdip.errors import DrgdipError, UnknownNameError
-from drgdip.reasons import LANGUAGES
+from drgdip._books import write_tables
+from drgdip.data import words_of
+from drgdip.errors import DrgdipError
 
 if TYPE_CHECKING:
     import os
@@ -18,30 +16,20 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["REPORT_FORMATS", "check_language", "word", "write_tables"]
+__all__ = ["REPORT_FORMATS", "word", "write_report"]
+
+_TABLE = "monitor/report_words.csv"
 
 #: The endings of the files that a report is written to.
 REPORT_FORMATS = (".xlsx", ".html")
 
 
-@once
-def _words() -> Mapping[str, Mapping[str, str]]:
-    return {row["name"]: row for row in rows_of("monitor/report_words.csv")}
-
-
 def word(name: str, language: str) -> str:
     """Return a heading or a word of reports in a language; a name that is no word of ours as it is."""
-    found = _words().get(name)
-    return name if found is None else found["chinese" if language == "zh" else "english"]
+    return words_of(_TABLE).get(name, (name, name))[language == "zh"]
 
 
-def check_language(language: str) -> None:
-    """Raise UnknownNameError where a language is none of ours."""
-    if language not in LANGUAGES:
-        raise UnknownNameError("language", language, LANGUAGES, hint=f"The languages are {', '.join(LANGUAGES)}.")
-
-
-def write_tables(
+def write_report(
     path: str | os.PathLike[str], tables: Mapping[str, pa.Table], *, title: str, summary: str, language: str
 ) -> Path:
     """Write tables to a workbook (``.xlsx``) or, below the summary, to a page (``.html``); return the path.
@@ -52,10 +40,7 @@ def write_tables(
         Another ending, a path that cannot be written, or the extra ``excel`` is not installed.
     """
     path = Path(path)
-    if path.suffix.lower() == ".xlsx":
-        write_workbook(path, tables, title=title)
-    elif path.suffix.lower() == ".html":
-        write_page(path, tables, title=title, language=language, picture=f"<p>{html.escape(summary)}</p>")
-    else:
+    if path.suffix.lower() not in REPORT_FORMATS:
         raise DrgdipError(f"{path}: a report is written as {' or '.join(REPORT_FORMATS)}")
+    write_tables(path, tables, title=title, language=language, picture=f"<p>{html.escape(summary)}</p>")
     return path

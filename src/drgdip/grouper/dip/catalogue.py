@@ -9,12 +9,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from drgdip._listing import Listing
-from drgdip._notebook import facts_html
+from drgdip._notebook import info_html
 from drgdip._once import once
 from drgdip.data import LISTED, SchemeInfo, index_of
 from drgdip.errors import SchemeError, UnknownNameError
 from drgdip.grouper.dip.load import asks_for_too_much, by_stages, load_folder, load_packaged, means_of
-from drgdip.grouper.dip.model import CatalogueTables, Matching
+from drgdip.grouper.dip.model import CatalogueTables, Matching, named_codes
 from drgdip.grouper.dip.options import matching_of
 from drgdip.grouper.dip.procedure_types import types_of
 from drgdip.grouper.dip.reference import group_record
@@ -168,10 +168,7 @@ class Catalogue(CatalogueTables):
     @property
     def named_codes(self) -> frozenset[str]:
         """Every code that the tables name; a prefix is no code."""
-        groups = (*self.groups, *self.primary_care)
-        terms = {term.codes for group in groups for term in (*(group.procedures or ()), *group.related)}
-        listed = (self.types, self.excluded_procs, self.ignored_procs, self.excluded_dx)
-        return frozenset().union(*terms, *listed, *self.sets.values())
+        return named_codes(self)
 
     @property
     def comparisons(self) -> frozenset[Compare]:
@@ -245,9 +242,7 @@ class Catalogue(CatalogueTables):
         return f"<Catalogue {self.id} revision {self.info.revision}: {counts}>"
 
     def _repr_html_(self) -> str:
-        info = self.info
-        facts = ((name, getattr(info, name)) for name in ("title", *LISTED[2:]))
-        return facts_html(repr(self).strip("<>"), [*facts, *info.counts.items()])
+        return info_html(self, LISTED[2:])
 
 
 @once

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from drgdip._once import once_for
 from drgdip.errors import UnknownNameError
 from drgdip.grouper.grammar import VALUE_VARIABLES, Rule
 
@@ -27,6 +28,7 @@ __all__ = [
     "Matching",
     "Term",
     "counts_of",
+    "named_codes",
 ]
 
 #: The stage that refuses cases by the exclusion lists (排除列表).
@@ -362,3 +364,12 @@ def counts_of(catalogue: CatalogueTables) -> dict[str, int]:
     """Count what the tables of a catalogue have, for its [counts]."""
     counts = {name: count(catalogue) for name, count in COUNTS.items()}
     return {name: count for name, count in counts.items() if count}
+
+
+@once_for
+def named_codes(catalogue: CatalogueTables) -> frozenset[str]:
+    """Return every code that the tables of a catalogue name; a prefix is no code."""
+    groups = (*catalogue.groups, *catalogue.primary_care)
+    terms = {term.codes for group in groups for term in (*(group.procedures or ()), *group.related)}
+    listed = (catalogue.types, catalogue.excluded_procs, catalogue.ignored_procs, catalogue.excluded_dx)
+    return frozenset().union(*terms, *listed, *catalogue.sets.values())

@@ -22,9 +22,9 @@ from drgdip.cases.codes import known_codes
 from drgdip.grouper.drg import kernels
 from drgdip.grouper.drg.kernels import Tables
 from drgdip.grouper.drg.model import STATUS_OF_KIND, codes_asked, rules_of
-from drgdip.grouper.drg.reference import DIAGNOSES, NOT_GROUPED, UNKNOWN, numbered_diagnoses
+from drgdip.grouper.drg.reference import NOT_GROUPED, UNKNOWN, numbered_diagnoses
 from drgdip.grouper.drg.texts import result_texts
-from drgdip.grouper.grammar import ALWAYS, LEVELS, VALUE_VARIABLES, Compare, Count, In, Severity, walk
+from drgdip.grouper.grammar import ALWAYS, DIAGNOSES, LEVELS, VALUE_VARIABLES, Compare, Count, In, Severity, walk
 from drgdip.grouper.numbering import numbering
 from drgdip.grouper.result import REASONS, GroupResult
 from drgdip.grouper.ways import Literal, alternatives

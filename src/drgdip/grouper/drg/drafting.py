@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +13,7 @@ from drgdip.grouper.drg.model import counts_of
 from drgdip.grouper.drg.splitting import list_leaves
 from drgdip.grouper.grammar import And, parse
 from drgdip.grouper.tables import CHANGES, COLUMNS, OVERLAY, SCHEME, read_contents
+from drgdip.grouper.writing import csv_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -109,10 +108,10 @@ def draft(
 
     The files are read as those of any folder are, so that nothing is built that does not load.
     """
-    contents = {"drg.csv": _csv(COLUMNS["drg.csv"], rows)}
+    contents = {"drg.csv": csv_bytes(COLUMNS["drg.csv"], rows)}
     sets = sorted({(name, code) for feature in features for name, codes in feature.sets.items() for code in codes})
     if sets:
-        contents["sets.csv"] = _csv(CHANGES["sets.csv"], [("+", name, code) for name, code in sets])
+        contents["sets.csv"] = csv_bytes(CHANGES["sets.csv"], [("+", name, code) for name, code in sets])
     whole = {"id": "", "title": "", "issuer": "", "published": "", "extends": _name_of(base), "revision": 1}
     whole |= {**head, "counts": {}}
     path = folder / SCHEME.head
@@ -125,7 +124,7 @@ def draft(
     first = loaded(list_closed=True)
     closed = first.annexes.get("unreachable.csv")
     if closed is not None:
-        contents["unreachable.csv"] = _csv(COLUMNS["unreachable.csv"], closed.rows)
+        contents["unreachable.csv"] = csv_bytes(COLUMNS["unreachable.csv"], closed.rows)
     whole["counts"] = counts_of(first)
     return loaded(list_closed=False), contents
 
@@ -136,10 +135,3 @@ def _name_of(base: SchemeTables) -> str:
     if known is not None and known.sha256 == base.info.sha256:
         return base.id
     return base.folder.resolve().as_posix()
-
-
-def _csv(header: Iterable[str], rows: Iterable[Iterable[str]]) -> bytes:
-    """Return a CSV table as every folder has it: UTF-8, line feeds."""
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    return text.getvalue().encode()

@@ -26,7 +26,7 @@ from drgdip.grouper.drg.model import (
 )
 from drgdip.grouper.drg.overlay import changed_codes, changed_rows
 from drgdip.grouper.facts import signed_columns
-from drgdip.grouper.grammar import ALWAYS, LEVELS, VALUE_VARIABLES, Count, In, Rule, parse, walk
+from drgdip.grouper.grammar import ALWAYS, LEVELS, VALUE_VARIABLES, Rule, parse, sets_of, walk
 from drgdip.grouper.loading import TYPE_WORDS, check_counts, check_head, entry_of, grouped_codes, is_path
 from drgdip.grouper.tables import COLUMNS, OPTIONAL, OVERLAY, Table, read_folder, read_table, read_toml
 
@@ -298,7 +298,7 @@ class _Rules:
                 "bad_rule", index, what, "Mend the rule; the language is in docs/scheme-format.md"
             ) from error
         for node in walk(rule):
-            for name in node.sets if isinstance(node, In) else (node.set,) if isinstance(node, Count) else ():
+            for name in sets_of(node):
                 if name not in self.sets:
                     what = f"the rule of {code} names set {name!r}, which has no row in sets.csv"
                     raise table.error("unknown_set", index, what, "Add the set or mend the name")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from drgdip.grouper.drg.reference import facts_of
 from drgdip.grouper.drg.trace import decide
 from drgdip.grouper.facts import holds
-from drgdip.grouper.grammar import Count, In, parse
+from drgdip.grouper.grammar import parse, sets_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -117,5 +117,4 @@ def _text(conditions: Sequence[Condition]) -> str:
 
 def _known(rule: Rule, scheme: SchemeTables) -> bool:
     """Whether a scheme has the sets that a condition names."""
-    names = rule.sets if isinstance(rule, In) else (rule.set,) if isinstance(rule, Count) else ()
-    return all(name in scheme.sets for name in names)
+    return all(name in scheme.sets for name in sets_of(rule))

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from drgdip._once import once_for
-from drgdip.grouper.grammar import VALUE_VARIABLES, Compare, Count, In, Rule, walk
+from drgdip.grouper.grammar import VALUE_VARIABLES, Compare, Count, In, Rule, sets_of, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,7 +27,9 @@ __all__ = [
     "Mdc",
     "SchemeTables",
     "SeverityCode",
+    "codes_asked",
     "counts_of",
+    "named_codes",
     "names_of",
     "options_of",
     "owners_of",
@@ -268,14 +270,20 @@ def variables_of(mdcs: Iterable[Mdc], required: tuple[str, ...]) -> frozenset[st
 def codes_asked(scheme: SchemeTables, variables: Iterable[str]) -> frozenset[str]:
     """Return the codes of every set that rules ask for with one of some variables."""
     wanted = set(variables)
-    names: set[str] = set()
-    for rule in rules_of(scheme.mdcs):
-        for node in walk(rule):
-            if isinstance(node, In) and wanted & set(node.variables):
-                names.update(node.sets)
-            elif isinstance(node, Count) and wanted & set(node.variables):
-                names.add(node.set)
+    names = {
+        name
+        for rule in rules_of(scheme.mdcs)
+        for node in walk(rule)
+        if isinstance(node, In | Count) and wanted & set(node.variables)
+        for name in sets_of(node)
+    }
     return frozenset().union(*(scheme.sets[name] for name in names))
+
+
+@once_for
+def named_codes(scheme: SchemeTables) -> frozenset[str]:
+    """Return every code that the tables of a scheme name."""
+    return frozenset().union(scheme.severity, *scheme.sets.values(), *scheme.exclusions.values())
 
 
 @once_for
@@ -287,7 +295,7 @@ def owners_of(scheme: SchemeTables) -> Mapping[str, str]:
         drgs = [(drg.code, drg.rule) for adrg in mdc.adrgs for drg in adrg.drgs]
         for code, rule in ((mdc.code, mdc.rule), *adrgs, *drgs):
             for node in walk(rule):
-                for name in node.sets if isinstance(node, In) else (node.set,) if isinstance(node, Count) else ():
+                for name in sets_of(node):
                     owners.setdefault(name, set()).add(code)
     return MappingProxyType({name: min(codes) for name, codes in owners.items() if len(codes) == 1})
 

@@ -11,7 +11,7 @@ from drgdip._once import once_for
 from drgdip.cases.codes import known_codes
 from drgdip.grouper.drg.model import STATUS_OF_KIND, codes_asked
 from drgdip.grouper.facts import Facts, holds, unreadable_reason, values_of
-from drgdip.grouper.grammar import ALWAYS, LEVELS, VALUE_VARIABLES
+from drgdip.grouper.grammar import ALWAYS, DIAGNOSES, LEVELS, VALUE_VARIABLES
 from drgdip.grouper.result import GroupResult
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from drgdip.grouper.drg.model import Adrg, Drg, Mdc, SchemeTables
 
 __all__ = [
-    "DIAGNOSES",
     "NOT_GROUPED",
     "UNKNOWN",
     "Log",
@@ -36,8 +35,6 @@ __all__ = [
 #: The reasons of a case that no MDC takes because its principal diagnosis takes no part in grouping, or is no code.
 NOT_GROUPED = "principal_diagnosis_not_grouped"
 UNKNOWN = "unknown_principal_diagnosis"
-#: The variables of rules that hold diagnoses.
-DIAGNOSES = ("ZYZD", "QTZD")
 
 
 class Visit(NamedTuple):

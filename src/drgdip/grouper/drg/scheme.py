@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from drgdip._listing import Listing
-from drgdip._notebook import facts_html
+from drgdip._notebook import info_html
 from drgdip._once import once
 from drgdip.data import LISTED, SchemeInfo, index_of
 from drgdip.grouper.drg.load import load_folder, load_packaged
-from drgdip.grouper.drg.model import COUNTS, STATUS_OF_KIND, SchemeTables, owners_of, rules_of
+from drgdip.grouper.drg.model import COUNTS, STATUS_OF_KIND, SchemeTables, named_codes, owners_of, rules_of
 from drgdip.grouper.drg.reference import group_record
 from drgdip.grouper.grammar import Compare, walk
 from drgdip.grouper.loading import folder_of, is_path
@@ -153,7 +153,7 @@ class Scheme(SchemeTables):
     @property
     def named_codes(self) -> frozenset[str]:
         """Every code that the tables name."""
-        return frozenset().union(self.severity, *self.sets.values(), *self.exclusions.values())
+        return named_codes(self)
 
     @property
     def comparisons(self) -> frozenset[Compare]:
@@ -230,9 +230,7 @@ class Scheme(SchemeTables):
         return f"<Scheme {self.id} revision {self.info.revision}: {counts}>"
 
     def _repr_html_(self) -> str:
-        info = self.info
-        facts = ((name, getattr(info, name)) for name in ("title", *LISTED[2:]))
-        return facts_html(repr(self).strip("<>"), [*facts, *info.counts.items()])
+        return info_html(self, LISTED[2:])
 
 
 @once

@@ -237,7 +237,7 @@ class _Search:
         if forced:
             reason = "forced" if forced == text else f"other_forced:{forced}"
         else:
-            reason = self._reason(parts, one, text, n, means, cvs, float(gain))
+            reason = self._reason(parts, one, text, n, means, cvs, ratios, float(gain))
         return Tried(within, text, *figures, reason), explained
 
     def _reason(
@@ -248,6 +248,7 @@ class _Search:
         n: np.ndarray,
         means: np.ndarray,
         cvs: np.ndarray,
+        ratios: np.ndarray,
         gain: float,
     ) -> str:
         """Return the first criterion that a division fails, "" for none."""
@@ -262,7 +263,7 @@ class _Search:
             return f"high_cv:{asked.max_cv:g}"
         if asked.order and feature.ordered and (np.diff(means) > 0).any():
             return "wrong_order"
-        if asked.difference is not None and not (_ratios(means) >= asked.difference).all():
+        if asked.difference is not None and not (ratios >= asked.difference).all():
             return f"small_difference:{asked.difference:g}"
         if asked.gain is not None and gain < asked.gain:
             return f"small_gain:{asked.gain:g}"

@@ -16,35 +16,46 @@ if TYPE_CHECKING:
     from drgdip.grouper.drg.features import Feature
     from drgdip.grouper.drg.model import Adrg
 
-__all__ = ["Wish", "read_wishes", "why_kept"]
+__all__ = ["Wish", "read_wishes", "rules_of_divisions", "why_kept"]
 
 #: The base's groups stay; a division is not taken; the core group is one group; a division is taken.
 _ACTIONS = ("keep", "forbid", "merge", "force")
 
 
 class Wish(NamedTuple):
-    """The manual decisions about a core group: what the search is told, and the words of the caller."""
+    """The manual decisions about a core group, in the words of the caller."""
 
-    wishes: Wishes
     action: str
     about: tuple[str, ...]
     note: str
 
+    @property
+    def wishes(self) -> Wishes:
+        """The decisions as the search is told them."""
+        return Wishes(
+            whole=self.action == "merge",
+            forbidden=frozenset(self.about if self.action == "forbid" else ()),
+            forced=self.about[0] if self.action == "force" else "",
+        )
 
-def why_kept(adrg: Adrg, wish: Wish | None, features: Sequence[Feature]) -> str:
+
+def rules_of_divisions(features: Sequence[Feature]) -> list[tuple[Feature, list[list[str]]]]:
+    """Return the rules of each division of the features, as `why_kept` compares them."""
+    return [
+        (feature, [[str(parse(feature.rule(part))) for part in division] for division in feature.divisions])
+        for feature in features
+    ]
+
+
+def why_kept(adrg: Adrg, wish: Wish | None, known: Sequence[tuple[Feature, list[list[str]]]]) -> str:
     """Return why no criterion decides about a core group, so that it keeps the groups of the base; "" if one does."""
     if wish and wish.action == "keep":
         return "kept_by_decision"
     if adrg.kind in {"ambiguous", "ungroupable"} or not adrg.drgs or adrg.drgs[-1].rule != ALWAYS:
         return "not_divisible"
     rules = base_rules(adrg)
-    known = [
-        [str(parse(feature.rule(part))) for part in division]
-        for feature in features
-        if feature.is_for(adrg.code)
-        for division in feature.divisions
-    ]
-    return "" if wish or len(rules) == 1 or rules in known else "other_rules"
+    known_here = any(rules in divisions for feature, divisions in known if feature.is_for(adrg.code))
+    return "" if wish or len(rules) == 1 or known_here else "other_rules"
 
 
 def read_wishes(decisions: Any, adrgs: Collection[str], features: Sequence[Feature]) -> dict[str, Wish]:
@@ -73,14 +84,8 @@ def read_wishes(decisions: Any, adrgs: Collection[str], features: Sequence[Featu
             raise CaseError(f"{where}: {row['about']!r} is no division; candidates have them as {min(texts)!r}")
         if action == "force" and len(about) > 1:
             raise CaseError(f"{where}: {adrg} is to be divided in two ways; force one")
-        before = found.get(adrg, Wish(Wishes(), "", (), ""))
+        before = found.get(adrg, Wish("", (), ""))
         if before.action and {action, before.action} != {"forbid"}:
             raise CaseError(f"{where}: {adrg} has the decision {before.action} already; leave one, or forbid several")
-        about = (*before.about, *about)
-        wishes = Wishes(
-            whole=action == "merge",
-            forbidden=frozenset(about if action == "forbid" else ()),
-            forced=about[0] if action == "force" else "",
-        )
-        found[adrg] = Wish(wishes, action, about, row.get("note") or "")
+        found[adrg] = Wish(action, (*before.about, *about), row.get("note") or "")
     return found
