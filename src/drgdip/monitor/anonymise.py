@@ -346,7 +346,7 @@ def _shifted(column: pa.ChunkedArray, shifts: np.ndarray) -> pa.Array:
     return from_days(days + np.where(shifts == _UNMOVED, 0, shifts).astype("timedelta64[D]"))
 
 
-# What is said and checked
+# The report of columns, and the check
 
 
 def _check_alike(before: pa.Table, after: pa.Table, scheme: SchemeLike, codes: str | None) -> None:

@@ -126,7 +126,7 @@ def _gathered(
     labels: Mapping[tuple[str, str | None], list[str | None]],
 ) -> Causes:
     names = ids_of("cause")
-    # Of one cause, the trial that explains most cases comes first, then the one that was tried first.
+    # The trial that explains most cases of its cause comes first, then the one that was tried first.
     keys = sorted(hits, key=lambda key: (names.index(key[0]), -int(hits[key].sum())))
     cause = np.full(rows, len(names) - 1, np.int64)
     first = np.full(rows, -1)

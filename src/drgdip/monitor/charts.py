@@ -84,8 +84,8 @@ def plot_pareto(
     if top < 1:
         raise CaseError(f"top={top}: at least one bar is drawn")
     data = Pictured(table, [value], label=label, language=language, columns=columns)
-    values, names = data.numbers(value) * (-1 if losses else 1), data.names()
-    named = np.array([name is not None for name in names], bool)
+    values, names = data.numbers(value) * (-1 if losses else 1), data.names
+    named = data.named
     drawn = named & (values > 0)
     order = np.flatnonzero(drawn)[np.argsort(-values[drawn], kind="stable")]
     rest, whole = order[top:], float(values[order].sum())

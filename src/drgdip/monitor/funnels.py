@@ -87,8 +87,8 @@ def plot_funnel(
     data = Pictured(table, [above, below], label=label, language=language, columns=columns)
     if not 0 < levels[0] < levels[1] < 1:
         raise CaseError(f"levels={levels!r}: give two shares between 0 and 1, the inner limits first")
-    events, number, names = data.numbers(above), data.numbers(below), data.names()
-    drawn = (number > 0) & ~np.isnan(events) & np.array([name is not None for name in names], bool)
+    events, number, names = data.numbers(above), data.numbers(below), data.names
+    drawn = (number > 0) & ~np.isnan(events) & data.named
     _check_events(events[drawn], number[drawn], value)
     axes = make_axes(axes)
     middle = _share_of(data, value, centre, events[drawn], number[drawn])
@@ -175,10 +175,10 @@ def plot_intervals(
     """
     data = Pictured(table, [value, low, high], label=label, language=language, columns=columns)
     named = value if indicator is None else indicator
-    values, names = data.numbers(value), data.names()
+    values, names = data.numbers(value), data.names
     ends = data.numbers(low), data.numbers(high)
     drawn = ~np.isnan(values) & ~np.isnan(ends[0]) & ~np.isnan(ends[1])
-    drawn &= np.array([name is not None for name in names], bool)
+    drawn &= data.named
     order = np.flatnonzero(drawn)[np.argsort(values[drawn], kind="stable")]
     axes = make_axes(axes, size=(7.2, 1.6 + 0.22 * min(max(len(order), 4), _NAMED)))
     middle = data.target() if centre is None else float(centre)
@@ -264,7 +264,7 @@ def plot_control(
     [1000.0, 601.0, 1399.0]
     """
     data = Pictured(table, [value], label=month, language=language, columns=columns)
-    values, names = data.numbers(value), data.names()
+    values, names = data.numbers(value), data.names
     known = [str(name) for name in names if name is not None]
     if len(set(known)) < len(known):
         twice = next(name for name in known if known.count(name) > 1)

@@ -136,8 +136,9 @@ class Period:
                 change = np.full(len(then), np.nan)
                 np.divide(values - then, then, out=change, where=then > 0)
                 result |= {f"{row.id}_previous": nullable(then), f"{row.id}_change": nullable(change)}
-            for key in np.flatnonzero(self.cases(row) < (small or 0)):
-                marks[key].append(row.id)
+            if small is not None:
+                for key in np.flatnonzero(self.cases(row) < small):
+                    marks[key].append(row.id)
         if small is not None:
             result["small"] = pa.array(["|".join(mark) or None for mark in marks], pa.string())
         return pa.table(result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from drgdip.monitor.headings import heading, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from drgdip._columns import Floats
 
@@ -75,10 +77,16 @@ class Pictured:
         texts: list[str | None] = decode(*self.columns.codes(name)).to_pylist()
         return texts
 
+    @cached_property
     def names(self) -> list[str | None]:
-        """Return the name of each row, None where a part of it is missing."""
+        """The name of each row, None where a part of it is missing."""
         parts = [self.texts(name) for name in self.label]
         return [None if None in row else " · ".join(map(str, row)) for row in zip(*parts, strict=True)]
+
+    @cached_property
+    def named(self) -> NDArray[np.bool_]:
+        """Which rows have a name."""
+        return np.array([name is not None for name in self.names], bool)
 
     def heading(self, name: str, *, unit: bool = True) -> str:
         """Return the heading of a column."""
@@ -137,7 +145,7 @@ class Pictured:
 
     def notes(self, drawn: Any, *, names: Sequence[str | None] | None = None) -> list[str]:
         """Return which rows are drawn and which are not, and how many discharges are in no group."""
-        names = self.names() if names is None else names
+        names = self.names if names is None else names
         left = [name for name, shown in zip(names, drawn, strict=True) if name is not None and not shown]
         nameless = sum(name is None for name in names)
         if left:

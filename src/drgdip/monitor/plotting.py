@@ -83,8 +83,8 @@ def plot_quadrants(
     data = Pictured(table, [x, y], label=label, language=language, columns=columns)
     middle = data.centre(x, centre[0]), data.centre(y, centre[1])
     axes = make_axes(axes)
-    across, up, names = data.numbers(x), data.numbers(y), data.names()
-    drawn = ~(np.isnan(across) | np.isnan(up)) & np.array([name is not None for name in names], bool)
+    across, up, names = data.numbers(x), data.numbers(y), data.names
+    drawn = ~(np.isnan(across) | np.isnan(up)) & data.named
     sized = area is not None and area in data.columns
     areas = _areas(data.numbers(str(area)) if sized else np.full(data.rows, np.nan))
     corners = [  # each with its colour, and where its name stands
@@ -178,18 +178,18 @@ def plot_bubbles(
     """
     data = Pictured(table, [x, y, result], label=label, language=language, columns=columns)
     axes = make_axes(axes)
-    across, up, results, names = data.numbers(x), data.numbers(y), data.numbers(result), data.names()
-    drawn = (across > 0) & (up > 0) & np.array([name is not None for name in names], bool)
+    across, up, results, names = data.numbers(x), data.numbers(y), data.numbers(result), data.names
+    drawn = (across > 0) & (up > 0) & data.named
     areas = _areas(np.abs(results))
     word = data.heading(result, unit=False)
-    for shown, colour, text in (
+    for chosen, colour, text in (
         (drawn & (results >= 0), BLUE, "gain"),
         (drawn & (results < 0), VERMILION, "loss"),
         (drawn & np.isnan(results), GREY, "unknown_result"),
     ):
-        if shown.any():
-            shown = np.flatnonzero(shown)  # noqa: PLW2901
-            shown = shown[np.argsort(-areas[shown], kind="stable")]  # noqa: PLW2901 - the small ones lie on top
+        if chosen.any():
+            shown = np.flatnonzero(chosen)
+            shown = shown[np.argsort(-areas[shown], kind="stable")]  # the small ones lie on top
             faces = "none" if text == "unknown_result" else colour
             axes.scatter(
                 across[shown],

@@ -189,7 +189,7 @@ def _share(drop: Decimal | float | str | None) -> Fraction | None:
     return share
 
 
-# What is read beside the case columns
+# Columns beside those of a case
 
 
 def _case_names(columns: ColumnNames | None, own: Sequence[str]) -> dict[str, Any] | None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from drgdip._columns import Codes, Floats
     from drgdip._money import Fen
 
-__all__ = ["Cases", "Lists", "amounts_of", "batches"]
+__all__ = ["Cases", "Lists", "amounts_of", "batches", "clinical_names", "first_of_each"]
 
 #: The columns that are read of cases to be grouped again.
 _READ = frozenset({*READERS, "dx_conditions", UNREADABLE})
@@ -110,9 +110,10 @@ class Cases:
         self.rows = self.columns.rows
         self._data = data
         self._whole: dict[str, Lists] = {}
-        self._clinical = {name: theirs for name, theirs in given.items() if base_of(name) in TYPES}
-        self._lists = frozenset(case_columns(names_of(data), self._clinical, need_dx=False)) & {"dx", "procs"}
-        self._lists |= {"dx_conditions"} & set(case_columns(names_of(data), self._clinical, need_dx=False))
+        self._clinical = clinical_names(given)
+        self._lists = {"dx", "procs", "dx_conditions"} & set(
+            case_columns(names_of(data), self._clinical, need_dx=False)
+        )
 
     def has(self, *names: str) -> bool:
         """Return whether columns are there."""
@@ -193,6 +194,11 @@ class Cases:
         return counts(counted, len(groups)), sums(counted, np.nan_to_num(values), len(groups))
 
 
+def clinical_names(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the names that a caller gives of the columns of a case, which grouping takes too."""
+    return {name: theirs for name, theirs in columns.items() if base_of(name) in TYPES}
+
+
 def amounts_of(columns: Columns, name: str) -> tuple[Fen, NDArray[np.bool_]]:
     """Return a column of yuan in fen, and which rows have an amount. Raise CaseError where one cannot be read."""
     column = one_chunk(columns.column(name))
@@ -205,6 +211,11 @@ def _refuse_unreadable(failed: NDArray[np.bool_], column: pa.Array, where: str) 
     if failed.any():
         row = int(np.flatnonzero(failed)[0])
         raise CaseError(f"{where} holds {column[row].as_py()!r} in row {row}: give numbers")
+
+
+def first_of_each(keys: Codes) -> NDArray[np.bool_]:
+    """Return which rows are the first of their key, where rows with the same key stand together."""
+    return np.concatenate([[True], keys[1:] != keys[:-1]])[: len(keys)]
 
 
 def batches(weights: Codes, most: int = 1 << 21) -> list[slice]:

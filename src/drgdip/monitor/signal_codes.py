@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from drgdip._arrow import filled, from_numpy, one_chunk
 from drgdip._columns import Columns
 from drgdip.cases.numbered import codes_of
-from drgdip.monitor.signal_cases import Lists, batches
+from drgdip.monitor.signal_cases import Lists, batches, first_of_each
 from drgdip.monitor.signal_hospitals import severe_of
 from drgdip.monitor.signal_view import Found
 
@@ -112,7 +112,7 @@ def _nearest(view: View, *, rows: Codes, far: float, low: bool) -> Found:
         fits = (other < own) & (distance < np.abs(np.log(cost / own))) if low else (other > own) & (cost <= far * other)
     kept = np.flatnonzero(fits)
     kept = kept[np.lexsort((kept, there[kept], distance[kept], swaps.case[kept]))]
-    kept = kept[np.concatenate([[True], np.diff(swaps.case[kept]) > 0])[: len(kept)]]
+    kept = kept[first_of_each(swaps.case[kept])]
     mine, groups = rows[swaps.case[kept]], swaps.group.take(from_numpy(kept))
     paid = view.own_prices(mine) if low else view.costs(mine)
     return Found(
@@ -274,11 +274,11 @@ def _in_usual_order(
     swaps = _swap(view, rows, name, lists, _others(lists) & np.isin(key, asked))
     order = np.argsort(asked)
     place = order[np.searchsorted(asked, swaps.case * len(lists.names) + swaps.code, sorter=order)]
-    part, total, rank = (values[place] for values in evidence)
+    part, total, rank = evidence[0][place], evidence[1][place], evidence[2][place]
     own = view.cases.group_texts(rows[swaps.case])
     kept = np.flatnonzero(np.asarray(pc.fill_null(pc.not_equal(swaps.group, own), fill_value=False)))
     kept = kept[np.lexsort((rank[kept], part[kept], swaps.case[kept]))]
-    kept = kept[np.concatenate([[True], np.diff(swaps.case[kept]) > 0])[: len(kept)]]
+    kept = kept[first_of_each(swaps.case[kept])]
     mine, groups = rows[swaps.case[kept]], swaps.group.take(from_numpy(kept))
     amounts = view.own_prices(mine).minus(view.prices(mine, groups))
     texts = lists.names.take(from_numpy(swaps.code[kept]))

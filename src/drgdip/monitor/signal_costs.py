@@ -12,6 +12,7 @@ from drgdip._arrow import from_numpy
 from drgdip._columns import Columns
 from drgdip.monitor.signal_cases import amounts_of, batches
 from drgdip.monitor.signal_view import Amounts, Found
+from drgdip.points.readmissions import DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +27,6 @@ __all__ = ["COST_SIGNALS"]
 _ON_ADVICE = 1
 #: Days of the week since 1970-01-01, a Thursday: Friday is 1, Saturday 2.
 _FRIDAY, _SATURDAY = 1, 2
-# Patients and days share 64 bits: a day since 1970 fits 24 of them.
-_DAYS = 1 << 24
 
 
 def _found(
@@ -158,12 +157,12 @@ def _find_shifted(view: View, *, days: float, share: float, **_: object) -> Foun
     day = np.asarray(visits.dates("date").cast(pa.int32()).cast(pa.float64()).to_numpy(zero_copy_only=False))
     fen, known = amounts_of(visits, "cost")
     used = np.flatnonzero(known & (held.codes >= 0) & ~np.isnan(day))
-    stamp = held.codes[used].astype(np.int64) * _DAYS + day[used].astype(np.int64) + _DAYS // 2
+    stamp = held.codes[used].astype(np.int64) * DAYS + day[used].astype(np.int64) + DAYS // 2
     order = np.argsort(stamp, kind="stable")
     stamp, running = stamp[order], np.concatenate([[0], np.cumsum(fen[used][order])])
     begin = cases.days("admitted")
     asked = np.flatnonzero((place >= 0) & ~np.isnan(begin) & cases.fen[1] & (cases.fen[0] > 0))
-    last = place[asked].astype(np.int64) * _DAYS + begin[asked].astype(np.int64) + _DAYS // 2
+    last = place[asked].astype(np.int64) * DAYS + begin[asked].astype(np.int64) + DAYS // 2
     before = np.searchsorted(stamp, last, side="right")
     moved = running[before] - running[np.searchsorted(stamp, last - int(days), side="left")]
     value = moved / cases.fen[0][asked]

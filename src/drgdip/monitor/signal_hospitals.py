@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from drgdip._arrow import filled, from_numpy
 from drgdip.monitor.signal_view import Amounts, Found
+from drgdip.points.readmissions import TRANSFERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["HOSPITAL_SIGNALS", "severe_of"]
 
 _SEVERE = ("CC", "MCC")
-_TRANSFERS = (2, 3)
 
 
 def severe_of(cases: Cases) -> NDArray[np.bool_]:
@@ -116,7 +116,7 @@ def _change(
 
 
 def _transferred(cases: Cases) -> NDArray[np.bool_]:
-    return np.asarray(np.isin(cases.numbers("discharge"), _TRANSFERS))
+    return np.asarray(np.isin(cases.numbers("discharge"), TRANSFERS))
 
 
 HOSPITAL_SIGNALS: Mapping[str, Finder] = {

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 
 from drgdip._arrow import filled, from_numpy, one_chunk
 from drgdip._money import add_up
-from drgdip.monitor.signal_cases import Lists
+from drgdip.monitor.signal_cases import Lists, first_of_each
 from drgdip.monitor.signal_view import Amounts, Found
-from drgdip.points.readmissions import find_excepted, pair_stays
+from drgdip.points.readmissions import DAYS, TRANSFERS, find_excepted, pair_stays
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from drgdip.monitor.signal_view import Finder, View
 
 __all__ = ["STAY_SIGNALS"]
-
-_TRANSFERS = (2, 3)
-# Patients and days share 64 bits: a day since 1970 fits 24 of them.
-_DAYS = 1 << 24
 
 
 class _Stays(NamedTuple):
@@ -49,27 +45,16 @@ class _Stays(NamedTuple):
 
 def _stays(cases: Cases) -> _Stays:
     """Return the stays whose patient, hospital and dates are known, of patients with several."""
-    patient = _number(cases, "patient")
+    patient = cases.columns.alike(["patient"])
     several = np.flatnonzero((np.bincount(patient + 1) > 1)[patient + 1] & (patient >= 0))
     begin, end = (cases.days(name)[several] for name in ("admitted", "discharged"))
     hospital = cases.columns.codes("hospital")[0][several]
     known = (end >= begin) & (hospital >= 0)  # a missing day is NaN, and nothing is at least NaN
     rows, who, where = several[known], patient[several][known].astype(np.int64), hospital[known].astype(np.int64)
     first, last = begin[known].astype(np.int64), end[known].astype(np.int64)
-    order = np.lexsort((where, last, who * _DAYS + first + _DAYS // 2))
+    order = np.lexsort((where, last, who * DAYS + first + DAYS // 2))
     stays = _Stays(rows[order], who[order], first[order], last[order], where[order], np.full(len(order), -1))
     return _by_number(stays, cases)
-
-
-def _number(cases: Cases, name: str) -> Codes:
-    """Return a column as codes in no order, -1 where null or empty: a sort of ten million names takes long."""
-    column = cases.columns.column(name)
-    if not pa.types.is_string(column.type):
-        return cases.columns.codes(name)[0]
-    encoded = one_chunk(column).dictionary_encode()
-    codes = filled(encoded.indices, -1)
-    empty = encoded.dictionary.index("").as_py()
-    return codes if empty < 0 else np.where(codes == empty, -1, codes)
 
 
 def _by_number(stays: _Stays, cases: Cases) -> _Stays:
@@ -118,10 +103,8 @@ def _find_duplicates(view: View, **_: object) -> Found:
 def _find_overlaps(view: View, **_: object) -> Found:
     stays = _once(view)
     # The latest end so far of the same patient, and whose it is: patients rise, so that one maximum runs through.
-    latest = np.maximum.accumulate(stays.patient * _DAYS + stays.end + _DAYS // 2)
-    holder = np.maximum.accumulate(
-        np.where(np.concatenate([[True], latest[1:] > latest[:-1]])[: len(latest)], np.arange(len(latest)), 0)
-    )
+    latest = np.maximum.accumulate(stays.patient * DAYS + stays.end + DAYS // 2)
+    holder = np.maximum.accumulate(np.where(first_of_each(latest), np.arange(len(latest)), 0))
     later = np.arange(1, len(latest))
     other = holder[later - 1]
     same = stays.patient[other] == stays.patient[later]
@@ -143,7 +126,7 @@ def _find_elsewhere(view: View, **_: object) -> Found:
 def _transferred(view: View, rows: Codes) -> NDArray[np.bool_]:
     if "discharge" not in view.cases.columns:
         return np.zeros(len(rows), bool)
-    return np.asarray(np.isin(view.cases.numbers("discharge")[rows], _TRANSFERS))
+    return np.asarray(np.isin(view.cases.numbers("discharge")[rows], TRANSFERS))
 
 
 def _find_splits(view: View, *, days: float, same: Sequence[str], **_: object) -> Found:
@@ -208,7 +191,7 @@ def _find_chains(view: View, *, days: float, stays: float, **_: object) -> Found
     member = member[np.lexsort((member, before[member]))]
     rows, head = all_stays.row[member], before[member]
     amounts = Amounts.none(len(rows), "at_first_stay")
-    first = np.flatnonzero(np.concatenate([[True], head[1:] != head[:-1]])[: len(head)])
+    first = np.flatnonzero(first_of_each(head))
     merged = _as_one(view, rows, first)
     amounts.fen[first], amounts.known[first] = merged.fen, merged.known
     reasons = amounts.reasons.to_numpy(zero_copy_only=False).astype(object)

@@ -138,9 +138,14 @@ class View:
 
     def ratio(self, name: str) -> Floats:
         """Return the cost or stay of each case over the mean of its group."""
-        values = self.cases.cost if name == "total_cost" else self.cases.los
-        with np.errstate(invalid="ignore"):
-            return np.asarray(values / self.mean_of(name, self.place))
+
+        def make() -> Floats:
+            values = self.cases.cost if name == "total_cost" else self.cases.los
+            with np.errstate(invalid="ignore"):
+                return np.asarray(values / self.mean_of(name, self.place))
+
+        found: Floats = self.kept(f"ratio {name}", make)
+        return found
 
     # --- cases grouped again ---
 

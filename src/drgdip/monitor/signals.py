@@ -11,12 +11,10 @@ import pyarrow.compute as pc
 from drgdip._arrow import from_numpy, names_of, read_once, reads_once, to_kind
 from drgdip._columns import Columns, nullable
 from drgdip._money import to_yuan
-from drgdip.cases.aliases import base_of
-from drgdip.cases.case import TYPES
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
 from drgdip.grouper.group import group
 from drgdip.grouper.load import load_any
-from drgdip.monitor.signal_cases import Cases
+from drgdip.monitor.signal_cases import Cases, clinical_names
 from drgdip.monitor.signal_codes import CODE_SIGNALS
 from drgdip.monitor.signal_costs import COST_SIGNALS
 from drgdip.monitor.signal_hospitals import HOSPITAL_SIGNALS
@@ -76,6 +74,7 @@ def plan_signals(
     {'signal': 'long_stay', 'runs': True, 'reason': None}
     {'signal': 'short_stay', 'runs': False, 'reason': 'signal_parameter:ratio'}
     """
+    scheme = None if scheme is None else load_any(scheme)  # once: a folder is compiled anew for each scheme made of it
     given = {"scheme": scheme, "previous": previous, "outpatient": outpatient, "items": items}
     found = _cases(cases, "the cases", scheme, columns)
     before = None if previous is None else _cases(previous, "previous=", scheme, columns)
@@ -164,6 +163,7 @@ def signals(
     >>> [(row["case_id"], row["signal"], round(row["value"], 2), row["limit"], row["cases"]) for row in found]
     [('4', 'long_stay', 3.33, 3.0, 5)]
     """
+    scheme = None if scheme is None else load_any(scheme)  # once: a folder is compiled anew for each scheme made of it
     given = {"scheme": scheme, "previous": previous, "outpatient": outpatient, "items": items}
     mine = _cases(cases, "the cases", scheme, columns)
     known = read_parameters(parameters)
@@ -183,7 +183,7 @@ def signals(
     }
     view = View(
         mine,
-        scheme=None if scheme is None else load_any(scheme),
+        scheme=scheme,
         reference=compared,
         previous=before,
         tables=tables,
@@ -198,8 +198,7 @@ def _cases(table: Any, what: str, scheme: Any, columns: Mapping[str, str] | None
     """Return a table of cases, with the groups of the scheme where it has none."""
     read = read_once(table)
     if scheme is not None and (columns or {}).get("group", "group") not in names_of(read):
-        clinical = {name: theirs for name, theirs in (columns or {}).items() if base_of(name) in TYPES}
-        read = group(read, scheme, columns=clinical)
+        read = group(read, scheme, columns=clinical_names(columns or {}))
     return Cases(read, what, columns)
 
 

@@ -19,16 +19,17 @@ if TYPE_CHECKING:
 
     from drgdip._columns import Codes, Floats
 
-__all__ = ["READMISSION_EXCEPTIONS", "find_excepted", "mark_readmissions", "pair_stays"]
+__all__ = ["DAYS", "READMISSION_EXCEPTIONS", "TRANSFERS", "find_excepted", "mark_readmissions", "pair_stays"]
 
 #: Kinds of readmission that a rule may leave out. transfer: the earlier stay ended in a transfer (discharge 2 or 3), or
 #: the later one began on that day at another hospital. planned: the earlier stay announced it
 #: (``readmission_planned``). death: the patient died in the later stay (discharge 5).
 READMISSION_EXCEPTIONS = ("transfer", "planned", "death")
 _COLUMNS_OF = {"transfer": ("discharge", "hospital"), "planned": ("readmission_planned",), "death": ("discharge",)}
-_TRANSFERS, _DEATH = (2, 3), 5
-# Keys and days share 64 bits: a day since 1970 fits 24 of them.
-_DAYS = 1 << 24
+#: Modes of discharge: transfers, and death.
+TRANSFERS, _DEATH = (2, 3), 5
+#: Keys and days share 64 bits: a day since 1970 fits 24 of them.
+DAYS = 1 << 24
 
 
 @reads_once
@@ -160,13 +161,13 @@ class _Pairs(NamedTuple):
 def pair_stays(found: Codes, begin: Floats, end: Floats, rows: Codes) -> _Pairs:
     """Pair every stay with the one of the same key that ended last before it began."""
     rows = rows[np.bincount(found[rows])[found[rows]] > 1]  # most patients have one stay, which has no neighbour
-    first, last = begin[rows].astype(np.int64) + _DAYS // 2, end[rows].astype(np.int64) + _DAYS // 2
+    first, last = begin[rows].astype(np.int64) + DAYS // 2, end[rows].astype(np.int64) + DAYS // 2
     key = found[rows].astype(np.int64)
     # By their ends, so that the last of those up to a begin is the one before it. Stays of no length follow the order.
     order = np.argsort(first, kind="stable")
-    order = order[np.argsort((key * _DAYS + last)[order], kind="stable")]
-    ends = (key * _DAYS + last)[order]
-    before = np.searchsorted(ends, (key * _DAYS + first)[order], side="right") - 1
+    order = order[np.argsort((key * DAYS + last)[order], kind="stable")]
+    ends = (key * DAYS + last)[order]
+    before = np.searchsorted(ends, (key * DAYS + first)[order], side="right") - 1
     before = np.minimum(before, np.arange(len(rows)) - 1)
     there = before >= 0
     there[there] = key[order][before[there]] == key[order][there]
@@ -183,8 +184,8 @@ def _overlaps(found: Codes, begin: Floats, end: Floats, rows: Codes) -> tuple[Fl
     one, two = order[:-1], order[1:]
     same = found[one] == found[two]
     # Keys rise, so that the latest end so far is of the same key wherever the row before is.
-    latest = np.maximum.accumulate(found[order].astype(np.int64) * _DAYS + end[order].astype(np.int64) + _DAYS // 2)
-    begun = found[two].astype(np.int64) * _DAYS + begin[two].astype(np.int64) + _DAYS // 2
+    latest = np.maximum.accumulate(found[order].astype(np.int64) * DAYS + end[order].astype(np.int64) + DAYS // 2)
+    begun = found[two].astype(np.int64) * DAYS + begin[two].astype(np.int64) + DAYS // 2
     earlier, later = np.full(len(found), np.nan), np.full(len(found), np.nan)
     for target, row, gap in ((earlier, one, begin[two] - end[one]), (later, two, begun - latest[:-1])):
         lapped = same & (gap < 0)
@@ -202,7 +203,7 @@ def find_excepted(
     free = np.zeros(len(earlier), bool)
     modes = table.numbers("discharge") if "discharge" in table and except_for else np.full(table.rows, np.nan)
     if "transfer" in except_for:
-        free |= np.isin(modes[earlier], _TRANSFERS)
+        free |= np.isin(modes[earlier], TRANSFERS)
         if "hospital" in table:
             place, _ = table.codes("hospital")
             free |= (place[earlier] != place[later]) & same_day
