@@ -6,11 +6,11 @@ of settlement each month's due, the regions' accounts and the year's final equal
 """
 
 import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 import pytest
 from settle_city import GIVEN
-from settle_twins import year_twin
+from settle_twins import fen, year_twin
 
 from drgdip.settle import charge_audits, load_policy, return_deposits, settle_year, split, sum_payments
 from drgdip.settle.rules import DepositRules
@@ -115,10 +115,6 @@ def standing(rows, day):
     return [row for row in last.values() if not row["withdrawn"]]
 
 
-def cents(amount):
-    return amount.quantize(D("0.01"), ROUND_HALF_UP)
-
-
 def is_away(row, kind):
     """Whether another region pays for a case."""
     return kind == "tianjin-drg" and row["case_id"] in AWAY
@@ -129,9 +125,9 @@ def payable(row, kind):
     rate = {"employee": D(91), "resident": D(86)}[row["pool"]]
     points = D(repr(row["points"]))
     if kind == "jinhua":
-        return cents(points * rate) - row["patient_paid"]
+        return fen(points * rate) - row["patient_paid"]
     share = {"employee": D("0.7"), "resident": D("0.66")}[row["pool"]]
-    return cents((D("48000.01") if row["reviewed"] else cents(points * rate / 10)) * share)
+    return fen((D("48000.01") if row["reviewed"] else fen(points * rate / 10)) * share)
 
 
 def deducted(day):
@@ -152,7 +148,7 @@ def owed(rows, day, kind, ratio):
         key = row["hospital"], row["pool"], row["month"]
         local = row["list_status"] == "passed" and not is_away(row, kind)
         sums[key] = sums.get(key, D(0)) + (payable(row, kind) if local else 0)
-    advance = {key: cents(max(sums.get(key, D(0)), D(0)) * ratio) for key in {*sums, *taken}}
+    advance = {key: fen(max(sums.get(key, D(0)), D(0)) * ratio) for key in {*sums, *taken}}
     return {key: amount - min(taken.get(key, D(0)), amount) for key, amount in advance.items()}
 
 
@@ -189,7 +185,7 @@ def accounts(rows, kind):
     sums = {}
     for row in filter(lambda row: is_away(row, kind), rows):
         share = {"employee": D("0.7"), "resident": D("0.66")}[row["pool"]]
-        amount = cents(cents(D(repr(row["points"])) * D("8.5")) * share)
+        amount = fen(fen(D(repr(row["points"])) * D("8.5")) * share)
         key = row["insured_region"], row["month"]
         sums[key] = sums.get(key, D(0)) + (amount if row["list_status"] != "failed" else 0)
     return sums
@@ -266,7 +262,7 @@ def test_every_due_and_final_equals_the_spreadsheet(kind):
         assert set(account) <= set(table)
 
         for key, amount in due.items():
-            part = cents(amount / 2) if number == 0 else amount  # the first month is paid by half
+            part = fen(amount / 2) if number == 0 else amount  # the first month is paid by half
             if part:
                 where = dict(zip(("hospital", "pool", "month"), key, strict=True))
                 kind_of = "monthly" if part > 0 else "recovery"

@@ -1,11 +1,12 @@
 """Caps of a policy in the whole year: against a slow twin in Decimal, in ledger and statements, with money kept."""
 
 import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from settle_twins import fen
 from test_payment import policy
 from test_statements import calculate
 
@@ -18,10 +19,6 @@ GROWTH = {"growth_of": "total_cost", "highest_growth": D("0.1"), "growth_share":
 CAPS = [{"group": "A", "cap": 1000}, {"group": "B", "cap": D("250.50")}]
 LAST = [{"hospital": name, "pool": pool, "cases": 3, "total_cost": 3000} for name in "HK" for pool in "pq"]
 BUDGET = {"p": D("9000.00"), "q": D("5000.00")}
-
-
-def cents(value):
-    return value.quantize(D("0.01"), ROUND_HALF_UP)
 
 
 def case(number, hospital, pool, group, points, cost, **more):
@@ -65,13 +62,13 @@ def test_money_and_growth_above_caps_equal_their_clauses(rows, form, percent):
         excess = max(whole - limit["cap"], D(0))
         for row in mine:
             key = row["hospital"], row["pool"]
-            part = (excess - cents(excess * share)) * row["payable"] / whole
+            part = (excess - fen(excess * share)) * row["payable"] / whole
             over_cap[key] = over_cap.get(key, D(0)) + part
     for last in LAST:
         key = last["hospital"], last["pool"]
         costs = [row["total_cost"] for row in cases if (row["hospital"], row["pool"]) == key]
         over = sum(costs) - D(len(costs)) * 1000 * D("1.1")
-        over_growth[key] = max(cents(over) / 2, D(0))
+        over_growth[key] = max(fen(over) / 2, D(0))
     for row, before in zip(found.clearing.table, bare.clearing.table, strict=True):
         key = row["hospital"], row["pool"]
         assert abs(row["over_cap"] - over_cap.get(key, D(0))) <= D("0.02")
@@ -128,7 +125,7 @@ def test_volume_caps_come_after_review_and_before_prices():
     found = settle_year(cases, rule, budget=BUDGET, volume_caps=[{"group": "A", "cap": 2}])
     assert [row["points"] for row in found.cases] == [10, 10, 10, 3, 1]
     assert [row["points"] for row in found.clearing.table] == [10, 1, 13]
-    assert [row["payable"] for row in found.cases][3] == cents(found.clearing.table[2]["base"] * 3 / 13)
+    assert [row["payable"] for row in found.cases][3] == fen(found.clearing.table[2]["base"] * 3 / 13)
     assert sum(row["entitlement"] for row in found.clearing.table) == sum(BUDGET.values())
     sheet = make_case_sheets(found.cases, language="zh")
     assert [row["reason"] for row in sheet if row["case_id"] == "003"] == ["超出病例数控制，点数按0.3倍计"]

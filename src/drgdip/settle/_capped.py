@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from drgdip._arrow import to_arrow
 from drgdip._columns import Columns, add_columns, labels
 from drgdip._money import YUAN, to_yuan, yuan_of
 from drgdip.errors import PolicyError
 from drgdip.settle._inputs import NAMES, amounts_by, holds, names_after, on_account, optional_money
-from drgdip.settle.caps import cap_money, deduct_growth, find_excess
+from drgdip.settle.caps import deduct_growth, excess_step, find_excess
 from drgdip.settle.ledger import LEDGER
 from drgdip.settle.payment import (
     BY_POINTS,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
     from drgdip._columns import Keys
     from drgdip._money import Fen
+    from drgdip.settle.caps import MoneyCap
     from drgdip.settle.policy import Policy
 
 __all__ = ["CAP_LINES", "Capped", "check_caps", "price_at_values", "take_caps"]
@@ -79,19 +79,19 @@ def take_caps(
     parts, ledgers = [CAP_LINES.empty_table()], [LEDGER.empty_table()]
     if money_caps is not None or last_year is not None:
         cases, columns = _counted(cases, policy, pools, columns)
+    money, growth = np.zeros(keys.size, np.int64), np.zeros(keys.size, np.int64)
     if money_caps is not None:
-        parts.append(_table(_money_lines(cases, money_caps, policy, columns)))
-        ledgers.append(cap_money(cases, money_caps, policy, columns=columns).ledger)
+        found = find_excess(cases, money_caps, policy, columns)
+        step = excess_step(found)
+        money = amounts_by(step.table, "deductions", keys, "caps")
+        parts.append(_table(_money_lines(found, policy)))
+        ledgers.append(step.ledger)
     if last_year is not None:
-        found = deduct_growth(cases, last_year, policy, columns=columns)
-        parts.append(_table(_growth_lines(to_arrow(found.table).to_pylist(), policy)))
-        ledgers.append(found.ledger)
-    lines = pa.concat_tables(parts)
-    money, growth = (
-        amounts_by(lines.filter(pc.equal(lines["item"], line)), "deductions", keys, "caps")
-        for line in ("over_cap", "over_growth")
-    )
-    return Capped(money, growth, lines, pa.concat_tables(ledgers))
+        step = deduct_growth(cases, last_year, policy, columns=columns)
+        growth = amounts_by(step.table, "deductions", keys, "caps")
+        parts.append(_table(_growth_lines(to_arrow(step.table).to_pylist(), policy)))
+        ledgers.append(step.ledger)
+    return Capped(money, growth, pa.concat_tables(parts), pa.concat_tables(ledgers))
 
 
 def check_caps(policy: Policy, rule: str, name: str, given: Any) -> None:
@@ -148,10 +148,9 @@ def _counted(cases: Any, policy: Policy, pools: Any, columns: Any) -> tuple[pa.T
     return valued, names_after(columns, valued, price_columns(policy))
 
 
-def _money_lines(cases: pa.Table, caps: Any, policy: Policy, columns: Any) -> Iterator[dict[str, Any]]:
+def _money_lines(found: MoneyCap, policy: Policy) -> Iterator[dict[str, Any]]:
     """Yield the lines of hospitals under caps of money that are exceeded."""
     assert policy.caps is not None
-    found = find_excess(cases, caps, policy, columns)
     places = pa.table(found.keys.table).to_pylist()
     for number in np.flatnonzero(found.excess).tolist():
         rows = np.flatnonzero(found.limit == number)

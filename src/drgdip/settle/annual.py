@@ -10,7 +10,7 @@ import pyarrow as pa
 from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns
 from drgdip._exact import exactly
-from drgdip._notebook import parts_html, parts_repr
+from drgdip._notebook import shown
 from drgdip.errors import PolicyError
 from drgdip.settle._account import Account
 from drgdip.settle._capped import take_caps
@@ -34,6 +34,7 @@ __all__ = ["STAGES", "Clearing", "clear_year"]
 STAGES = ("pre_clearing", "clearing")
 
 
+@shown
 class Clearing(NamedTuple):
     """The year's account.
 
@@ -57,12 +58,6 @@ class Clearing(NamedTuple):
     ledger: pa.Table
     findings: pa.Table | None = None
     caps: pa.Table | None = None
-
-    def __repr__(self) -> str:
-        return parts_repr(self)
-
-    def _repr_html_(self) -> str:
-        return parts_html(self)
 
 
 @exactly

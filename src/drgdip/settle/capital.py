@@ -11,7 +11,7 @@ from drgdip._arrow import reads_once, to_arrow, to_kind
 from drgdip._columns import Columns, Reasons, add_columns, nullable
 from drgdip._exact import exactly
 from drgdip._money import fen_of, read_money, round_over, scaled, split_fen, to_yuan
-from drgdip._notebook import parts_html, parts_repr
+from drgdip._notebook import shown
 from drgdip.errors import CaseError, PolicyError
 from drgdip.settle._inputs import amounts_by, keys_of, matched, places
 from drgdip.settle._sections import pool_numbers, section_of
@@ -32,6 +32,7 @@ __all__ = ["Capital", "advance_capital", "check_prepayment"]
 _SHARE = 10**12
 
 
+@shown
 class Capital(NamedTuple):
     """Working capital that was advanced.
 
@@ -51,12 +52,6 @@ class Capital(NamedTuple):
     publication: Any
     repayments: Any
     ledger: pa.Table
-
-    def __repr__(self) -> str:
-        return parts_repr(self)
-
-    def _repr_html_(self) -> str:
-        return parts_html(self)
 
 
 @exactly

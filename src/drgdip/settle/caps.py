@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from drgdip._columns import Keys
     from drgdip._money import Fen
 
-__all__ = ["VOLUME_COLUMNS", "MoneyCap", "cap_money", "cap_volumes", "deduct_growth", "find_excess"]
+__all__ = ["VOLUME_COLUMNS", "MoneyCap", "cap_money", "cap_volumes", "deduct_growth", "excess_step", "find_excess"]
 
 #: The columns that a cap of volume adds.
 VOLUME_COLUMNS = ("over_volume", "volume_reason")
@@ -175,13 +175,8 @@ def cap_money(cases: Any, caps: Any, policy: Policy | CapRules, *, columns: Mapp
     >>> [(row["hospital"], str(row["deductions"])) for row in found.table]
     [('H', '100.00'), ('K', '100.00')]
     """
-    found = find_excess(cases, caps, policy, columns)
-    ledger = Ledger("cap money")
-    both = int(found.taken.sum()) + int(found.kept.sum())
-    ledger.check("deductions + excess that is paid = excess", ["all"], both, int(found.excess.sum()))
-    parts = _split_over(found.excess, found.amount, found.limit)
-    table = _by_hospital(found.keys, found.place, found.amount, parts, found.taken)
-    return Step(to_kind(table, cases), ledger.table())
+    step = excess_step(find_excess(cases, caps, policy, columns))
+    return step._replace(table=to_kind(step.table, cases))
 
 
 class MoneyCap(NamedTuple):
@@ -235,6 +230,15 @@ def find_excess(cases: Any, caps: Any, policy: Policy | CapRules, columns: Mappi
     taken = _split_over(excess - kept, amount, limit)
     words = places(of_caps)
     return MoneyCap(keys, [words[code] for code in of_caps.codes], cap, excess, kept, limit, place, amount, taken)
+
+
+def excess_step(found: MoneyCap) -> Step:
+    """Return what is above caps of money by hospital and pool, as `cap_money` gives it."""
+    ledger = Ledger("cap money")
+    both = int(found.taken.sum()) + int(found.kept.sum())
+    ledger.check("deductions + excess that is paid = excess", ["all"], both, int(found.excess.sum()))
+    parts = _split_over(found.excess, found.amount, found.limit)
+    return Step(_by_hospital(found.keys, found.place, found.amount, parts, found.taken), ledger.table())
 
 
 def _by_hospital(keys: Keys, place: NDArray[np.integer], amount: Fen, excess: Fen, taken: Fen) -> pa.Table:

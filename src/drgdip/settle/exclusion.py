@@ -12,7 +12,6 @@ from drgdip._columns import Columns, Reasons, add_columns, nullable
 from drgdip._exact import exactly
 from drgdip._listing import Listing
 from drgdip._money import rounded, to_yuan
-from drgdip._notebook import parts_html, parts_repr
 from drgdip.points import Expression
 from drgdip.settle._inputs import NAMES, money, optional_money
 from drgdip.settle._sections import section_of
@@ -44,12 +43,6 @@ class Exclusion(NamedTuple):
     amount: str
     source: str
     note: str
-
-    def __repr__(self) -> str:
-        return parts_repr(self)
-
-    def _repr_html_(self) -> str:
-        return parts_html(self)
 
 
 def list_exclusions() -> Listing[Exclusion]:

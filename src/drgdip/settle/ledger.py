@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from drgdip._notebook import parts_html, parts_repr
+from drgdip._notebook import shown
 from drgdip.errors import InvariantError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ LEDGER = pa.schema(
 )
 
 
+@shown
 class Step(NamedTuple):
     """The result of a step of settlement.
 
@@ -49,12 +50,6 @@ class Step(NamedTuple):
     table: Any
     ledger: pa.Table
     findings: pa.Table | None = None
-
-    def __repr__(self) -> str:
-        return parts_repr(self)
-
-    def _repr_html_(self) -> str:
-        return parts_html(self)
 
 
 class Ledger:

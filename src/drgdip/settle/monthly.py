@@ -12,7 +12,7 @@ from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, Keys
 from drgdip._exact import exactly
 from drgdip._money import add_up, to_yuan
-from drgdip._notebook import parts_html, parts_repr
+from drgdip._notebook import shown
 from drgdip.errors import CaseError
 from drgdip.settle._claims import KEY, Claim, MonthCases, claim_months, explain_change
 from drgdip.settle._entering import as_paid, enter_cases, pay_by_item
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Months", "month"]
 
 
+@shown
 class Months(NamedTuple):
     """Settled months.
 
@@ -55,12 +56,6 @@ class Months(NamedTuple):
     ledger: pa.Table
     differences: Any = None
     findings: pa.Table | None = None
-
-    def __repr__(self) -> str:
-        return parts_repr(self)
-
-    def _repr_html_(self) -> str:
-        return parts_html(self)
 
 
 @exactly

@@ -13,7 +13,6 @@ from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, Keys
 from drgdip._exact import exactly
 from drgdip._money import add_up, to_yuan
-from drgdip._notebook import parts_html, parts_repr
 from drgdip.errors import CaseError, UnknownNameError
 from drgdip.settle._inputs import keys_of, money
 
@@ -48,12 +47,6 @@ class Payments(NamedTuple):
     def monthly(self) -> NDArray[np.bool_]:
         """Return which rows pay for a month."""
         return ~self.of(*_OF_THE_YEAR)
-
-    def __repr__(self) -> str:
-        return parts_repr(self)
-
-    def _repr_html_(self) -> str:
-        return parts_html(self)
 
 
 @exactly

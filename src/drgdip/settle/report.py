@@ -33,7 +33,7 @@ __all__ = ["REPORT_FORMATS", "write_papers", "write_report"]
 
 #: The endings of the files that a report can be written to.
 REPORT_FORMATS = (".xlsx", ".html")
-# What a hospital needs of its pools to redo the amounts of its cases.
+# A hospital redoes the amounts of its cases with these columns of its pools.
 _VALUES = ["pool", "fund", "outside", "shared", "points", "point_value", "fund_share"]
 
 

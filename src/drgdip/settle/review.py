@@ -12,7 +12,7 @@ from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, add_columns, labels
 from drgdip._exact import exactly
 from drgdip._money import add_up, to_yuan
-from drgdip._notebook import parts_html, parts_repr
+from drgdip._notebook import shown
 from drgdip.errors import CaseError, PolicyError, UnknownNameError
 from drgdip.settle._inputs import (
     NAMES,
@@ -52,6 +52,7 @@ _TRIGGERS = ("cost", "stay", "reason")
 _NEEDED = ("case_id", "hospital", "pool", "total_cost", "review_applied", "review_approved")
 
 
+@shown
 class Review(NamedTuple):
     """The result of a special review.
 
@@ -68,12 +69,6 @@ class Review(NamedTuple):
     table: Any
     publication: Any
     ledger: pa.Table
-
-    def __repr__(self) -> str:
-        return parts_repr(self)
-
-    def _repr_html_(self) -> str:
-        return parts_html(self)
 
 
 @exactly

@@ -11,7 +11,7 @@ from drgdip._arrow import reads_once, to_kind
 from drgdip._columns import Columns, as_list
 from drgdip._exact import exactly
 from drgdip._money import add_up, scaled, to_yuan
-from drgdip._notebook import parts_html, parts_repr
+from drgdip._notebook import shown
 from drgdip.errors import CaseError
 from drgdip.settle._inputs import NAMES, keys_of, optional_money
 from drgdip.settle.ledger import LEDGER, Ledger
@@ -30,6 +30,7 @@ _DIGITS = 6
 _MONEY = ("total_cost", "standard", "payable", "profit")
 
 
+@shown
 class Simulation(NamedTuple):
     """The same year under two policies.
 
@@ -47,12 +48,6 @@ class Simulation(NamedTuple):
     a: Year
     b: Year
     ledger: pa.Table
-
-    def __repr__(self) -> str:
-        return parts_repr(self)
-
-    def _repr_html_(self) -> str:
-        return parts_html(self)
 
 
 @exactly

@@ -13,7 +13,7 @@ from drgdip._arrow import reads_once, to_arrow
 from drgdip._columns import Columns, add_columns
 from drgdip._exact import exactly
 from drgdip._money import to_yuan
-from drgdip._notebook import parts_html, parts_repr
+from drgdip._notebook import shown
 from drgdip.errors import PolicyError
 from drgdip.settle._capped import check_caps, price_at_values
 from drgdip.settle._entering import Decided, as_paid, enter_cases, enter_priced, pay_by_item, rejoin
@@ -42,6 +42,7 @@ __all__ = ["Year", "settle_year"]
 Names = Mapping[str, str] | None
 
 
+@shown
 class Year(NamedTuple):
     """A settled year.
 
@@ -80,12 +81,6 @@ class Year(NamedTuple):
     differences: Any = None
     findings: pa.Table | None = None
     cross_region: Any = None
-
-    def __repr__(self) -> str:
-        return parts_repr(self)
-
-    def _repr_html_(self) -> str:
-        return parts_html(self)
 
 
 @exactly
